@@ -1,0 +1,334 @@
+"""What the operator decides. The only module that reads the environment; read once, by the app and the command line.
+
+All faults are reported at once, each with the setting's name, what is wrong and the cure. No value is ever printed.
+"""
+
+import difflib
+import os
+import re
+import textwrap
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic_core import PydanticCustomError
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+PREFIX = "POSTIL_"
+GITHUB_API = "https://api.github.com"
+MIN_SECRET = 16
+MAX_KEY_FILE = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One wrong setting: its name, what is wrong with it, and what to do."""
+
+    name: str
+    wrong: str
+    cure: str
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.wrong}\n{textwrap.indent(textwrap.fill(self.cure, 96), '    ')}"
+
+
+class SettingsError(Exception):
+    """The settings are wrong; `faults` holds all of them. The text is made for an operator's terminal."""
+
+    def __init__(self, faults: Iterable[Fault]) -> None:
+        self.faults = tuple(faults)
+        count = "One setting is wrong" if len(self.faults) == 1 else f"{len(self.faults)} settings are wrong"
+        super().__init__("\n".join([f"{count}; nothing was started.", *(f"  {fault}" for fault in self.faults)]))
+
+
+class Role(StrEnum):
+    """What a process does: answer HTTP, review, or (the default) both."""
+
+    ALL = "all"
+    WEB = "web"
+    WORKER = "worker"
+
+
+class LogLevel(StrEnum):
+    """The least important lines that are still logged."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """Where the HTTP server listens."""
+
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What makes the service a GitHub App: complete, and the key known to be a key."""
+
+    app_id: str
+    private_key: SecretStr
+    webhook_secrets: tuple[SecretStr, ...]
+
+
+def _wrong(what: str) -> PydanticCustomError:
+    return PydanticCustomError("setting", "{what}", {"what": what})
+
+
+def _app_id(value: str) -> str:
+    if not re.fullmatch(r"[1-9][0-9]{0,18}|Iv[A-Za-z0-9.]{8,40}", value):
+        raise _wrong("is neither the number of an App nor a client id")
+    return value
+
+
+def _pem(value: SecretStr) -> SecretStr:
+    """Check that the text is an RSA private key, and give it back with real line ends."""
+    # One-line forms of a variable carry the line ends as backslash and n.
+    text = value.get_secret_value().replace("\\n", "\n").strip() + "\n"
+    if "PRIVATE KEY-----" not in text:
+        raise _wrong("is no private key: it lacks the line that says BEGIN RSA PRIVATE KEY")
+    try:
+        key = load_pem_private_key(text.encode(), password=None)
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise _wrong("looks like a private key, but is damaged or cut off: it can't be parsed") from error
+    except TypeError as error:
+        raise _wrong("is encrypted with a passphrase") from error
+    if not isinstance(key, RSAPrivateKey):
+        raise _wrong("is no RSA key, and GitHub Apps sign with RSA only")
+    return SecretStr(text)
+
+
+def _key_file(value: object) -> SecretStr:
+    path = Path(str(value))
+    try:
+        with path.open(encoding="utf-8") as file:
+            text = file.read(MAX_KEY_FILE)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise _wrong(f"names the file {path}, which can't be read: {reason}") from error
+    return SecretStr(text)
+
+
+def _split(value: object) -> object:
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+def _secrets(values: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+    if not 1 <= len(values) <= 2:
+        raise _wrong(f"holds {len(values)} secrets; it takes one, or two while one replaces the other")
+    if any(len(value.get_secret_value()) < MIN_SECRET for value in values):
+        raise _wrong(f"is too short to be safe: each secret needs at least {MIN_SECRET} characters")
+    return values
+
+
+def _url(value: str) -> str:
+    """Check an address and drop its final slash. Without TLS only this machine may be spoken to."""
+    try:
+        parts = urlsplit(value)
+        port_is_fine = parts.port is None or parts.port > 0
+    except ValueError as error:
+        raise _wrong("is no address") from error
+    if parts.scheme not in ("http", "https") or not parts.hostname or not port_is_fine:
+        raise _wrong("is no address: it must start with https:// and name a host")
+    if parts.query or parts.fragment or parts.username or parts.password:
+        raise _wrong("must be a plain address, without user name, query or fragment")
+    if parts.scheme == "http" and parts.hostname not in ("localhost", "127.0.0.1", "::1"):
+        raise _wrong("must start with https://; plain http:// is for addresses of this machine only")
+    return value.rstrip("/")
+
+
+def _database(value: SecretStr) -> SecretStr:
+    url = value.get_secret_value()
+    if not url.startswith(("sqlite:///", "postgresql://", "postgres://", "postgresql+psycopg://")):
+        raise _wrong("names no database that Postil works with")
+    return value
+
+
+def _folders(values: tuple[Path, ...]) -> tuple[Path, ...]:
+    missing = [str(value) for value in values if not value.is_dir()]
+    if missing:
+        raise _wrong(f"names what is no folder: {', '.join(missing)}")
+    return values
+
+
+def _listen(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    host, _, port = value.rpartition(":")
+    if not host or not port.isdecimal() or int(port) > 65535:
+        raise _wrong("is no host and port")
+    return Listen(host.strip("[]"), int(port))
+
+
+_Url = Annotated[str, AfterValidator(_url)]
+
+
+class Settings(BaseSettings):
+    """The settings, checked. Each description says what to give: it is the cure when a value is missing or wrong."""
+
+    # A container's platform sets variables of its own with our prefix (a Kubernetes service named "postil" does).
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, extra="ignore", frozen=True, hide_input_in_errors=True, validate_default=False
+    )
+
+    github_app_id: Annotated[str, AfterValidator(_app_id)] | None = Field(
+        None, description="Give the number that the App's settings page shows as App ID, or its Client ID."
+    )
+    github_private_key: Annotated[SecretStr, AfterValidator(_pem)] | None = Field(
+        None,
+        description="Give the whole text of the .pem file that GitHub made under “Generate a private key”; its line "
+        "ends may be written as \\n. Or name the file in POSTIL_GITHUB_PRIVATE_KEY_FILE instead.",
+    )
+    github_private_key_file: Annotated[SecretStr, BeforeValidator(_key_file), AfterValidator(_pem)] | None = Field(
+        None,
+        description="Name the .pem file that GitHub made under “Generate a private key”; the service's user must be "
+        "able to read it.",
+    )
+    github_webhook_secret: Annotated[
+        tuple[SecretStr, ...], NoDecode, BeforeValidator(_split), AfterValidator(_secrets)
+    ] = Field(
+        (),
+        description="Give the secret that the App's webhook signs with, for example from `openssl rand -hex 32`; two, "
+        "separated by a comma, while one replaces the other.",
+    )
+    github_api_url: _Url = Field(
+        GITHUB_API,
+        description="Leave it out for github.com; give https://HOST/api/v3 for GitHub Enterprise Server, "
+        "https://api.SUBDOMAIN.ghe.com for GHE.com.",
+    )
+    github_web_url: _Url | None = Field(
+        None, description="Leave it out; give the address that people see only where it doesn't follow from the API's."
+    )
+    public_url: _Url | None = Field(
+        None,
+        description="Give the address where GitHub and people reach this service, such as https://postil.example.com; "
+        "comments link to the guideline there.",
+    )
+    guide_url: _Url | None = Field(
+        None,
+        description="Leave it out to link to this service's own /guide; give the address of the guideline's folder in "
+        "a repository that all readers can see, to link there.",
+    )
+    database_url: Annotated[SecretStr, AfterValidator(_database)] = Field(
+        SecretStr("sqlite:///data/postil.db"),
+        description="Give sqlite:///PATH for one process (an absolute path has four slashes), or "
+        "postgresql://USER:PASSWORD@HOST/NAME for several.",
+    )
+    packs: Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_split), AfterValidator(_folders)] = Field(
+        (), description="Name the folders of guideline packs that are laid over the built-in one, separated by commas."
+    )
+    role: Role = Field(
+        Role.ALL,
+        description="Give all (one process does everything), or web and worker to run them apart; several of either "
+        "need PostgreSQL.",
+    )
+    concurrency: int = Field(2, ge=1, le=64, description="Give how many reviews run at once in one worker: 1 to 64.")
+    listen: Annotated[Listen, NoDecode, BeforeValidator(_listen)] = Field(
+        Listen("127.0.0.1", 8000), description="Give HOST:PORT, such as 127.0.0.1:8000, or 0.0.0.0:8000 in a container."
+    )
+    log_level: LogLevel = Field(LogLevel.INFO, description="Give debug, info, warning or error.")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Take nothing but what `load` hands over: no environment is read behind the caller's back."""
+        return (init_settings,)
+
+    @classmethod
+    def load(cls, env: Mapping[str, str] = os.environ) -> "Settings":
+        """Read and check all settings. An empty variable counts as one that isn't set.
+
+        Raises:
+            SettingsError: something is wrong; it lists every fault.
+        """
+        given = {name: value for name, value in env.items() if name.startswith(PREFIX) and value.strip()}
+        source = EnvSettingsSource(cls)
+        source.env_vars = {name.lower(): value for name, value in given.items()}
+        settings, faults = None, []
+        try:
+            settings = cls(**source())
+        except ValidationError as error:
+            faults = [_fault(str(item["loc"][0]), item["msg"]) for item in error.errors(include_input=False)]
+        faults += _incomplete(given)
+        if faults or settings is None:
+            raise SettingsError(sorted(faults, key=lambda fault: list(cls.model_fields).index(_field(fault.name))))
+        return settings
+
+    @property
+    def credentials(self) -> Credentials | None:
+        """What makes this a GitHub App, or None while it isn't one yet and only the set-up page can be shown."""
+        key = self.github_private_key or self.github_private_key_file
+        if self.github_app_id is None or key is None or not self.github_webhook_secret:
+            return None
+        return Credentials(self.github_app_id, key, self.github_webhook_secret)
+
+    @property
+    def web_url(self) -> str:
+        """The address of GitHub for people, without a final slash."""
+        if self.github_web_url:
+            return self.github_web_url
+        parts = urlsplit(self.github_api_url)
+        return f"{parts.scheme}://{parts.netloc.removeprefix('api.')}"
+
+
+def _field(name: str) -> str:
+    return name.removeprefix(PREFIX).lower()
+
+
+def _fault(field: str, message: str) -> Fault:
+    info = Settings.model_fields[field]
+    # Our own sentences say what is wrong; pydantic's start with a capital letter.
+    wrong = message if message[:1].islower() else f"is wrong: {message[:1].lower()}{message[1:]}"
+    return Fault(PREFIX + field.upper(), wrong, info.description or "")
+
+
+def _incomplete(given: Mapping[str, str]) -> list[Fault]:
+    """Faults of what is missing. Without any credential nothing is: then a web process shows its set-up page."""
+    key, key_file = f"{PREFIX}GITHUB_PRIVATE_KEY", f"{PREFIX}GITHUB_PRIVATE_KEY_FILE"
+    needed = [f"{PREFIX}GITHUB_APP_ID", key, f"{PREFIX}GITHUB_WEBHOOK_SECRET"]
+    faults = []
+    if key in given and key_file in given:
+        faults.append(Fault(key, f"is set, and so is {key_file}", "Keep one of the two."))
+    is_worker = given.get(f"{PREFIX}ROLE", "").strip().lower() == Role.WORKER
+    if not is_worker and not any(name in given for name in [*needed, key_file]):
+        return []
+    for name in [*needed, f"{PREFIX}PUBLIC_URL"]:
+        if name in given or (name == key and key_file in given):
+            continue
+        faults.append(Fault(name, f"is missing{_near(name, given)}", _cure(_field(name))))
+    return faults
+
+
+def _cure(field: str) -> str:
+    return Settings.model_fields[field].description or ""
+
+
+def _near(name: str, given: Mapping[str, str]) -> str:
+    """Point to a variable that may be a slip of the pen for `name`."""
+    known = {PREFIX + field.upper() for field in Settings.model_fields}
+    strangers = [other for other in given if other not in known]
+    close = difflib.get_close_matches(name, strangers, n=1, cutoff=0.85)
+    return f" (and {close[0]}, which is set, means nothing)" if close else ""

@@ -1,0 +1,255 @@
+"""The settings: complete and right, or a start that fails with every fault, its cure, and no secret."""
+
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+)
+from inline_snapshot import snapshot
+
+from postil.settings import Listen, Role, Settings, SettingsError
+
+KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+PEM = KEY.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption()).decode()
+GOOD = {
+    "POSTIL_GITHUB_APP_ID": "12345",
+    "POSTIL_GITHUB_PRIVATE_KEY": PEM,
+    "POSTIL_GITHUB_WEBHOOK_SECRET": "It's a Secret to Everybody",
+    "POSTIL_PUBLIC_URL": "https://postil.example.com/",
+}
+
+
+def faults(**changes: str) -> list[str]:
+    """Name what is wrong when GOOD is changed so (names without the prefix)."""
+    with pytest.raises(SettingsError) as caught:
+        Settings.load(GOOD | {f"POSTIL_{name}": value for name, value in changes.items()})
+    return [f"{fault.name} {fault.wrong}" for fault in caught.value.faults]
+
+
+def test_four_variables_are_a_working_github_app() -> None:
+    """Everything else has a default that suits one process on github.com."""
+    settings = Settings.load(GOOD)
+
+    assert settings.credentials is not None
+    assert settings.credentials.app_id == "12345"
+    assert settings.credentials.private_key.get_secret_value() == PEM
+    assert [secret.get_secret_value() for secret in settings.credentials.webhook_secrets] == [
+        "It's a Secret to Everybody"
+    ]
+    assert settings.public_url == "https://postil.example.com"
+    assert (settings.github_api_url, settings.web_url) == ("https://api.github.com", "https://github.com")
+    assert (settings.role, settings.listen) == (Role.ALL, Listen("127.0.0.1", 8000))
+    assert settings.database_url.get_secret_value() == "sqlite:///data/postil.db"
+
+
+def test_without_any_credential_the_settings_are_fine_and_only_the_set_up_page_can_be_shown() -> None:
+    """`postil serve` on an empty machine opens /setup; that is no fault."""
+    assert Settings.load({}).credentials is None
+    assert Settings.load({"POSTIL_GITHUB_APP_ID": "  "}).credentials is None
+
+
+def test_all_faults_are_reported_at_once_each_with_its_cure() -> None:
+    """An operator who cures one fault per start gives up at the third."""
+    with pytest.raises(SettingsError) as caught:
+        Settings.load(
+            {
+                "POSTIL_GITHUB_APP_ID": "my-app",
+                "POSTIL_GITHUB_PRIVATE_KEY": "-----BEGIN RSA PRIVATE KEY-----\\nMIIE\\n-----END RSA PRIVATE KEY-----",
+                "POSTIL_DATABASE_URL": "mysql://root:hunter2@db/postil",
+                "POSTIL_PUBLICURL": "https://postil.example.com",
+                "POSTIL_ROLE": "both",
+                "POSTIL_CONCURRENCY": "0",
+            }
+        )
+
+    assert str(caught.value) == snapshot("""\
+7 settings are wrong; nothing was started.
+  POSTIL_GITHUB_APP_ID is neither the number of an App nor a client id
+    Give the number that the App's settings page shows as App ID, or its Client ID.
+  POSTIL_GITHUB_PRIVATE_KEY looks like a private key, but is damaged or cut off: it can't be parsed
+    Give the whole text of the .pem file that GitHub made under “Generate a private key”; its line
+    ends may be written as \\n. Or name the file in POSTIL_GITHUB_PRIVATE_KEY_FILE instead.
+  POSTIL_GITHUB_WEBHOOK_SECRET is missing
+    Give the secret that the App's webhook signs with, for example from `openssl rand -hex 32`; two,
+    separated by a comma, while one replaces the other.
+  POSTIL_PUBLIC_URL is missing (and POSTIL_PUBLICURL, which is set, means nothing)
+    Give the address where GitHub and people reach this service, such as https://postil.example.com;
+    comments link to the guideline there.
+  POSTIL_DATABASE_URL names no database that Postil works with
+    Give sqlite:///PATH for one process (an absolute path has four slashes), or
+    postgresql://USER:PASSWORD@HOST/NAME for several.
+  POSTIL_ROLE is wrong: input should be 'all', 'web' or 'worker'
+    Give all (one process does everything), or web and worker to run them apart; several of either
+    need PostgreSQL.
+  POSTIL_CONCURRENCY is wrong: input should be greater than or equal to 1
+    Give how many reviews run at once in one worker: 1 to 64.\
+""")
+
+
+@pytest.mark.parametrize("form", ["as it is", "with literal \\n", "without its last line end"])
+def test_the_private_key_is_accepted_in_the_forms_in_which_platforms_hand_it_over(form: str) -> None:
+    """Many secret stores hold one line only, and some strip the last line end."""
+    text = {"as it is": PEM, "with literal \\n": PEM.replace("\n", "\\n"), "without its last line end": PEM.strip()}[
+        form
+    ]
+    settings = Settings.load(GOOD | {"POSTIL_GITHUB_PRIVATE_KEY": text})
+
+    assert settings.credentials is not None
+    assert settings.credentials.private_key.get_secret_value() == PEM
+
+
+def test_the_private_key_may_stand_in_a_file(tmp_path: Path) -> None:
+    """Docker and Kubernetes mount secrets as files."""
+    path = tmp_path / "app.pem"
+    path.write_text(PEM)
+    env = GOOD | {"POSTIL_GITHUB_PRIVATE_KEY_FILE": str(path)}
+    del env["POSTIL_GITHUB_PRIVATE_KEY"]
+    settings = Settings.load(env)
+
+    assert settings.credentials is not None
+    assert settings.credentials.private_key.get_secret_value() == PEM
+
+
+def test_a_key_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    """A forgotten mount is the most frequent fault of this setting; the path tells which."""
+    env = GOOD | {"POSTIL_GITHUB_PRIVATE_KEY_FILE": str(tmp_path / "app.pem")}
+    del env["POSTIL_GITHUB_PRIVATE_KEY"]
+    with pytest.raises(SettingsError) as caught:
+        Settings.load(env)
+
+    assert [fault.wrong for fault in caught.value.faults] == [
+        f"names the file {tmp_path}/app.pem, which can't be read: No such file or directory"
+    ]
+
+
+def test_two_places_for_one_key_are_refused(tmp_path: Path) -> None:
+    """Nobody could tell which of the two is in use."""
+    path = tmp_path / "app.pem"
+    path.write_text(PEM)
+
+    assert faults(GITHUB_PRIVATE_KEY_FILE=str(path)) == snapshot(
+        ["POSTIL_GITHUB_PRIVATE_KEY is set, and so is POSTIL_GITHUB_PRIVATE_KEY_FILE"]
+    )
+
+
+def test_what_is_no_usable_key_is_told_apart() -> None:
+    """The cure differs: GitHub's .pem, a whole copy of it, one without passphrase."""
+    elliptic = ec.generate_private_key(ec.SECP256R1())
+    forms = {
+        "a word": "hunter2",
+        "public": KEY.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode(),
+        "cut off": PEM[:400],
+        "encrypted": KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"x")).decode(),
+        "elliptic": elliptic.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode(),
+    }
+
+    assert {form: faults(GITHUB_PRIVATE_KEY=text) for form, text in forms.items()} == snapshot(
+        {
+            "a word": [
+                "POSTIL_GITHUB_PRIVATE_KEY is no private key: it lacks the line that says BEGIN RSA PRIVATE KEY"
+            ],
+            "public": [
+                "POSTIL_GITHUB_PRIVATE_KEY is no private key: it lacks the line that says BEGIN RSA PRIVATE KEY"
+            ],
+            "cut off": [
+                "POSTIL_GITHUB_PRIVATE_KEY looks like a private key, but is damaged or cut off: it can't be parsed"
+            ],
+            "encrypted": ["POSTIL_GITHUB_PRIVATE_KEY is encrypted with a passphrase"],
+            "elliptic": ["POSTIL_GITHUB_PRIVATE_KEY is no RSA key, and GitHub Apps sign with RSA only"],
+        }
+    )
+
+
+def test_two_webhook_secrets_are_taken_for_rotation_and_a_third_is_not() -> None:
+    """While one replaces the other both must work; a longer list is a list nobody cleans up."""
+    old, new = "the-old-secret-of-ours", "the-new-secret-of-ours"
+    settings = Settings.load(GOOD | {"POSTIL_GITHUB_WEBHOOK_SECRET": f"{new}, {old}"})
+
+    assert [secret.get_secret_value() for secret in settings.github_webhook_secret] == [new, old]
+    assert faults(GITHUB_WEBHOOK_SECRET=f"{old},{new},{old}") == snapshot(
+        ["POSTIL_GITHUB_WEBHOOK_SECRET holds 3 secrets; it takes one, or two while one replaces the other"]
+    )
+    assert faults(GITHUB_WEBHOOK_SECRET=old[:7]) == snapshot(
+        ["POSTIL_GITHUB_WEBHOOK_SECRET is too short to be safe: each secret needs at least 16 characters"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("api", "web"),
+    [
+        ("https://api.github.com", "https://github.com"),
+        ("https://github.corp.example/api/v3", "https://github.corp.example"),
+        ("https://api.octo.ghe.com", "https://octo.ghe.com"),
+        ("http://127.0.0.1:8099", "http://127.0.0.1:8099"),
+    ],
+    ids=["github.com", "enterprise server", "ghe.com", "this machine"],
+)
+def test_the_web_address_follows_from_that_of_the_api(api: str, web: str) -> None:
+    """One address fewer to get wrong (GitHub's own layouts of the two)."""
+    assert Settings.load(GOOD | {"POSTIL_GITHUB_API_URL": api}).web_url == web
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["postil.example.com", "ftp://x.example", "http://postil.example.com", "https://u:p@x.example", "https://x:port"],
+)
+def test_an_address_that_cannot_work_or_is_not_safe_stops_the_start(url: str) -> None:
+    """Tokens and webhook payloads travel to it; plain HTTP is for this machine only."""
+    assert len(faults(PUBLIC_URL=url)) == 1
+
+
+def test_a_worker_without_credentials_does_not_start() -> None:
+    """It has nothing to show and nothing to do."""
+    with pytest.raises(SettingsError) as caught:
+        Settings.load({"POSTIL_ROLE": "worker"})
+
+    assert [fault.name for fault in caught.value.faults] == snapshot(
+        ["POSTIL_GITHUB_APP_ID", "POSTIL_GITHUB_PRIVATE_KEY", "POSTIL_GITHUB_WEBHOOK_SECRET", "POSTIL_PUBLIC_URL"]
+    )
+
+
+def test_variables_that_a_platform_sets_with_our_prefix_do_no_harm() -> None:
+    """Kubernetes gives every pod POSTIL_PORT=tcp://… when a service is named postil."""
+    env = GOOD | {"POSTIL_PORT": "tcp://10.0.0.7:8000", "POSTIL_SERVICE_HOST": "10.0.0.7"}
+
+    assert Settings.load(env).listen == Listen("127.0.0.1", 8000)
+
+
+@pytest.mark.parametrize("listen", ["8000", "10.0.0.7", "10.0.0.7:http", "10.0.0.7:70000"])
+def test_a_listening_address_needs_a_host_and_a_port(listen: str) -> None:
+    """Half an address would be completed by guessing."""
+    assert faults(LISTEN=listen) == ["POSTIL_LISTEN is no host and port"]
+
+
+def test_an_ipv6_address_to_listen_on_is_understood() -> None:
+    """Its colons are not the one before the port."""
+    assert Settings.load(GOOD | {"POSTIL_LISTEN": "[::1]:8080"}).listen == Listen("::1", 8080)
+
+
+def test_neither_the_settings_nor_their_faults_show_a_secret() -> None:
+    """Both end up in logs."""
+    secret = "hunter2" * 3
+    env = GOOD | {
+        "POSTIL_GITHUB_WEBHOOK_SECRET": secret,
+        "POSTIL_DATABASE_URL": f"postgresql://postil:{secret}@db/postil",
+    }
+    broken = {
+        "POSTIL_GITHUB_PRIVATE_KEY": f"-----BEGIN RSA PRIVATE KEY-----\n{secret}",
+        "POSTIL_GITHUB_WEBHOOK_SECRET": f"{secret},a",
+        "POSTIL_DATABASE_URL": f"mysql://{secret}@db",
+        "POSTIL_GITHUB_API_URL": f"https://{secret}@x",
+        "POSTIL_LISTEN": secret,
+    }
+    with pytest.raises(SettingsError) as caught:
+        Settings.load(broken)
+
+    assert secret not in repr(Settings.load(env))
+    assert secret not in str(Settings.load(env).model_dump())
+    assert secret not in str(caught.value)
+    assert len(caught.value.faults) >= len(broken)
