@@ -1,0 +1,1 @@
+"""Postil reviews pull requests of Python services against a written guideline."""

@@ -1,0 +1,48 @@
+"""Text in, findings out. What a check needs is exported here.
+
+May not touch the world: no await, no disk, no network, no clock, no log.
+"""
+
+from postil.lint.change import Change, ChangeSet, FileChange
+from postil.lint.check import (
+    Check,
+    Fix,
+    FixKind,
+    Insert,
+    Located,
+    Note,
+    Notes,
+    Replace,
+    Secondary,
+    Span,
+)
+from postil.lint.finding import Finding, Problem, Related, Severity, TextEdit
+from postil.lint.project import Project, TomlFile
+from postil.lint.source import SourceFile, argument, has_unpacking, string_value
+
+__all__ = [
+    "Change",
+    "ChangeSet",
+    "Check",
+    "FileChange",
+    "Finding",
+    "Fix",
+    "FixKind",
+    "Insert",
+    "Located",
+    "Note",
+    "Notes",
+    "Problem",
+    "Project",
+    "Related",
+    "Replace",
+    "Secondary",
+    "Severity",
+    "SourceFile",
+    "Span",
+    "TextEdit",
+    "TomlFile",
+    "argument",
+    "has_unpacking",
+    "string_value",
+]

@@ -1,0 +1,74 @@
+"""What linting gives back: findings with their place, and problems with their reason. Plain values."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Severity(StrEnum):
+    """How bad a finding is: `error` breaks, `warning` is a likely incident, `hint` is a suggestion."""
+
+    HINT = "hint"
+    WARNING = "warning"
+    ERROR = "error"
+
+    @property
+    def rank(self) -> int:
+        """0 for a hint, 1 for a warning, 2 for an error; for comparison with a threshold."""
+        return list(Severity).index(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Related:
+    """A second place that explains a finding ("called from here"). Lines are 1-based."""
+
+    path: str
+    line: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class TextEdit:
+    """A replacement of source text. Lines and columns are 1-based; the end is exclusive."""
+
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing a rule found. Lines and columns are 1-based; `end_column` is exclusive.
+
+    `scope` is the enclosing definition ("Service.charge", "" at module level) and `code` the found code with its
+    white space folded: with rule and path they make the finding's identity, whatever its line number.
+    `allowed` is None, or the reason given by a `# postil: allow` comment ("" when it gives none).
+    """
+
+    rule: str
+    path: str
+    line: int
+    end_line: int
+    column: int
+    end_column: int
+    severity: Severity
+    message: str
+    scope: str = ""
+    code: str = ""
+    related: tuple[Related, ...] = ()
+    edits: tuple[TextEdit, ...] = ()
+    allowed: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something that kept us from judging: a file that doesn't parse, a check that crashed.
+
+    `kind` is one of `syntax`, `encoding`, `too-large`, `too-deep`, `timeout`, `crash`, `check-crash`, `unreadable`,
+    `missing`. `message` is one sentence for a reader, without the path.
+    """
+
+    path: str
+    kind: str
+    message: str

@@ -1,0 +1,207 @@
+"""Which names a file binds, and where: its own import table and scopes.
+
+A fraction of the cost of LibCST's ScopeProvider, and enough: what can't be told apart here is treated as unknown.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import libcst as cst
+
+from postil.lint.tree import COMPREHENSIONS, FUNCTIONS, walk, walk_scope
+
+Definition = cst.FunctionDef | cst.ClassDef
+
+
+def dotted(expression: cst.CSTNode | None) -> str | None:
+    """`a.b.c` as written, for plain chains of names; None for everything else."""
+    if isinstance(expression, cst.Name):
+        return expression.value
+    if isinstance(expression, cst.Attribute):
+        base = dotted(expression.value)
+        return f"{base}.{expression.attr.value}" if base is not None else None
+    return None
+
+
+@dataclass
+class Bound:
+    """The names that one scope binds: all of them, those that are imports, and those that are definitions."""
+
+    names: set[str] = field(default_factory=set)
+    imports: dict[str, str] = field(default_factory=dict)
+    definitions: dict[str, Definition] = field(default_factory=dict)
+    assignments: dict[str, list[cst.CSTNode | None]] = field(default_factory=dict)
+
+
+def imported(statement: cst.Import | cst.ImportFrom) -> Iterator[tuple[str, str]]:
+    """The (local name, dotted origin) pairs that an import statement binds."""
+    if isinstance(statement, cst.Import):
+        for alias in statement.names:
+            origin = dotted(alias.name)
+            if origin is None:
+                continue
+            if alias.asname is not None:
+                local = dotted(alias.asname.name)
+                if local is not None:
+                    yield local, origin
+            else:
+                root = origin.split(".", 1)[0]
+                yield root, root
+        return
+    if isinstance(statement.names, cst.ImportStar):
+        return
+    prefix = "." * len(statement.relative) + (dotted(statement.module) or "")
+    for alias in statement.names:
+        origin = dotted(alias.name)
+        local = dotted(alias.asname.name) if alias.asname is not None else origin
+        if origin is not None and local is not None:
+            yield local, f"{prefix}{'' if prefix.endswith('.') or not prefix else '.'}{origin}"
+
+
+def targets(expression: cst.CSTNode) -> Iterator[cst.Name]:
+    """The plain names that an assignment target binds, through tuples, lists and stars."""
+    if isinstance(expression, cst.Name):
+        yield expression
+    elif isinstance(expression, (cst.Tuple, cst.List)):
+        for element in expression.elements:
+            yield from targets(element.value)
+    elif isinstance(expression, cst.StarredElement):
+        yield from targets(expression.value)
+
+
+def parameters(function: cst.FunctionDef | cst.Lambda) -> Iterator[cst.Param]:
+    """All parameters of a function, in order, `*args` and `**kwargs` included."""
+    params = function.params
+    yield from params.posonly_params
+    yield from params.params
+    if isinstance(params.star_arg, cst.Param):
+        yield params.star_arg
+    yield from params.kwonly_params
+    if params.star_kwarg is not None:
+        yield params.star_kwarg
+
+
+class Bindings:
+    """The names of a module and of each scope in it, computed when asked."""
+
+    def __init__(self, module: cst.Module) -> None:
+        self._module = module
+        self._scopes: dict[int, Bound] = {}
+        bound = self.of(module)
+        # A fallback for a missing package (`requests = None` beside the import) doesn't hide the import.
+        self.module_imports = bound.imports
+        self.module_names = bound.names
+        self.module_definitions = bound.definitions
+        self.module_assignments = bound.assignments
+
+    def of(self, scope: cst.CSTNode) -> Bound:
+        """The names bound in `scope`: a module, class, function, lambda or comprehension."""
+        key = id(scope)
+        if key not in self._scopes:
+            self._scopes[key] = _bound(scope)
+        return self._scopes[key]
+
+
+def _bound(scope: cst.CSTNode) -> Bound:
+    bound = Bound()
+    outer: set[str] = set()
+    if isinstance(scope, COMPREHENSIONS):
+        clause: cst.CompFor | None = scope.for_in
+        while clause is not None:
+            bound.names.update(name.value for name in targets(clause.target))
+            clause = clause.inner_for_in
+        return bound
+    if isinstance(scope, FUNCTIONS):
+        for param in parameters(scope):
+            bound.names.add(param.name.value)
+            bound.assignments.setdefault(param.name.value, []).append(param)
+    body = scope.body if isinstance(scope, (*FUNCTIONS, cst.ClassDef)) else scope
+    for node in walk_scope(body):
+        _record(node, bound, outer)
+    if isinstance(scope, cst.ClassDef):
+        outer.clear()
+    bound.names -= outer
+    for name in outer:
+        bound.imports.pop(name, None)
+        bound.definitions.pop(name, None)
+    return bound
+
+
+def _record(node: cst.CSTNode, bound: Bound, outer: set[str]) -> None:
+    match node:
+        case cst.Import() | cst.ImportFrom():
+            for local, origin in imported(node):
+                bound.imports.setdefault(local, origin)
+        case cst.FunctionDef() | cst.ClassDef():
+            _define(node, bound)
+        case cst.Assign():
+            for target in node.targets:
+                _assign(target.target, node.value, bound)
+        case cst.AnnAssign():
+            _assign(node.target, node, bound)
+        case cst.AugAssign() | cst.NamedExpr():
+            _assign(node.target, node.value if isinstance(node, cst.NamedExpr) else None, bound)
+        case cst.For():
+            _assign(node.target, None, bound)
+        case cst.WithItem(asname=cst.AsName()):
+            _assign(cst.ensure_type(node.asname, cst.AsName).name, node, bound)
+        case cst.ExceptHandler(name=cst.AsName()) | cst.ExceptStarHandler(name=cst.AsName()):
+            _assign(cst.ensure_type(node.name, cst.AsName).name, node, bound)
+        case cst.Global() | cst.Nonlocal():
+            outer.update(item.name.value for item in node.names)
+        case cst.MatchAs(name=cst.Name(value=name)) | cst.MatchStar(name=cst.Name(value=name)):
+            bound.names.add(name)
+            bound.assignments.setdefault(name, []).append(None)
+        case cst.Del():
+            for name in targets(node.target):
+                bound.assignments.setdefault(name.value, []).append(None)
+
+
+def _define(node: Definition, bound: Bound) -> None:
+    name = node.name.value
+    if name in bound.names and name in bound.definitions and not _is_overload(bound.definitions[name]):
+        # Defined twice, in branches perhaps: which one counts is not known.
+        bound.definitions.pop(name)
+    elif name not in bound.names or name in bound.definitions:
+        bound.definitions[name] = node
+    bound.names.add(name)
+    bound.assignments.setdefault(name, []).append(None)
+
+
+def _is_overload(node: Definition) -> bool:
+    return any((dotted(decorator.decorator) or "").endswith("overload") for decorator in node.decorators)
+
+
+def _assign(target: cst.CSTNode, value: cst.CSTNode | None, bound: Bound) -> None:
+    plain = isinstance(target, cst.Name)
+    for name in targets(target):
+        bound.names.add(name.value)
+        bound.definitions.pop(name.value, None)
+        bound.assignments.setdefault(name.value, []).append(value if plain else None)
+
+
+def attribute_assignments(owner: cst.ClassDef) -> dict[str, list[cst.CSTNode]]:
+    """What the methods of a class assign to `self.x` and what its body annotates, as name → values or AnnAssigns."""
+    found: dict[str, list[cst.CSTNode]] = {}
+    for node in walk(owner.body):
+        if isinstance(node, cst.Assign):
+            for target in node.targets:
+                if (name := _self_attribute(target.target)) is not None:
+                    found.setdefault(name, []).append(node.value)
+        elif isinstance(node, cst.AnnAssign):
+            name = _self_attribute(node.target)
+            if name is None and isinstance(node.target, cst.Name):
+                name = node.target.value
+            if name is not None:
+                found.setdefault(name, []).append(node)
+        elif isinstance(node, cst.WithItem) and node.asname is not None:
+            name = _self_attribute(node.asname.name)
+            if name is not None:
+                found.setdefault(name, []).append(node)
+    return found
+
+
+def _self_attribute(target: cst.CSTNode) -> str | None:
+    if isinstance(target, cst.Attribute) and isinstance(target.value, cst.Name) and target.value.value == "self":
+        return target.attr.value
+    return None

@@ -1,0 +1,159 @@
+"""A rule: a check and its page, joined; and the run of the page's examples, which is the test of the check."""
+
+import inspect
+import types
+import typing
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import libcst as cst
+
+from postil.lint.change import Change, ChangeSet, FileChange
+from postil.lint.check import Check
+from postil.lint.finding import Finding, Severity
+from postil.lint.page import Example, Page
+from postil.lint.project import Project
+from postil.lint.source import SourceFile
+from postil.lint.tree import CODE_FIELDS
+
+if TYPE_CHECKING:
+    from postil.lint.engine import RuleSet
+
+
+class CheckError(Exception):
+    """A function that can't be a check; the text says what is wrong with it and how it must be written."""
+
+
+@dataclass(frozen=True)
+class Subscription:
+    """What a check sees. `nodes` are the node classes for a check of nodes, else it is empty and `whole` names the type."""
+
+    nodes: tuple[type[cst.CSTNode], ...] = ()
+    whole: type | None = None
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A check with its page and its place in the guideline. `mentions`: words without which a file can't be concerned."""
+
+    name: str
+    chapter: str
+    chapter_title: str
+    section_title: str
+    page: Page
+    check: Check
+    subscription: Subscription
+    severity: Severity
+    opt_in: bool
+    mentions: tuple[str, ...] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def title(self) -> str:
+        """The imperative cure."""
+        return self.page.title
+
+    @property
+    def why(self) -> str:
+        """Why it matters, as Markdown."""
+        return self.page.why
+
+    @property
+    def section(self) -> str:
+        """The slug of the guideline's section that the rule enforces."""
+        return self.page.section
+
+
+def subscription(check: Check) -> Subscription:
+    """What the annotation of a check's first parameter asks for.
+
+    Raises:
+        CheckError: the annotation is missing or isn't one of the four kinds.
+    """
+    hints = typing.get_type_hints(check)
+    parameters = list(inspect.signature(check).parameters.values())
+    if not parameters:
+        raise CheckError("`check` takes what it looks at as its first parameter")
+    hint = hints.get(parameters[0].name)
+    wanted = (
+        typing.get_args(hint)
+        if isinstance(hint, types.UnionType) or typing.get_origin(hint) is typing.Union
+        else (hint,)
+    )
+    if wanted in ((SourceFile,), (FileChange,), (ChangeSet,)):
+        return Subscription(whole=wanted[0])
+    if all(isinstance(kind, type) and issubclass(kind, cst.CSTNode) and kind in CODE_FIELDS for kind in wanted):
+        if len(parameters) < 2 or hints.get(parameters[1].name) is not SourceFile:
+            raise CheckError("the second parameter of a check of nodes is `file: SourceFile`")
+        return Subscription(nodes=wanted)
+    raise CheckError(
+        "annotate the first parameter with a libcst node class (or a union of them), SourceFile, FileChange or ChangeSet"
+    )
+
+
+def option_names(check: Check) -> dict[str, Any]:
+    """A check's options and their defaults: its keyword-only parameters."""
+    return {
+        name: parameter.default
+        for name, parameter in inspect.signature(check).parameters.items()
+        if parameter.kind is inspect.Parameter.KEYWORD_ONLY
+    }
+
+
+def run_example(rules: "RuleSet", rule: Rule, example: Example) -> list[Finding]:
+    """What the one rule finds in an example, on all its files. A crash of the check is raised."""
+    only = rules.only([rule.name])
+    heads = {block.path: block.text for block in example.blocks if block.side != "before"}
+    bases = {block.path: block.text for block in example.blocks if block.side != "after"}
+    paired = any(block.side for block in example.blocks)
+    if not paired:
+        bases = {}
+    project = Project({path: text for path, text in heads.items() if not path.endswith(".py")})
+    base_project = Project({path: text for path, text in (bases or heads).items() if not path.endswith(".py")})
+    findings: list[Finding] = []
+    if rule.subscription.whole in (FileChange, ChangeSet):
+        changes = [Change(path, heads.get(path), bases.get(path)) for path in sorted({*heads, *bases})]
+        report = only.lint_change_set(changes, project, base_project)
+    else:
+        report = None
+    if report is None:
+        for path, text in heads.items():
+            if path.endswith(".py"):
+                each = only.lint(path, text, project)
+                if each.problems:
+                    raise AssertionError(each.problems[0].message)
+                findings.extend(each.findings)
+    else:
+        if report.problems:
+            raise AssertionError(report.problems[0].message)
+        findings.extend(report.findings)
+    return findings
+
+
+def example_failures(rules: "RuleSet", rule: Rule) -> Iterator[str]:
+    """Every way in which a rule's page and its check disagree, each as one line for its author."""
+    page = rule.page
+    where = f"{rule.chapter}/{rule.name}.md"
+    for example in page.bad:
+        found = run_example(rules, rule, example)
+        expected = list(example.expected)
+        lines = {block.path: block.line for block in example.blocks}
+        for finding in found:
+            match = next((e for e in expected if e[:2] == (finding.path, finding.line)), None)
+            at = f"{where}:{lines.get(finding.path, example.line) + finding.line}"
+            if match is None:
+                yield f"{at}: false alarm under Bad: {finding.message}"
+            else:
+                expected.remove(match)
+                if not finding.message.startswith(match[2]):
+                    yield f"{at}: says {finding.message!r}, the page expects {match[2]!r}"
+        for path, line, message in expected:
+            yield f"{where}:{lines.get(path, example.line) + line}: missed alarm: {message}"
+    for heading, examples in (("Good", page.good), ("When it is fine", page.fine)):
+        for example in examples:
+            for finding in run_example(rules, rule, example):
+                yield f"{where}:{example.line + finding.line}: false alarm under {heading}: {finding.message}"
+    for example in page.misses:
+        if run_example(rules, rule, example):
+            yield f"{where}:{example.line}: no longer missed: move it to ## Bad"

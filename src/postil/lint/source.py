@@ -1,0 +1,467 @@
+"""One parsed Python file, and the questions that checks ask it.
+
+May not guess: a question whose answer the file doesn't show is answered None ("unknown"), and the check stays silent.
+"""
+
+import builtins
+import codecs
+import gc
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
+from typing import TypeVar, cast, overload
+
+import libcst as cst
+
+from postil.lint import contexts
+from postil.lint.check import Located
+from postil.lint.contexts import Route, Task
+from postil.lint.names import Bindings, dotted
+from postil.lint.project import Project
+from postil.lint.tree import CODE_FIELDS, FUNCTIONS, walk
+from postil.lint.types import Types
+
+MAX_NESTING = 200  # CPython's own tokenizer refuses deeper brackets (Parser/tokenizer.h, MAXLEVEL)
+
+N = TypeVar("N", bound=cst.CSTNode)
+Definition = cst.FunctionDef | cst.ClassDef
+
+_BUILTINS = frozenset(dir(builtins))
+_COOKIE = re.compile(rb"^[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)")
+_BRACKETS = re.compile(r"[\[({\])}]")
+_NO_CODE = re.compile(
+    r"(?s:\"\"\".*?\"\"\"|'''.*?''')|\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'|#[^\n]*",
+)
+
+
+class Unreadable(Exception):
+    """A file that can't be linted. `kind` is a `Problem` kind, the text one sentence without the path."""
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.message = message
+
+
+def decode(raw: bytes) -> str:
+    """The text of a Python file from its bytes, by BOM or PEP 263 cookie, else UTF-8; line ends are kept.
+
+    Raises:
+        Unreadable: not text, an unknown codec, or bytes that the declared codec doesn't know.
+    """
+    if b"\0" in raw:
+        raise Unreadable("encoding", "it holds null bytes, so it is not Python source")
+    encoding = "utf-8"
+    if raw.startswith(codecs.BOM_UTF8):
+        raw = raw[len(codecs.BOM_UTF8) :]
+    else:
+        for line in raw.split(b"\n", 2)[:2]:
+            if found := _COOKIE.match(line):
+                encoding = found[1].decode("ascii", "replace")
+                break
+    try:
+        return raw.decode(encoding)
+    except LookupError as error:
+        raise Unreadable("encoding", f"it declares the unknown encoding {encoding!r}") from error
+    except UnicodeDecodeError as error:
+        line_number = raw.count(b"\n", 0, error.start) + 1
+        raise Unreadable("encoding", f"line {line_number} is not valid {encoding}") from error
+
+
+def nesting(text: str) -> int:
+    """How deep brackets nest in `text`, strings and comments left out."""
+    deepest = depth = 0
+    for bracket in _BRACKETS.finditer(_NO_CODE.sub("", text)):
+        depth += 1 if bracket[0] in "[({" else -1
+        deepest = max(deepest, depth)
+    return deepest
+
+
+def parse(text: str) -> cst.Module:
+    """The syntax tree of `text`.
+
+    The garbage collector is held meanwhile: it finds nothing to free in a growing tree, and costs half the parse.
+
+    Raises:
+        Unreadable: for what isn't Python 3, and for what nests deeper than Python itself allows.
+    """
+    if text.count("(") + text.count("[") + text.count("{") > MAX_NESTING and nesting(text) > MAX_NESTING:
+        raise Unreadable("too-deep", f"brackets nest deeper than {MAX_NESTING} levels, which Python refuses as well")
+    held = gc.isenabled()
+    gc.disable()
+    try:
+        return cst.parse_module(text)
+    except cst.ParserSyntaxError as error:
+        what = error.message.split("\n", 1)[0].strip()
+        raise Unreadable("syntax", f"line {error.raw_line}: {what[:200]}") from error
+    except RecursionError as error:
+        raise Unreadable("too-deep", "its code nests deeper than the parser bears") from error
+    except (cst.CSTValidationError, ValueError, IndexError, AssertionError) as error:
+        raise Unreadable("syntax", f"it could not be parsed ({type(error).__name__})") from error
+    finally:
+        if held:
+            gc.enable()
+
+
+class SourceFile:
+    """One Python file as checks see it.
+
+    Args:
+        path: its path in the repository, with forward slashes.
+        text: its source, without a byte order mark.
+        project: the project files around it, as far as they are known.
+
+    Raises:
+        Unreadable: `text` can't be parsed.
+    """
+
+    def __init__(self, path: str, text: str, project: Project | None = None) -> None:
+        self.path = path
+        self.text = text.removeprefix("\ufeff")
+        self.project = project or Project()
+        self.module = parse(self.text)
+        self._names: dict[int, str | None] = {}
+
+    # What kind of file
+
+    @cached_property
+    def is_test(self) -> bool:
+        """Whether this is test code, by its path."""
+        return contexts.is_test_path(self.path)
+
+    @cached_property
+    def is_script(self) -> bool:
+        """Whether this is a script, an example, a build file or a migration: not part of the running service."""
+        return not self.is_test and contexts.is_script(self)
+
+    @cached_property
+    def is_service(self) -> bool:
+        """Whether this may be part of the running service: neither test nor script."""
+        return not self.is_test and not self.is_script
+
+    # The tree
+
+    @cached_property
+    def _index(self) -> dict[type[cst.CSTNode], list[cst.CSTNode]]:
+        index: dict[type[cst.CSTNode], list[cst.CSTNode]] = {}
+        for node in walk(self.module):
+            kind = node.__class__
+            if kind in index:
+                index[kind].append(node)
+            else:
+                index[kind] = [node]
+        return index
+
+    @cached_property
+    def _parents(self) -> dict[int, cst.CSTNode]:
+        parents: dict[int, cst.CSTNode] = {}
+        stack: list[cst.CSTNode] = [self.module]
+        while stack:
+            node = stack.pop()
+            for name in CODE_FIELDS[node.__class__]:
+                value = getattr(node, name)
+                if value.__class__ is list or value.__class__ is tuple:
+                    for child in value:
+                        parents[id(child)] = node
+                    stack.extend(value)
+                elif isinstance(value, cst.CSTNode):
+                    parents[id(value)] = node
+                    stack.append(value)
+        return parents
+
+    @overload
+    def nodes(self, kind: type[N], /) -> list[N]: ...
+    @overload
+    def nodes(self, kind: type[cst.CSTNode], /, *kinds: type[cst.CSTNode]) -> list[cst.CSTNode]: ...
+    def nodes(self, *kinds: type[cst.CSTNode]) -> list[cst.CSTNode]:  # ty: ignore[invalid-overload]
+        """All nodes of exactly these classes, class by class, each in source order."""
+        if len(kinds) == 1:
+            return self._index.get(kinds[0], [])
+        return [node for kind in kinds for node in self._index.get(kind, [])]
+
+    def kinds(self) -> Iterable[type[cst.CSTNode]]:
+        """The node classes that occur in this file."""
+        return self._index.keys()
+
+    def parent(self, node: cst.CSTNode) -> cst.CSTNode | None:
+        """The node directly above `node`; None for the module."""
+        return self._parents.get(id(node))
+
+    def ancestors(self, node: cst.CSTNode) -> Iterator[cst.CSTNode]:
+        """The nodes above `node`, from the closest to the module."""
+        above = self._parents.get(id(node))
+        while above is not None:
+            yield above
+            above = self._parents.get(id(above))
+
+    def enclosing_statement(self, node: cst.CSTNode) -> cst.CSTNode:
+        """The innermost statement (line or compound) that `node` is, or stands in."""
+        current: cst.CSTNode | None = node
+        while current is not None:
+            if isinstance(current, (cst.SimpleStatementLine, cst.BaseCompoundStatement)):
+                return current
+            current = self.parent(current)
+        return self.module
+
+    def enclosing_function(self, node: cst.CSTNode) -> cst.FunctionDef | cst.Lambda | None:
+        """The function or lambda in whose body `node` runs. Decorators, defaults and annotations run outside."""
+        child = node
+        for above in self.ancestors(node):
+            if isinstance(above, FUNCTIONS) and child is above.body:
+                return above
+            child = above
+        return None
+
+    def enclosing_def(self, node: cst.CSTNode) -> cst.FunctionDef | None:
+        """As `enclosing_function`, looking through lambdas to the `def` around them."""
+        function = self.enclosing_function(node)
+        while isinstance(function, cst.Lambda):
+            function = self.enclosing_function(function)
+        return function
+
+    def enclosing_class(self, node: cst.CSTNode) -> cst.ClassDef | None:
+        """The class in whose body `node` stands, directly or in one of its methods."""
+        child = node
+        for above in self.ancestors(node):
+            if isinstance(above, cst.ClassDef) and child is above.body:
+                return above
+            child = above
+        return None
+
+    def scope_of(self, node: cst.CSTNode) -> str:
+        """The dotted name of the definition around `node` (itself included): "Service.charge", "" at module level."""
+        names = []
+        chain = [node, *self.ancestors(node)]
+        for position, current in enumerate(chain):
+            if isinstance(current, (cst.FunctionDef, cst.ClassDef)) and (
+                position == 0 or chain[position - 1] is current.body or chain[position - 1] is current.name
+            ):
+                names.append(current.name.value)
+        return ".".join(reversed(names))
+
+    def code(self, node: cst.CSTNode) -> str:
+        """The source text of `node`."""
+        return self.module.code_for_node(node)
+
+    def at(self, node: cst.CSTNode) -> Located:
+        """`node` as a place in this file, for checks that see several files."""
+        return Located(self.path, node)
+
+    # Names
+
+    @cached_property
+    def _bindings(self) -> Bindings:
+        return Bindings(self.module)
+
+    @property
+    def imports(self) -> Mapping[str, str]:
+        """The names that this module's top level imports: local name → dotted origin (relative ones start with ".")."""
+        return self._bindings.module_imports
+
+    def name_of(self, expression: cst.CSTNode) -> str | None:
+        """The dotted name that an expression stands for, whatever the style of its import.
+
+        `requests.get`, `from requests import get` and `import requests as r` all give "requests.get"; an unshadowed
+        builtin gives its plain name. None for everything else: local variables, this module's own definitions, calls.
+        """
+        key = id(expression)
+        if key in self._names:
+            return self._names[key]
+        name: str | None = None
+        if isinstance(expression, cst.Name):
+            name = self._resolve(expression)
+        elif isinstance(expression, cst.Attribute):
+            base = self.name_of(expression.value)
+            name = f"{base}.{expression.attr.value}" if base is not None else None
+        self._names[key] = name
+        return name
+
+    def _resolve(self, name: cst.Name) -> str | None:
+        value = name.value
+        for scope in self._scopes(name):
+            bound = self._bindings.of(scope)
+            if value in bound.imports:
+                return bound.imports[value]
+            if value in bound.names:
+                return None
+        if value in self._bindings.module_imports:
+            return self._bindings.module_imports[value]
+        if value in self._bindings.module_names:
+            return None
+        return value if value in _BUILTINS else None
+
+    def _scopes(self, node: cst.CSTNode) -> Iterator[cst.CSTNode]:
+        """The functions, lambdas, comprehensions and the directly enclosing class whose names `node` sees."""
+        child = node
+        in_function = False
+        for above in self.ancestors(node):
+            if isinstance(above, FUNCTIONS):
+                if child is above.body:
+                    in_function = True
+                    yield above
+            elif isinstance(above, cst.ClassDef):
+                if child is above.body and not in_function:
+                    yield above
+            elif isinstance(above, (cst.ListComp, cst.SetComp, cst.DictComp, cst.GeneratorExp)):
+                yield above
+            child = above
+
+    def is_local(self, name: cst.Name) -> bool:
+        """Whether `name` is bound in a function, lambda or comprehension around it (parameters included)."""
+        return any(name.value in self._bindings.of(scope).names for scope in self._scopes(name))
+
+    def definition_of(self, expression: cst.CSTNode) -> Definition | None:
+        """The `def` or `class` of this file that an expression names.
+
+        Sees nested functions, module-level definitions, and `self.method` / `cls.method` of the enclosing class and its
+        bases in this file. None where the name is rebound, defined twice in different branches, or from elsewhere.
+        """
+        if isinstance(expression, cst.Name):
+            for scope in self._scopes(expression):
+                bound = self._bindings.of(scope)
+                if expression.value in bound.names or expression.value in bound.imports:
+                    return bound.definitions.get(expression.value)
+            if expression.value in self._bindings.module_imports:
+                return None
+            return self._bindings.module_definitions.get(expression.value)
+        if isinstance(expression, cst.Attribute):
+            return self._member(expression)
+        return None
+
+    def _member(self, expression: cst.Attribute) -> Definition | None:
+        owner: cst.CSTNode | None = None
+        if isinstance(expression.value, cst.Name) and expression.value.value in ("self", "cls"):
+            owner = self.enclosing_class(expression)
+        elif isinstance(expression.value, (cst.Name, cst.Attribute)):
+            owner = self.definition_of(expression.value)
+            if owner is None and (kind := self.type_of(expression.value)) and "." not in kind:
+                owner = self._bindings.module_definitions.get(kind)
+        if not isinstance(owner, cst.ClassDef):
+            return None
+        return self.member_of(owner, expression.attr.value)
+
+    def member_of(self, owner: cst.ClassDef, name: str) -> Definition | None:
+        """The method or inner class `name` of a class, looked up through its bases in this file."""
+        seen: set[int] = set()
+        queue = [owner]
+        while queue:
+            current = queue.pop(0)
+            if id(current) in seen:
+                continue
+            seen.add(id(current))
+            bound = self._bindings.of(current)
+            if name in bound.names:
+                return bound.definitions.get(name)
+            for base in current.bases:
+                found = self.definition_of(base.value)
+                if isinstance(found, cst.ClassDef):
+                    queue.append(found)
+        return None
+
+    def class_named(self, name: str) -> cst.ClassDef | None:
+        """The class that this module defines at its top level under `name`."""
+        found = self._bindings.module_definitions.get(name)
+        return found if isinstance(found, cst.ClassDef) else None
+
+    # Types
+
+    @cached_property
+    def _types(self) -> Types:
+        return Types(self, self._bindings)
+
+    def type_of(self, expression: cst.CSTNode) -> str | None:
+        """The class of an expression's value as far as this file shows it: "httpx.AsyncClient", or None.
+
+        Follows constructors, `with … as`, annotations (Optional, unions with None, Annotated, aliases), `self.x` of the
+        class, module globals and factory functions with a declared result. A class of this file gives its bare name.
+        """
+        return self._types.of(expression)
+
+    def annotated_type(self, annotation: cst.CSTNode) -> str | None:
+        """The class that an annotation names, Optional, Annotated and aliases taken off."""
+        return self._types.annotated(annotation)
+
+    # Contexts
+
+    @cached_property
+    def _contexts(self) -> contexts.Contexts:
+        return contexts.Contexts(self)
+
+    def runs_on_loop(self, node: cst.CSTNode) -> bool:
+        """Whether `node` runs on the event loop: in an `async def`, or in a sync function that the loop calls itself.
+
+        Sync endpoints, dependencies and background tasks run in a thread pool, and references handed to `to_thread` and
+        its like run elsewhere. The table of which is which was taken from the fixtures of hydroid 0.5.
+        """
+        return self._contexts.runs_on_loop(node)
+
+    def is_offloaded(self, node: cst.CSTNode) -> bool:
+        """Whether `node` stands in something that is handed to a thread or process (`asyncio.to_thread(…)`)."""
+        return self._contexts.is_offloaded(node)
+
+    def is_startup(self, node: cst.CSTNode) -> bool:
+        """Whether `node` runs once at start-up: module level, lifespan, constructors, cached zero-argument factories."""
+        return self._contexts.is_startup(node)
+
+    def is_request_handler(self, function: cst.FunctionDef) -> bool:
+        """Whether a web framework calls `function` for a request: route, dependency, middleware, view method."""
+        return self._contexts.is_request_handler(function)
+
+    def is_task(self, function: cst.FunctionDef) -> bool:
+        """Whether a job queue calls `function` (Celery, Dramatiq, RQ, taskiq, Huey)."""
+        return any(task.function is function for task in self.tasks)
+
+    def is_cleanup(self, node: cst.CSTNode) -> bool:
+        """Whether `node` stands in code that ends things: `finally`, `close`, `stop`, after a `.cancel()`."""
+        return self._contexts.is_cleanup(node)
+
+    def in_type_checking(self, node: cst.CSTNode) -> bool:
+        """Whether `node` stands under `if TYPE_CHECKING:`."""
+        return any(isinstance(above, cst.If) and dotted(above.test) in _TYPE_CHECKING for above in self.ancestors(node))
+
+    @cached_property
+    def routes(self) -> list[Route]:
+        """The endpoints that this file declares by decorators, in source order."""
+        return list(contexts.find_routes(self))
+
+    @cached_property
+    def tasks(self) -> list[Task]:
+        """The background tasks that this file declares by decorators, in source order."""
+        return list(contexts.find_tasks(self))
+
+    def decorator(self, function: cst.FunctionDef | cst.ClassDef, *names: str) -> cst.Decorator | None:
+        """The first decorator of a definition whose dotted name is one of `names`, called or not."""
+        for decorator in function.decorators:
+            target = decorator.decorator
+            if self.name_of(target.func if isinstance(target, cst.Call) else target) in names:
+                return decorator
+        return None
+
+
+_TYPE_CHECKING = ("TYPE_CHECKING", "typing.TYPE_CHECKING", "t.TYPE_CHECKING")
+
+
+def argument(call: cst.Call, keyword: str, position: int | None = None) -> cst.BaseExpression | None:
+    """The value of an argument, by keyword or else by position; None when absent or hidden in `*args` / `**kwargs`."""
+    for index, arg in enumerate(call.args):
+        if arg.keyword is not None:
+            if arg.keyword.value == keyword:
+                return arg.value
+        elif arg.star:
+            position = None
+        elif index == position:
+            return arg.value
+    return None
+
+
+def has_unpacking(call: cst.Call) -> bool:
+    """Whether a call passes `*args` or `**kwargs`, so that its arguments aren't all known."""
+    return any(arg.star for arg in call.args)
+
+
+def string_value(expression: cst.CSTNode | None) -> str | None:
+    """The value of a plain string literal (concatenated ones too); None for bytes, f-strings and everything else."""
+    if isinstance(expression, (cst.SimpleString, cst.ConcatenatedString)):
+        value = expression.evaluated_value
+        return cast("str", value) if isinstance(value, str) else None
+    return None

@@ -1,0 +1,133 @@
+"""Walking LibCST trees fast: for each node class, which of its fields hold code.
+
+LibCST's own visitors cost about as much as the parse for each hundred lines of machinery; a table of fields made once from
+the node classes costs two hundredths of it. May not import `libcst.metadata` or `libcst.matchers`: both are slow to load.
+"""
+
+import dataclasses
+import typing
+from collections.abc import Iterator
+
+import libcst as cst
+
+_LAYOUT = (
+    cst.BaseParenthesizableWhitespace,
+    cst.TrailingWhitespace,
+    cst.EmptyLine,
+    cst.Newline,
+    cst.Comment,
+    cst.Comma,
+    cst.Semicolon,
+    cst.Colon,
+    cst.Dot,
+    cst.AssignEqual,
+    cst.LeftParen,
+    cst.RightParen,
+    cst.LeftSquareBracket,
+    cst.RightSquareBracket,
+    cst.LeftCurlyBrace,
+    cst.RightCurlyBrace,
+    cst.BaseUnaryOp,
+    cst.BaseBinaryOp,
+    cst.BaseBooleanOp,
+    cst.BaseCompOp,
+    cst.BaseAugOp,
+    cst.BitOr,
+)
+
+
+def _classes(root: type) -> Iterator[type]:
+    for child in root.__subclasses__():
+        yield child
+        yield from _classes(child)
+
+
+def _leaves(hint: object) -> Iterator[type]:
+    arguments = typing.get_args(hint)
+    if arguments and typing.get_origin(hint) is not typing.Literal:
+        for argument in arguments:
+            yield from _leaves(argument)
+    elif isinstance(hint, type):
+        yield hint
+
+
+def _fields(layout: bool) -> dict[type, tuple[str, ...]]:
+    table: dict[type, tuple[str, ...]] = {}
+    for kind in set(_classes(cst.CSTNode)):
+        if not dataclasses.is_dataclass(kind):
+            continue
+        hints = typing.get_type_hints(kind)
+        names = []
+        for field in dataclasses.fields(kind):
+            nodes = [leaf for leaf in _leaves(hints[field.name]) if issubclass(leaf, cst.CSTNode)]
+            if nodes and (layout or not all(issubclass(leaf, _LAYOUT) for leaf in nodes)):
+                names.append(field.name)
+        table[kind] = tuple(names)
+    return table
+
+
+def _in_source_order(kind: type, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Dataclass order is source order but for what stands before a definition's name and behind its body."""
+    early = ("header", "leading_lines", "decorators", "lines_after_decorators", "asynchronous")
+    late = ("body", "cases", "handlers", "orelse", "finalbody", "footer", "trailing_whitespace")
+    if kind in (cst.IfExp, cst.Lambda):
+        return names
+
+    def place(name: str) -> int:
+        if name in early:
+            return early.index(name) - len(early)
+        return 1 + late.index(name) if name in late else 0
+
+    return tuple(sorted(names, key=place))
+
+
+CODE_FIELDS: dict[type, tuple[str, ...]] = {
+    kind: _in_source_order(kind, names) for kind, names in _fields(layout=False).items()
+}
+ALL_FIELDS: dict[type, tuple[str, ...]] = {
+    kind: _in_source_order(kind, names) for kind, names in _fields(layout=True).items()
+}
+
+FUNCTIONS = (cst.FunctionDef, cst.Lambda)
+COMPREHENSIONS = (cst.ListComp, cst.SetComp, cst.DictComp, cst.GeneratorExp)
+
+
+def children(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
+    """The code below `node`, one level, in source order; no white space, commas, brackets or operators."""
+    for name in CODE_FIELDS[type(node)]:
+        value = getattr(node, name)
+        if isinstance(value, cst.CSTNode):
+            yield value
+        elif isinstance(value, (list, tuple)):
+            yield from value
+
+
+def walk(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
+    """`node` and all code below it, in source order."""
+    stack = [node]
+    fields = CODE_FIELDS
+    while stack:
+        current = stack.pop()
+        yield current
+        below = []
+        for name in fields[type(current)]:
+            value = getattr(current, name)
+            if value.__class__ is list or value.__class__ is tuple:
+                below.extend(value)
+            elif isinstance(value, cst.CSTNode):
+                below.append(value)
+        below.reverse()
+        stack.extend(below)
+
+
+def walk_scope(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
+    """As `walk`, but what runs in another function isn't entered: bodies of nested functions, lambdas and classes.
+
+    Nested definitions themselves are yielded, with their decorators, defaults and bases, which run here.
+    """
+    stack = [node]
+    while stack:
+        current = stack.pop()
+        yield current
+        inner = current.body if current is not node and isinstance(current, (*FUNCTIONS, cst.ClassDef)) else None
+        stack.extend(reversed([child for child in children(current) if child is not inner]))
