@@ -1,1 +1,4 @@
-"""What we look for: one module a rule, one function a module. A check sees code and yields notes, and knows nothing else."""
+"""What we look for: one module a rule, one function a module.
+
+A check sees code and yields notes, and knows nothing else.
+"""

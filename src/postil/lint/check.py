@@ -1,4 +1,7 @@
-"""What a check is: a function from a piece of code to notes. The annotation of its first parameter is its subscription."""
+"""What a check is: a function from a piece of code to notes.
+
+The annotation of its first parameter is its subscription.
+"""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -80,9 +83,9 @@ class Secondary:
 class Note:
     """What a check has to say about one place.
 
-    `place` is what is wrong; `message` is one present-tense sentence about what is wrong *here*, in Markdown with code in
-    back-ticks. `anchor` is where it is shown, when that reads better than `place`. `severity` overrides the page's
-    (by name: "error", "warning", "hint") where the catalogue grades the cases of one rule.
+    `place` is what is wrong; `message` is one present-tense sentence about what is wrong *here*, with code in
+    back-ticks. `anchor` is where it is shown, when that reads better than `place`. `severity` ("error", "warning" or
+    "hint") overrides the page's where the cases of one rule weigh differently.
     """
 
     place: Place

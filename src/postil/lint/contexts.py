@@ -334,9 +334,9 @@ class Contexts:
             self._dependencies = set()
             for call in self._file.nodes(cst.Call):
                 name = self._file.name_of(call.func) or ""
-                if name.startswith("fastapi.") and name.endswith((".Depends", ".Security")) and call.args:
-                    if (dependency := dotted(call.args[0].value)) is not None:
-                        self._dependencies.add(dependency)
+                injects = name.startswith("fastapi.") and name.endswith((".Depends", ".Security"))
+                if injects and call.args and (dependency := dotted(call.args[0].value)) is not None:
+                    self._dependencies.add(dependency)
         return self._dependencies
 
     def is_cleanup(self, node: cst.CSTNode) -> bool:

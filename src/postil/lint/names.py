@@ -152,9 +152,6 @@ def _record(node: cst.CSTNode, bound: Bound, outer: set[str]) -> None:
         case cst.MatchAs(name=cst.Name(value=name)) | cst.MatchStar(name=cst.Name(value=name)):
             bound.names.add(name)
             bound.assignments.setdefault(name, []).append(None)
-        case cst.Del():
-            for name in targets(node.target):
-                bound.assignments.setdefault(name.value, []).append(None)
 
 
 def _define(node: Definition, bound: Bound) -> None:

@@ -1,7 +1,7 @@
 """A rule's page: the words of its comment for people, and the test of its check.
 
-A page has a few `key: value` lines between `---`, a title, why, and headings from a fixed list in a fixed order. May not
-read the disk: the text is handed in, and each fault names its line and its cure.
+A page has a few `key: value` lines between `---`, a title, why, and headings from a fixed list in a fixed
+order. May not read the disk: the text is handed in, and each fault names its line and its cure.
 """
 
 import re
@@ -237,6 +237,5 @@ def _block(path: str, lines: list[str], language: str, side: str, line: int) -> 
     for number, text in enumerate(lines, 1):
         if found := _MARK.search(text):
             expected.append(Expected(number, found[1]))
-            text = text[: found.start()]
-        clean.append(text)
+        clean.append(text[: found.start()] if found else text)
     return Block(path, "\n".join(clean) + "\n" if clean else "", language, side, line, tuple(expected))

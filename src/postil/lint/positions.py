@@ -1,13 +1,13 @@
 """Where nodes stand. Computed only for files that have findings, and only for what was found.
 
-Lines of statements come from counting newlines in one walk; columns come from generating the one statement around a node.
-LibCST's PositionProvider generates the whole module and records every node: 1.7 times the parse, against 0.07 here.
+Lines of statements come from counting newlines in one walk; columns from generating the one statement around
+a node. LibCST's PositionProvider generates the whole module and records every node: 1.7 times the parse, 0.07 here.
 Lines are what GitHub counts: only a line feed ends one.
 """
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 import libcst as cst
@@ -67,9 +67,9 @@ def statement_lines(module: cst.Module) -> dict[int, int]:
     while stack:
         node = stack.pop()
         kind = node.__class__
-        if kind is cst.Newline:
+        if isinstance(node, cst.Newline):
             line += default if node.value is None else node.value.count("\n")
-        elif kind is _Mark:
+        elif isinstance(node, _Mark):
             lines[id(node.node)] = line
         elif isinstance(node, (*_TEXTS, _TEMPLATE_TEXT)):
             line += node.value.count("\n")
@@ -135,7 +135,7 @@ class _Recorder(CodegenState):
     @contextmanager
     def record_syntactic_position(
         self, node: cst.CSTNode, *, start_node: cst.CSTNode | None = None, end_node: cst.CSTNode | None = None
-    ) -> Iterator[None]:
+    ) -> Generator[None]:
         began = (self.line, self.column)
         yield
         if id(node) in self.wanted and id(node) not in self.found:
@@ -178,15 +178,13 @@ class Positions:
         bare = statement
         leading = [name for name in ("leading_lines", "lines_after_decorators") if getattr(statement, name, None)]
         if leading:
-            bare = statement.with_changes(**{name: () for name in leading})
+            bare = statement.with_changes(**dict.fromkeys(leading, ()))
         if getattr(bare, "decorators", None):
             bare = bare.with_changes(decorators=())
         if bare is not statement and node is statement:
             recorder.wanted = {id(bare)}
-        try:
+        with suppress(_AllFound):
             bare._codegen(recorder)  # noqa: SLF001 - the way to generate one node; `code_for_node` keeps no state
-        except _AllFound:
-            pass
         found = recorder.found.get(next(iter(recorder.wanted)))
         if found is None:
             return Range(line, 1, line, len(source.rstrip("\r")) + 1)

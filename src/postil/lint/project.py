@@ -145,8 +145,7 @@ class Project:
         if not isinstance(text, str):
             return None
         floors = []
-        for clause in text.split(","):
-            clause = clause.strip()
+        for clause in map(str.strip, text.split(",")):
             for operator in (">=", "~=", "=="):
                 if clause.startswith(operator):
                     parts = clause.removeprefix(operator).strip().split(".")

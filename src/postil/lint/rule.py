@@ -5,7 +5,7 @@ import types
 import typing
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import libcst as cst
 
@@ -27,7 +27,7 @@ class CheckError(Exception):
 
 @dataclass(frozen=True)
 class Subscription:
-    """What a check sees. `nodes` are the node classes for a check of nodes, else it is empty and `whole` names the type."""
+    """What a check sees. `nodes`: the classes of a check of nodes; `whole`: the one type of any other."""
 
     nodes: tuple[type[cst.CSTNode], ...] = ()
     whole: type | None = None
@@ -35,7 +35,10 @@ class Subscription:
 
 @dataclass(frozen=True)
 class Rule:
-    """A check with its page and its place in the guideline. `mentions`: words without which a file can't be concerned."""
+    """A check with its page and its place in the guideline.
+
+    `mentions`: a file that holds none of these words can't be concerned.
+    """
 
     name: str
     chapter: str
@@ -86,9 +89,9 @@ def subscription(check: Check) -> Subscription:
     if all(isinstance(kind, type) and issubclass(kind, cst.CSTNode) and kind in CODE_FIELDS for kind in wanted):
         if len(parameters) < 2 or hints.get(parameters[1].name) is not SourceFile:
             raise CheckError("the second parameter of a check of nodes is `file: SourceFile`")
-        return Subscription(nodes=wanted)
+        return Subscription(nodes=tuple(cast("type[cst.CSTNode]", kind) for kind in wanted))
     raise CheckError(
-        "annotate the first parameter with a libcst node class (or a union of them), SourceFile, FileChange or ChangeSet"
+        "annotate the first parameter with libcst node classes (or a union of them), SourceFile, FileChange or ChangeSet"
     )
 
 

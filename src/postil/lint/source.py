@@ -9,7 +9,7 @@ import gc
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
-from typing import TypeVar, cast, overload
+from typing import TypeVar, overload
 
 import libcst as cst
 
@@ -173,7 +173,7 @@ class SourceFile:
     def nodes(self, kind: type[N], /) -> list[N]: ...
     @overload
     def nodes(self, kind: type[cst.CSTNode], /, *kinds: type[cst.CSTNode]) -> list[cst.CSTNode]: ...
-    def nodes(self, *kinds: type[cst.CSTNode]) -> list[cst.CSTNode]:  # ty: ignore[invalid-overload]
+    def nodes(self, *kinds: type[cst.CSTNode]) -> list[cst.CSTNode]:
         """All nodes of exactly these classes, class by class, each in source order."""
         if len(kinds) == 1:
             return self._index.get(kinds[0], [])
@@ -255,7 +255,7 @@ class SourceFile:
 
     @property
     def imports(self) -> Mapping[str, str]:
-        """The names that this module's top level imports: local name → dotted origin (relative ones start with ".")."""
+        """The names that this module's top level imports: local name → dotted origin ("." before a relative one)."""
         return self._bindings.module_imports
 
     def name_of(self, expression: cst.CSTNode) -> str | None:
@@ -373,7 +373,8 @@ class SourceFile:
         """The class of an expression's value as far as this file shows it: "httpx.AsyncClient", or None.
 
         Follows constructors, `with … as`, annotations (Optional, unions with None, Annotated, aliases), `self.x` of the
-        class, module globals and factory functions with a declared result. A class of this file gives its bare name.
+        class, module globals and factory functions with a declared result.
+        A class of this file gives its bare name.
         """
         return self._types.of(expression)
 
@@ -400,7 +401,7 @@ class SourceFile:
         return self._contexts.is_offloaded(node)
 
     def is_startup(self, node: cst.CSTNode) -> bool:
-        """Whether `node` runs once at start-up: module level, lifespan, constructors, cached zero-argument factories."""
+        """Whether `node` runs once at start-up: module level, lifespan, constructors, cached argument-less factories."""
         return self._contexts.is_startup(node)
 
     def is_request_handler(self, function: cst.FunctionDef) -> bool:
@@ -463,5 +464,5 @@ def string_value(expression: cst.CSTNode | None) -> str | None:
     """The value of a plain string literal (concatenated ones too); None for bytes, f-strings and everything else."""
     if isinstance(expression, (cst.SimpleString, cst.ConcatenatedString)):
         value = expression.evaluated_value
-        return cast("str", value) if isinstance(value, str) else None
+        return value if isinstance(value, str) else None
     return None

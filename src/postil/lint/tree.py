@@ -1,7 +1,7 @@
 """Walking LibCST trees fast: for each node class, which of its fields hold code.
 
-LibCST's own visitors cost about as much as the parse for each hundred lines of machinery; a table of fields made once from
-the node classes costs two hundredths of it. May not import `libcst.metadata` or `libcst.matchers`: both are slow to load.
+LibCST's own visitors cost about as much as the parse for each hundred lines of machinery; a table of fields made
+once from the node classes costs some hundredths of it. May not import `libcst.matchers`, which is slow to load.
 """
 
 import dataclasses

@@ -1,0 +1,60 @@
+# Everything that CI runs, and everything that a contributor types. Each recipe is one line of `uv run`.
+# uv is the only thing needed; where it is missing, `pip install` brings it into .uv/.
+
+UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
+RUN := $(UV) run --frozen
+# `make try PATH=…` would hide the shell's own PATH from the recipe.
+SHELL_PATH := $(shell echo "$$PATH")
+export PYTHONDONTWRITEBYTECODE = 1
+
+.DEFAULT_GOAL := all
+.PHONY: all format format-check lint types imports test demo rule new-rule try bench serve generated picture
+
+all: format-check lint types imports test  ## what CI runs
+
+.uv/bin/uv:
+	python3 -m venv .uv && .uv/bin/pip install --quiet --disable-pip-version-check uv
+
+UV_READY := $(if $(filter .uv/bin/uv,$(UV)),.uv/bin/uv,)
+
+format: $(UV_READY)  ## lay out the code
+	$(RUN) ruff format .
+
+format-check: $(UV_READY)  ## say what `format` would change
+	$(RUN) ruff format --check .
+
+lint: $(UV_READY)  ## ruff
+	$(RUN) ruff check .
+
+types: $(UV_READY)  ## ty
+	$(RUN) ty check
+
+imports: $(UV_READY)  ## the layers of ARCHITECTURE.md
+	$(RUN) lint-imports
+
+test: $(UV_READY)  ## every test
+	$(RUN) pytest
+
+demo: $(UV_READY)  ## a whole pull request on loopback, reviewed by the real service
+	$(RUN) postil demo
+
+serve: $(UV_READY)  ## the service, with the settings of the environment
+	$(RUN) postil serve
+
+rule: $(UV_READY)  ## run one rule's page: make rule NAME=raise-without-from
+	$(RUN) pytest tests/test_rules.py -k "$(NAME)"
+
+new-rule: $(UV_READY)  ## write the two files of a rule: make new-rule CHAPTER=resilience NAME=some-pattern
+	$(RUN) python scripts/new_rule.py "$(CHAPTER)" "$(NAME)"
+
+try: $(UV_READY)  ## run a rule on real code: make try RULE=raise-without-from PATH=../service
+	@export PATH='$(SHELL_PATH)'; $(RUN) postil check --select "$(RULE)" "$(if $(filter command line,$(origin PATH)),$(PATH),.)"
+
+bench: $(UV_READY)  ## speed and memory, as ratios in one run
+	$(RUN) python scripts/bench.py
+
+generated: $(UV_READY)  ## write what is generated: rules/coverage.md
+	$(RUN) python scripts/generated.py --write
+
+picture: $(UV_READY)  ## docs/pull-request.png, with Debian's chromium
+	$(RUN) python scripts/picture.py
