@@ -38,10 +38,14 @@ class _Gathered:
         try:
             self.notes.extend((rule, note) for note in notes())
         except Exception as error:  # noqa: BLE001 - any fault of one check must not cost the others
-            detail = f"{type(error).__name__}: {error}".split("\n", 1)[0][:200]
-            self.problems.append(Problem(path, "check-crash", f"the check `{rule.name}` crashed ({detail})"))
+            self.crashed(rule, path, error)
             return False
         return True
+
+    def crashed(self, rule: Rule, path: str, error: Exception) -> None:
+        """Keep a check's crash as a problem that names it."""
+        detail = f"{type(error).__name__}: {error}".split("\n", 1)[0][:200]
+        self.problems.append(Problem(path, "check-crash", f"the check `{rule.name}` crashed ({detail})"))
 
 
 class RuleSet:
@@ -101,45 +105,48 @@ class RuleSet:
         for rule in self._whole(SourceFile):
             if rule.name not in idle:
                 gathered.take(rule, file.path, partial(rule.check, file, **rule.options))
-        return Report(tuple(_located(gathered.notes, {file.path: file}, file.path)), tuple(gathered.problems), file)
+        findings = _located(gathered, {file.path: file}, file.path) if gathered.notes else []
+        return Report(tuple(findings), tuple(gathered.problems), file)
 
     def lint_change_set(self, changes: Sequence[Change], project: Project, base_project: Project) -> Report:
         """Run the rules that compare base and head. Files that don't parse are left out, and named by `lint`."""
         if not self.compares:
             return Report()
-        pairs = tuple(_file_change(change, project, base_project) for change in changes if change.is_python)
-        files = {pair.path: pair.head for pair in pairs if pair.head is not None}
+        pairs = tuple(
+            FileChange(change.path, change.previous_path, change.base, change.head, project, base_project)
+            for change in changes
+            if change.is_python
+        )
         texts = {change.path: change.head or "" for change in changes} | dict(project.files)
-        gathered = _Gathered()
         findings: list[Finding] = []
+        gathered = _Gathered()
         for rule in self._whole(FileChange):
             for pair in pairs:
-                own = _Gathered()
-                own.take(rule, pair.path, partial(rule.check, pair, **rule.options))
-                gathered.problems.extend(own.problems)
-                findings.extend(_located(own.notes, files, pair.path, texts))
+                if rule.mentions and not pair.mentions(*rule.mentions):
+                    continue
+                gathered.notes.clear()
+                gathered.take(rule, pair.path, partial(rule.check, pair, **rule.options))
+                findings.extend(_located(gathered, _heads(pairs, gathered.notes, pair.path), pair.path, texts))
+        gathered.notes.clear()
         change_set = ChangeSet(pairs, project, base_project, frozenset(change.path for change in changes))
         for rule in self._whole(ChangeSet):
             gathered.take(rule, "", partial(rule.check, change_set, **rule.options))
-        findings.extend(_located(gathered.notes, files, None, texts))
+        findings.extend(_located(gathered, _heads(pairs, gathered.notes, None), None, texts))
         return Report(tuple(sorted(findings, key=_order)), tuple(gathered.problems))
+
+
+def _heads(pairs: Sequence[FileChange], notes: Sequence[tuple[Rule, Note]], home: str | None) -> dict[str, SourceFile]:
+    """The parsed files that the places of these notes stand in."""
+    wanted = {home}
+    for _, note in notes:
+        for place in (note.place, note.anchor, *(second.place for second in note.secondary)):
+            if isinstance(place, Located):
+                wanted.add(place.path)
+    return {pair.path: pair.head for pair in pairs if pair.path in wanted and pair.head is not None}
 
 
 def _order(finding: Finding) -> tuple[Any, ...]:
     return (finding.path, finding.line, finding.column, finding.rule)
-
-
-def _file_change(change: Change, project: Project, base_project: Project) -> FileChange:
-    def parsed(path: str, text: str | None, around: Project) -> SourceFile | None:
-        if text is None:
-            return None
-        try:
-            return SourceFile(path, text, around)
-        except Unreadable:
-            return None
-
-    base = parsed(change.previous_path or change.path, change.base, base_project)
-    return FileChange(change.path, change.previous_path, base, parsed(change.path, change.head, project), project)
 
 
 class _Places:
@@ -201,6 +208,29 @@ class _Places:
                     return comment[2] or ""
         return None
 
+    def finding(self, rule: Rule, note: Note) -> Finding:
+        """The finding that a rule's note amounts to."""
+        shown = note.anchor or note.place
+        found, path = self.range_of(shown), self.path_of(shown)
+        return Finding(
+            rule=rule.name,
+            path=path,
+            line=found.line,
+            end_line=found.end_line,
+            column=found.column,
+            end_column=found.end_column,
+            severity=Severity(note.severity) if note.severity else rule.severity,
+            message=note.message,
+            scope=self.scope_of(note.place),
+            code=self.code_of(note.place, self.range_of(note.place)),
+            related=tuple(
+                Related(self.path_of(second.place), self.range_of(second.place).line, second.text)
+                for second in note.secondary
+            ),
+            edits=tuple(self.edits(note)),
+            allowed=self.allowed(rule.name, path, found),
+        )
+
     def edits(self, note: Note) -> Iterator[TextEdit]:
         if note.fix is None:
             return
@@ -216,40 +246,16 @@ class _Places:
 
 
 def _located(
-    notes: Sequence[tuple[Rule, Note]],
-    files: dict[str, SourceFile],
-    home: str | None,
-    texts: dict[str, str] | None = None,
+    gathered: _Gathered, files: dict[str, SourceFile], home: str | None, texts: dict[str, str] | None = None
 ) -> list[Finding]:
-    """Notes with their lines: a finding is a note that knows where it stands."""
-    if not notes:
-        return []
+    """The gathered notes with their lines: a finding is a note that knows where it stands."""
     places = _Places(files, home, texts or {})
     findings = []
-    for rule, note in notes:
-        shown = note.anchor or note.place
-        found = places.range_of(shown)
-        path = places.path_of(shown)
-        findings.append(
-            Finding(
-                rule=rule.name,
-                path=path,
-                line=found.line,
-                end_line=found.end_line,
-                column=found.column,
-                end_column=found.end_column,
-                severity=Severity(note.severity) if note.severity else rule.severity,
-                message=note.message,
-                scope=places.scope_of(note.place),
-                code=places.code_of(note.place, places.range_of(note.place)),
-                related=tuple(
-                    Related(places.path_of(second.place), places.range_of(second.place).line, second.text)
-                    for second in note.secondary
-                ),
-                edits=tuple(places.edits(note)),
-                allowed=places.allowed(rule.name, path, found),
-            )
-        )
+    for rule, note in gathered.notes:
+        try:
+            findings.append(places.finding(rule, note))
+        except Exception as error:  # noqa: BLE001 - a note about a place that isn't there is its check's fault alone
+            gathered.crashed(rule, home or "", error)
     return sorted(findings, key=_order)
 
 

@@ -91,7 +91,7 @@ def subscription(check: Check) -> Subscription:
             raise CheckError("the second parameter of a check of nodes is `file: SourceFile`")
         return Subscription(nodes=tuple(cast("type[cst.CSTNode]", kind) for kind in wanted))
     raise CheckError(
-        "annotate the first parameter with libcst node classes (or a union of them), SourceFile, FileChange or ChangeSet"
+        "annotate the first parameter with a libcst node (or a union of them), SourceFile, FileChange or ChangeSet"
     )
 
 

@@ -401,7 +401,7 @@ class SourceFile:
         return self._contexts.is_offloaded(node)
 
     def is_startup(self, node: cst.CSTNode) -> bool:
-        """Whether `node` runs once at start-up: module level, lifespan, constructors, cached argument-less factories."""
+        """Whether `node` runs once at start-up: module level, lifespan, constructor, cached argument-less factory."""
         return self._contexts.is_startup(node)
 
     def is_request_handler(self, function: cst.FunctionDef) -> bool:
