@@ -1,0 +1,47 @@
+"""Fixtures that many tests share."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from validated_github import ValidatedGitHub, served
+
+
+@pytest.fixture(scope="session")
+def app_key() -> tuple[str, str]:
+    """An RSA key pair of the App as PEM: private, public."""
+    private = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    pem = private.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
+    )
+    public = private.public_key().public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    return pem.decode(), public.decode()
+
+
+@pytest.fixture
+def git_folder(tmp_path: Path) -> Path:
+    """The folder in which the stand-in for GitHub keeps its repositories."""
+    folder = tmp_path / "git"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def github(git_folder: Path, app_key: tuple[str, str]) -> Iterator[ValidatedGitHub]:
+    """A GitHub in this process; the test fails when something was asked or answered that GitHub does not know."""
+    fake = ValidatedGitHub(git_folder, public_key=app_key[1])
+    yield fake
+    assert fake.complaints == []
+
+
+@pytest.fixture
+def github_url(github: ValidatedGitHub) -> Iterator[str]:
+    """The same GitHub over real HTTP on loopback."""
+    with served(github) as url:
+        github.url = url
+        yield url
