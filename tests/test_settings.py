@@ -197,7 +197,14 @@ def test_the_web_address_follows_from_that_of_the_api(api: str, web: str) -> Non
 
 @pytest.mark.parametrize(
     "url",
-    ["postil.example.com", "ftp://x.example", "http://postil.example.com", "https://u:p@x.example", "https://x:port"],
+    [
+        "postil.example.com",
+        "ftp://x.example",
+        "http://postil.example.com",
+        "https://u:p@x.example",
+        "https://x:port",
+        "https://x.example/postil",
+    ],
 )
 def test_an_address_that_cannot_work_or_is_not_safe_stops_the_start(url: str) -> None:
     """Tokens and webhook payloads travel to it; plain HTTP is for this machine only."""

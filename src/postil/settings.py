@@ -154,6 +154,12 @@ def _url(value: str) -> str:
     return value.rstrip("/")
 
 
+def _origin(value: str) -> str:
+    if urlsplit(value).path:
+        raise _wrong("must be a host of its own, without a path: the pages and the webhook stand at its root")
+    return value
+
+
 def _database(value: SecretStr) -> SecretStr:
     url = value.get_secret_value()
     if not url.startswith(("sqlite:///", "postgresql://", "postgres://", "postgresql+psycopg://")):
@@ -216,7 +222,7 @@ class Settings(BaseSettings):
     github_web_url: _Url | None = Field(
         None, description="Leave it out; give the address that people see only where it doesn't follow from the API's."
     )
-    public_url: _Url | None = Field(
+    public_url: Annotated[_Url, AfterValidator(_origin)] | None = Field(
         None,
         description="Give the address where GitHub and people reach this service, such as https://postil.example.com; "
         "comments link to the guideline there.",
@@ -284,6 +290,12 @@ class Settings(BaseSettings):
         if self.github_app_id is None or key is None or not self.github_webhook_secret:
             return None
         return Credentials(self.github_app_id, key, self.github_webhook_secret)
+
+    @property
+    def secrets(self) -> list[str]:
+        """The texts that must never be logged, besides those that a log knows by their form."""
+        credentials = self.credentials
+        return [] if credentials is None else [secret.get_secret_value() for secret in credentials.webhook_secrets]
 
     @property
     def web_url(self) -> str:
