@@ -238,7 +238,15 @@ class Resolvers:
             "__typename": "Commit", **shape, "message": message, "messageHeadline": message.split("\n", 1)[0],
             "committedDate": stamp(commit.at), "authoredDate": stamp(commit.at),
             "tree": lambda _: self.git_object(repository, commit.tree),
+            "file": lambda _, path: self.entry_at(repository, sha, path),
         }  # fmt: skip
+
+    def entry_at(self, repository: FakeRepository, commit: str, path: str) -> Json | None:
+        """The tree entry at a path of a commit."""
+        folder, _, name = path.rpartition("/")
+        tree = repository.history.resolve(f"{commit}:{folder}")
+        entries = self.entries(repository, tree) if tree else []
+        return next(({**entry, "path": path} for entry in entries if entry["name"] == name), None)
 
     def entries(self, repository: FakeRepository, sha: str) -> list[Json]:
         """The entries of a tree."""
