@@ -7,7 +7,8 @@ Run it by hand when GitHub's API has moved on: `uv run python scripts/refresh_ve
 Three packages, all MIT:
 
 - `@octokit/openapi`: the OpenAPI description, from which only the operations in `OPERATIONS` are kept, with the schemas
-  that they reach and without prose and examples. Two patches for what validators can't do with it: what is `nullable`
+  that they reach and without prose and examples. A field that GitHub is seen to send as null is made
+  nullable (`NULLS`), and there are two patches for what validators can't do with it: what is `nullable`
   and a list of alternatives (`enum`, `oneOf`, `anyOf`) gets null as one of them, and discriminators go (one of them
   tells an array from objects by a property, which an array has not).
 - `@octokit/graphql-schema`: the GraphQL schema, whole.
@@ -31,6 +32,9 @@ LEFT_OUT = frozenset({
     "description", "summary", "example", "examples", "externalDocs", "tags", "title", "discriminator",
 })  # fmt: skip
 NPM_TIMEOUT = 600.0
+
+# An outdated comment stands on no line, whatever the description says.
+NULLS = {"pull-request-review-comment": ("position", "line"), "review-comment": ("line",)}
 
 REPO = "/repos/{owner}/{repo}"
 OPERATIONS: dict[str, tuple[str, ...]] = {
@@ -174,6 +178,9 @@ def openapi_subset(whole: dict[str, Any]) -> dict[str, Any]:
             part = with_null_as_alternative(without_prose(whole["components"][kind][name]))
             components[kind][name] = part
             waiting += sorted(references(part))
+    for schema, names in NULLS.items():
+        for name in names:
+            components["schemas"][schema]["properties"][name]["nullable"] = True
     for response in [*components.get("responses", {}).values(), *responses_of(paths)]:
         response.setdefault("description", "")
     return {

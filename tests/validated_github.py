@@ -111,7 +111,7 @@ class ValidatedGitHub(FakeGitHub):
             self._validate(scope, b"".join(asked), answered)
 
     def _validate(self, scope: Scope, body: bytes, answered: list[MutableMapping[str, Any]]) -> None:
-        path = scope["path"].removeprefix("/api/v3")
+        path = re.sub(r"^/repositories/\d+", "/repos/by/number", scope["path"].removeprefix("/api/v3"))
         if path in ("/graphql", "/api/graphql") or not answered or not self.is_api(scope["method"], path):
             return
         headers = {name.decode().lower(): value.decode() for name, value in scope["headers"]}
@@ -120,7 +120,7 @@ class ValidatedGitHub(FakeGitHub):
         reply = {name.decode().lower(): value.decode() for name, value in answered[0]["headers"]}
         content = b"".join(message.get("body", b"") for message in answered[1:])
         what = f"{scope['method']} {path} {status}"
-        if status in (304, 307, 501):
+        if status in (301, 304, 307, 501):
             return
         try:
             if status < 400:
@@ -140,7 +140,7 @@ class ValidatedGitHub(FakeGitHub):
     @staticmethod
     def is_api(method: str, path: str) -> bool:
         """Whether a path belongs to the API (and not to the pages for people)."""
-        return not re.match(r"/(?!repos/)[^/]+/[^/]+/pull/\d+", path) and path not in ("/", "/style.css")
+        return not re.match(r"/(?!repos/)[^/]+/[^/]+/pull/\d+|.*/?settings/apps/new$|/(pull.css)?$", path)
 
 
 def free_port() -> int:

@@ -74,6 +74,11 @@ class Sent:
     redelivery: bool
     answer: str
 
+    @property
+    def succeeded(self) -> bool:
+        """Whether the receiver accepted it."""
+        return 200 <= self.status_code < 300
+
 
 def signature(secret: str, body: bytes) -> str:
     """The value of `X-Hub-Signature-256`."""

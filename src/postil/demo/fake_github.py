@@ -14,7 +14,7 @@ import secrets
 import threading
 import time
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +22,8 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import jwt
 import structlog
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 from starlette.responses import Response
 
 from postil.demo import rest, reviews
@@ -29,7 +31,7 @@ from postil.demo.deliveries import Deliveries, Delivery, Webhook
 from postil.demo.exchange import Answer, Call, Refused, Route, not_found
 from postil.demo.faults import SECONDARY, Fault, Plan
 from postil.demo.graph import Graph
-from postil.demo.history import History
+from postil.demo.history import History, commit_at
 from postil.demo.shapes import Shapes, stamp
 from postil.demo.state import (
     LEVELS,
@@ -140,6 +142,7 @@ class FakeGitHub:
         self.webhook = webhook or Webhook()
         self.deliveries = Deliveries(self)
         self.schema = schema
+        self.manifests: dict[str, dict[str, Any]] = {}
         self.lock = threading.RLock()
         self._plans: list[Plan] = []
         self._usage: dict[int, _Usage] = {}
@@ -294,19 +297,16 @@ class FakeGitHub:
             return pull
 
     def open_pull_of(self, source: Path, base: str, head: str, *, title: str, author: str = "ada") -> FakePull:
-        """Open a pull request over a range of a local repository, which is read in place and never written to."""
+        """Open a pull request over a range of a local repository, read in place, never written to.
+
+        Raises `GitFailed` where it is no repository or has no such commit.
+        """
         with self.lock:
             history = self.repository.history
             history.borrow(source)
-            found = {}
-            for revision in (base, head):
-                local = History(source / ".git" if (source / ".git").is_dir() else source)
-                found[revision] = local.commit_of(revision) if not history.commit_of(revision) else None
-                found[revision] = found[revision] or history.commit_of(revision)
-                if found[revision] is None:
-                    raise LookupError(f"{source} has no commit {revision}")
-            history.set_ref(f"refs/heads/{self.repository.default_branch}", str(found[base]))
-            history.set_ref("refs/heads/change", str(found[head]))
+            found = [commit_at(source, revision) for revision in (base, head)]
+            history.set_ref(f"refs/heads/{self.repository.default_branch}", found[0])
+            history.set_ref("refs/heads/change", found[1])
             return self.open_pull(head="change", title=title, author=author)
 
     def push(self, pull: FakePull, files: Mapping[str, str | bytes | None], *, force: bool, message: str) -> str:
@@ -604,6 +604,29 @@ class FakeGitHub:
                 reset, used = int(now) + 3600, 0
             buckets[resource] = {"limit": limit, "used": used, "remaining": limit - used, "reset": reset}
         return {"resources": buckets, "rate": buckets["core"]}
+
+    def become(self, manifest: dict[str, Any]) -> dict[str, Any]:
+        """Turn the App here into the one of a manifest, with a new key, and give GitHub's answer with its secrets."""
+        self.slug = re.sub(r"[^a-z0-9]+", "-", str(manifest.get("name", "app")).lower()).strip("-")
+        self.bot = self.account(f"{self.slug}[bot]", "Bot")
+        key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        pem = key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
+        )
+        public = key.public_key().public_bytes(
+            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+        )
+        self.public_key = public.decode()
+        self.webhook = replace(self.webhook, secret=secrets.token_hex(20))
+        return {
+            **self.shapes.app(),
+            "permissions": manifest.get("default_permissions", {}),
+            "events": manifest.get("default_events", []),
+            "client_id": f"Iv1.{secrets.token_hex(8)}",
+            "client_secret": secrets.token_hex(20),
+            "webhook_secret": self.webhook.secret,
+            "pem": pem.decode(),
+        }
 
     def _redirect(self, call: Call) -> Answer:
         """301 (307 where the method must stay) to the address that no renaming changes."""

@@ -82,6 +82,15 @@ def run_git(*arguments: str, stdin: bytes | None = None) -> bytes:
     return done.stdout
 
 
+def commit_at(source: Path, revision: str) -> str:
+    """The commit that a revision names in the repository at `source`. Raises `GitFailed`."""
+    return (
+        run_git("-C", str(source), "rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}")
+        .decode()
+        .strip()
+    )
+
+
 class History:
     """The repository in `folder` (made there when it is empty). All methods block; call them off the event loop."""
 

@@ -1,9 +1,15 @@
 """The REST operations of the stand-in. Importing this module fills `ROUTES`."""
 
+import asyncio
+import json
+import secrets
 from typing import Any, TypeVar
-from urllib.parse import unquote
+from urllib.parse import parse_qsl, unquote
+
+from starlette.datastructures import URL
 
 from postil.demo import reviews
+from postil.demo.deliveries import Sent
 from postil.demo.exchange import (
     ROUTES,
     Answer,
@@ -121,6 +127,62 @@ def list_repositories(call: Call) -> Answer:
     shown, headers = call.window([call.fake.shapes.repository(one) for one in there])
     body = {"total_count": len(there), "repositories": shown, "repository_selection": "selected"}
     return Answer(200, body, headers)
+
+
+@route("GET", "/app/hook/deliveries", auth="app")
+def list_deliveries(call: Call) -> Answer:
+    """The log of deliveries, newest first, all or those with one outcome."""
+    there = list(reversed(call.fake.deliveries.log))
+    wanted = call.query.get("status")
+    if wanted:
+        there = [one for one in there if one.succeeded == (wanted == "success")]
+    return call.page([call.fake.deliveries.item(one) for one in there])
+
+
+def _sent(call: Call) -> Sent:
+    for sent in call.fake.deliveries.log:
+        if sent.id == call.params["delivery_id"]:
+            return sent
+    raise not_found()
+
+
+@route("GET", "/app/hook/deliveries/{delivery_id:int}", auth="app")
+def get_delivery(call: Call) -> Answer:
+    """One delivery with what was sent and what came back."""
+    return Answer(200, call.fake.deliveries.whole(_sent(call)))
+
+
+@route("POST", "/app/hook/deliveries/{delivery_id:int}/attempts", auth="app")
+def redeliver(call: Call) -> Answer:
+    """Send it once more, under the same id."""
+    sent = _sent(call)
+    asyncio.run(call.fake.deliveries.send(sent.delivery, redelivery=True))
+    return Answer(202, {})
+
+
+@route("POST", "/settings/apps/new", auth="none")
+@route("POST", "/organizations/{organization}/settings/apps/new", auth="none")
+def submit_manifest(call: Call) -> Answer:
+    """What the browser does with an App's manifest: GitHub asks, the owner agrees, and a code comes back."""
+    manifest = dict(parse_qsl(call.raw.decode(errors="replace"))).get("manifest", "")
+    try:
+        wanted = json.loads(manifest)
+        back = URL(wanted["redirect_url"])
+    except (ValueError, KeyError, TypeError) as problem:
+        raise Refused(422, f"The manifest is not one: {problem}") from problem
+    code = secrets.token_hex(20)
+    call.fake.manifests[code] = wanted
+    query = {"code": code, "state": call.query.get("state", "")}
+    return Answer(302, None, {"location": str(back.include_query_params(**query))})
+
+
+@route("POST", "/app-manifests/{code}/conversions", auth="none")
+def convert_manifest(call: Call) -> Answer:
+    """Turn the code into an App with its secrets, once."""
+    wanted = call.fake.manifests.pop(call.params["code"], None)
+    if wanted is None:
+        raise not_found()
+    return Answer(201, call.fake.become(wanted))
 
 
 # ------------------------------------------------------------------------------------------------- pull requests
