@@ -1,0 +1,193 @@
+"""What a change introduced: lint head, compare with base, prove the fixes. Runs in the fenced child process.
+
+Pure: texts in, values out. Never raises for anything in a file; what can't be judged is among the problems.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from postil.lint.change import Change
+from postil.lint.engine import Report, RuleSet, apply_edits
+from postil.lint.finding import Finding, Problem
+from postil.lint.project import Project
+from postil.review.identity import Kept, fingerprints, folded, introduced
+from postil.review.model import Analysis, Introduced, Suggestion
+
+SUGGESTION_LINES = 10
+"""A suggestion that replaces more lines than this is hard to judge at a glance."""
+PROOFS = 60
+"""A proof costs one parse. A review shows 20 comments at most, and what was said before wants no new proof."""
+
+
+def analyse(
+    rules: RuleSet,
+    changes: Sequence[Change],
+    project: Project,
+    base_project: Project,
+    started: Callable[[str], None] = lambda path: None,
+) -> Analysis:
+    """What `changes` introduced, with a fingerprint and, where one holds, a proved suggestion for each finding.
+
+    `project` and `base_project` hold the project files of head and base. `started` is called with each file's path
+    before it is looked at, and with "" before the rules about the change as a whole: whoever runs this in a fenced
+    process learns where it died.
+    """
+    files = [change for change in changes if change.is_python and change.head is not None]
+    base_paths = _base_paths(changes)
+    found: dict[str, list[Finding]] = {}
+    problems: list[Problem] = []
+    reports: dict[str, Report] = {}
+    for change in files:
+        started(change.path)
+        report = rules.lint(change.path, change.head or "", project)
+        problems += report.problems
+        if report.findings:
+            reports[change.path] = report
+            found[change.path] = _new_in(change, report, rules, base_project, base_paths[change.path])
+    if rules.compares:
+        started("")
+        report = rules.lint_change_set(changes, project, base_project)
+        problems += report.problems
+        for finding in report.findings:
+            found.setdefault(finding.path, []).append(finding)
+
+    everything: list[Introduced] = []
+    for path, findings in sorted(found.items()):
+        distinct = _distinct(findings)
+        digests = fingerprints(distinct, base_paths.get(path, path))
+        everything += map(Introduced, distinct, digests)
+    texts = {change.path: change.head or "" for change in files}
+    proved = _with_proofs([each for each in everything if each.finding.allowed is None], rules, project, texts, reports)
+    return Analysis(
+        introduced=tuple(proved),
+        suppressed=tuple(each for each in everything if each.finding.allowed is not None),
+        problems=tuple(dict.fromkeys(problems)),
+        files=len(files),
+    )
+
+
+def _base_paths(changes: Sequence[Change]) -> dict[str, str]:
+    """What each file is called at base. Where two files come from one (a copy), only a file of that name keeps it."""
+    names = {change.path: change.previous_path or change.path for change in changes}
+    used = Counter(names.values())
+    return {path: path if used[name] > 1 else name for path, name in names.items()}
+
+
+def _new_in(change: Change, head: Report, rules: RuleSet, base_project: Project, path: str) -> list[Finding]:
+    """The findings of a file's head that its base has not. Base is linted only with the rules that found something.
+
+    An allowance that was taken away counts as new, since base showed nothing. Where base can't be judged, what
+    stands on untouched lines is taken for old.
+    """
+    if change.base is None:
+        return list(head.findings)
+    concerned = rules.only(finding.rule for finding in head.findings)
+    base = concerned.lint(change.previous_path or change.path, change.base, base_project)
+    kept = Kept(change.base, change.head or "")
+    shown = [finding for finding in base.findings if finding.allowed is None]
+    new = introduced([finding for finding in head.findings if finding.allowed is None], shown, path, kept)
+    new += introduced([finding for finding in head.findings if finding.allowed is not None], base.findings, path, kept)
+    if base.problems:
+        new = [finding for finding in new if not kept.whole(finding)]
+    return new
+
+
+def _distinct(findings: Iterable[Finding]) -> list[Finding]:
+    """The findings in order of place; what one rule says twice in the same words of one place counts once."""
+    distinct: dict[tuple[int, int, str, str], Finding] = {}
+    for each in findings:
+        distinct.setdefault((each.line, each.column, each.rule, each.message), each)
+    return [distinct[place] for place in sorted(distinct)]
+
+
+def _with_proofs(
+    everything: list[Introduced],
+    rules: RuleSet,
+    project: Project,
+    texts: dict[str, str],
+    reports: dict[str, Report],
+) -> list[Introduced]:
+    """The same findings, with the suggestions that hold, for those that a review is likely to show."""
+    likely = sorted(
+        (each for each in everything if each.finding.edits and each.finding.path in reports),
+        key=lambda each: (-each.finding.severity.rank, each.finding.path, each.finding.line),
+    )
+    proofs = {
+        each.fingerprint: prove(
+            each.finding, texts[each.finding.path], reports[each.finding.path].findings, rules, project
+        )
+        for each in likely[:PROOFS]
+    }
+    return [Introduced(each.finding, each.fingerprint, proofs.get(each.fingerprint)) for each in everything]
+
+
+def prove(
+    finding: Finding, text: str, findings: Sequence[Finding], rules: RuleSet, project: Project
+) -> Suggestion | None:
+    """A finding's edits as whole lines of `text`, if they cure it and do no harm; else None.
+
+    They are carried out, and the result is parsed and linted again: this finding must be gone, and nothing found that
+    `findings`, those of `text`, don't have.
+    """
+    try:
+        cured = apply_edits(text, finding.edits)
+    except (ValueError, IndexError):
+        return None
+    suggestion = _as_lines(text, cured, finding.line)
+    if suggestion is None:
+        return None
+    after = rules.lint(finding.path, cured, project)
+    if after.file is None or after.problems or not _cures(finding, findings, after.findings):
+        return None
+    return suggestion
+
+
+def _cures(finding: Finding, before: Sequence[Finding], after: Sequence[Finding]) -> bool:
+    """Whether `finding` is gone and the rest is what it was. Another finding's code may have changed with the edit."""
+    gone = Counter(map(_Trace.of, before))
+    came = Counter(map(_Trace.of, after))
+    gone, came = gone - came, came - gone
+    cured = _Trace.of(finding)
+    if not gone[cured]:
+        return False
+    gone[cured] -= 1
+    altered = Counter((trace.rule, trace.scope) for trace in gone.elements())
+    return not Counter((trace.rule, trace.scope) for trace in came.elements()) - altered
+
+
+@dataclass(frozen=True, slots=True)
+class _Trace:
+    rule: str
+    scope: str
+    code: str
+
+    @classmethod
+    def of(cls, finding: Finding) -> "_Trace":
+        return cls(finding.rule, finding.scope, folded(finding.code))
+
+
+def _as_lines(text: str, cured: str, line: int) -> Suggestion | None:
+    """The difference of two texts as a replacement of whole lines; None when it can't be said as one."""
+    old = text.removesuffix("\n").split("\n")
+    new = cured.removesuffix("\n").split("\n")
+    shorter = min(len(old), len(new))
+    top = 0
+    while top < shorter and old[top] == new[top]:
+        top += 1
+    bottom = 0
+    while bottom < shorter - top and old[-1 - bottom] == new[-1 - bottom]:
+        bottom += 1
+    if top + bottom == len(old) == len(new):
+        return None
+    if top + bottom == len(old):
+        # Nothing is replaced, lines are only added: the line beside them is taken along.
+        if not top or (bottom and line > top):
+            bottom -= 1
+        else:
+            top -= 1
+    first, last = top + 1, len(old) - bottom
+    written = new[top : len(new) - bottom]
+    if last - first >= SUGGESTION_LINES or written == [""]:
+        return None
+    return Suggestion(first, last, "\n".join(written), "\n".join(old[top:last]))

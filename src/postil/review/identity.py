@@ -1,0 +1,115 @@
+"""When two findings are the same finding. Line numbers have no part in it.
+
+Pure: takes findings and texts, gives values.
+"""
+
+import difflib
+import hashlib
+import json
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from postil.lint.finding import Finding
+
+_SPACE = re.compile(r"(?:\s|\\(?=\s))+")
+_LOOSE_SPACE = re.compile(r"(?<!\w) | (?!\w)")
+_LAST_COMMA = re.compile(r",(?=[)\]}])")
+
+
+def folded(code: str) -> str:
+    """`code` as any formatter would leave it: one kind of quotes, no last comma, white space only between words."""
+    code = _LOOSE_SPACE.sub("", _SPACE.sub(" ", code).strip())
+    return _LAST_COMMA.sub("", code.replace("'", '"'))
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What makes a finding the one it is, but for its place among equal ones. `path` is the file's name at base."""
+
+    rule: str
+    path: str
+    scope: str
+    code: str
+
+    @classmethod
+    def of(cls, finding: Finding, path: str) -> "Identity":
+        """The identity of `finding` in the file that is called `path` at base. Without code its message stands in."""
+        return cls(finding.rule, path, finding.scope, folded(finding.code) or finding.message)
+
+
+def fingerprints(findings: Sequence[Finding], path: str) -> tuple[str, ...]:
+    """A digest of 16 hexadecimal digits for each of one file's findings, in their order; no two are equal.
+
+    `path` is the file's name at base, so that a rename changes nothing. Equal findings are told apart by their order.
+    """
+    seen: Counter[Identity] = Counter()
+    digests = []
+    for finding in findings:
+        identity = Identity.of(finding, path)
+        parts = [identity.rule, identity.path, identity.scope, identity.code, seen[identity]]
+        seen[identity] += 1
+        digests.append(hashlib.blake2b(json.dumps(parts).encode(), digest_size=8).hexdigest())
+    return tuple(digests)
+
+
+class Kept:
+    """Which lines of head stood in base already. Compared only when somebody asks."""
+
+    def __init__(self, base: str, head: str) -> None:
+        self._base = base
+        self._head = head
+
+    @cached_property
+    def _from_base(self) -> dict[int, int]:
+        matcher = difflib.SequenceMatcher(None, self._base.split("\n"), self._head.split("\n"))
+        return {
+            block.b + offset + 1: block.a + offset + 1
+            for block in matcher.get_matching_blocks()
+            for offset in range(block.size)
+        }
+
+    def base_line(self, line: int) -> int | None:
+        """The line of base that became this line of head unchanged."""
+        return self._from_base.get(line)
+
+    def whole(self, finding: Finding) -> bool:
+        """Whether every line of a finding of head stood in base."""
+        return all(line in self._from_base for line in range(finding.line, finding.end_line + 1))
+
+
+def introduced(head: Iterable[Finding], base: Iterable[Finding], path: str, kept: Kept) -> list[Finding]:
+    """The findings of head that base has not, in order.
+
+    Equal findings are told apart by their lines: those on lines that stood in base are the old ones. A finding on
+    untouched lines whose enclosing definition was renamed is old, too.
+    """
+    old: defaultdict[Identity, list[Finding]] = defaultdict(list)
+    for finding in base:
+        old[Identity.of(finding, path)].append(finding)
+    groups: defaultdict[Identity, list[Finding]] = defaultdict(list)
+    for finding in head:
+        groups[Identity.of(finding, path)].append(finding)
+    new: list[Finding] = []
+    left: list[Finding] = []
+    for identity, findings in groups.items():
+        before = old.pop(identity, [])
+        if len(before) >= len(findings):
+            left += before[len(findings) :]
+            continue
+        if before:
+            lines = {finding.line for finding in before}
+            findings.sort(key=lambda finding: kept.base_line(finding.line) not in lines)
+        new += findings[len(before) :]
+    left += [finding for findings in old.values() for finding in findings]
+    elsewhere = Counter((finding.rule, folded(finding.code)) for finding in left)
+    result = []
+    for finding in sorted(new, key=lambda finding: (finding.line, finding.column, finding.rule)):
+        moved = (finding.rule, folded(finding.code))
+        if elsewhere[moved] and kept.whole(finding):
+            elsewhere[moved] -= 1
+        else:
+            result.append(finding)
+    return result
