@@ -60,6 +60,7 @@ _STARTUP_NAMES = frozenset(
 _CLEANUP_NAME = re.compile(
     r"stop|close|shutdown|clean|cancel|teardown|exit|dispose|drain|finali[sz]e|terminate|__del__"
 )
+_LIFESPAN_OWNERS = frozenset({"FastAPI", "Starlette", "Litestar", "Quart", "FastMCP"})
 _CACHES = ("functools.lru_cache", "functools.cache", "async_lru.alru_cache", "cachetools.func.lru_cache")
 
 
@@ -225,6 +226,7 @@ class Contexts:
         self._file = file
         self._offloaded_names, self._offloaded_nodes, self._callbacks = self._gather()
         self._dependencies: set[str] | None = None
+        self._lifespans: set[str] | None = None
 
     def _gather(self) -> tuple[set[str], set[int], set[str]]:
         names: set[str] = set()
@@ -338,6 +340,25 @@ class Contexts:
                 if injects and call.args and (dependency := dotted(call.args[0].value)) is not None:
                     self._dependencies.add(dependency)
         return self._dependencies
+
+    def is_lifespan(self, function: cst.FunctionDef) -> bool:
+        """Whether `function` is an app's lifespan: by its name, its parameter's type, or as `lifespan=` of a call."""
+        if "lifespan" in function.name.value:
+            return True
+        first = function.params.params[0] if function.params.params else None
+        if first is not None and first.annotation is not None:
+            kind = self._file.annotated_type(first.annotation.annotation) or ""
+            if kind.rpartition(".")[2] in _LIFESPAN_OWNERS:
+                return True
+        if self._lifespans is None:
+            self._lifespans = {
+                name
+                for call in self._file.nodes(cst.Call)
+                for arg in call.args
+                if arg.keyword is not None and arg.keyword.value in ("lifespan", "lifespan_context")
+                if (name := dotted(arg.value)) is not None
+            }
+        return function.name.value in self._lifespans
 
     def is_cleanup(self, node: cst.CSTNode) -> bool:
         """Whether `node` belongs to code that ends something."""

@@ -358,6 +358,20 @@ class SourceFile:
                     queue.append(found)
         return None
 
+    def value_of(self, name: cst.CSTNode) -> cst.BaseExpression | None:
+        """The one expression that a plain name is assigned where it is bound; None when there are several or none."""
+        if not isinstance(name, cst.Name):
+            return None
+        bound = next(
+            (b for b in map(self._bindings.of, self._scopes(name)) if name.value in b.names or name.value in b.imports),
+            self._bindings.of(self.module),
+        )
+        values = bound.assignments.get(name.value, [])
+        if len(values) != 1 or name.value in bound.imports:
+            return None
+        value = values[0].value if isinstance(values[0], cst.AnnAssign) else values[0]
+        return value if isinstance(value, cst.BaseExpression) else None
+
     def class_named(self, name: str) -> cst.ClassDef | None:
         """The class that this module defines at its top level under `name`."""
         found = self._bindings.module_definitions.get(name)
@@ -403,6 +417,18 @@ class SourceFile:
     def is_startup(self, node: cst.CSTNode) -> bool:
         """Whether `node` runs once at start-up: module level, lifespan, constructor, cached argument-less factory."""
         return self._contexts.is_startup(node)
+
+    def is_lifespan(self, function: cst.FunctionDef) -> bool:
+        """Whether `function` is the lifespan of an ASGI app: what stands after its `yield` runs at shutdown."""
+        return self._contexts.is_lifespan(function)
+
+    def is_broad(self, handler: cst.ExceptHandler | cst.ExceptStarHandler) -> bool:
+        """Whether a handler catches `Exception` or wider: it names no type, or one of these alone or in a tuple."""
+        if handler.type is None:
+            return True
+        caught = handler.type
+        types = [element.value for element in caught.elements] if isinstance(caught, cst.Tuple) else [caught]
+        return any(self.name_of(each) in ("Exception", "BaseException") for each in types)
 
     def is_request_handler(self, function: cst.FunctionDef) -> bool:
         """Whether a web framework calls `function` for a request: route, dependency, middleware, view method."""
