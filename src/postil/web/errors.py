@@ -1,0 +1,55 @@
+"""One shape for everything that goes wrong over HTTP: JSON for programs, a page for people."""
+
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse, Response
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
+
+from postil.web.pages import page
+
+CODES = {
+    400: "bad_request",
+    401: "unauthorized",
+    404: "not_found",
+    405: "method_not_allowed",
+    408: "timeout",
+    413: "too_large",
+    503: "unavailable",
+}
+
+
+class Error(BaseModel):
+    """What went wrong: a word for programs and a sentence for people."""
+
+    code: str
+    message: str
+
+
+class Failure(BaseModel):
+    """The body of every answer that isn't a success."""
+
+    error: Error
+
+
+def failure(status: int, message: str, headers: dict[str, str] | None = None) -> JSONResponse:
+    """Make the answer to a request that failed."""
+    body = Failure(error=Error(code=CODES.get(status, "error"), message=message))
+    return JSONResponse(body.model_dump(), status, headers)
+
+
+def install(app: FastAPI) -> None:
+    """Have errors that no route answers itself told in the same shape."""
+
+    async def http_error(request: Request, error: Exception) -> Response:
+        status, detail, headers = 500, "", None
+        if isinstance(error, HTTPException):
+            status, detail, headers = error.status_code, str(error.detail), dict(error.headers or {})
+        if status == 404 and "text/html" in request.headers.get("accept", ""):
+            return page("missing.html", {"title": "Not found", "looked_for": request.url.path, "near": ()}, 404)
+        return failure(status, detail or "Something went wrong.", headers)
+
+    async def crash(request: Request, error: Exception) -> Response:
+        return failure(500, "Something went wrong here; the log says what.")
+
+    app.add_exception_handler(HTTPException, http_error)
+    app.add_exception_handler(Exception, crash)

@@ -1,0 +1,154 @@
+"""`POST /webhooks/github`: read the request, and have what it asks for stored before it is answered."""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import structlog
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+from starlette.requests import ClientDisconnect
+
+from postil import webhook
+from postil.jobs import Ask, Command, Pull, UnavailableError
+from postil.web.errors import failure
+from postil.web.metrics import Metrics
+
+log = structlog.get_logger(__name__)
+
+BODY_TIMEOUT = 30.0
+"""Seconds that a request may take to arrive; GitHub itself gives up on an answer after 10 (30 on Enterprise Server)."""
+
+
+class Inbox(Protocol):
+    """Where work is stored; `postil.jobs.Jobs` is one."""
+
+    async def accept(self, delivery: str, ask: Ask) -> str:
+        """Store an ask durably; say "accepted", "coalesced" or "duplicate". Raises UnavailableError."""
+        ...
+
+    async def pulls_at(self, owner: str, name: str, head: str) -> Sequence[Pull]:
+        """Find the pull requests of a repository with this head. Raises UnavailableError."""
+        ...
+
+
+class Accepted(BaseModel):
+    """The answer to a delivery: what was done with it, and why."""
+
+    result: str
+    why: str
+
+
+class TooLargeError(Exception):
+    """The request is larger than anything that GitHub sends."""
+
+
+def router(
+    secrets: Sequence[str], inbox: Inbox, forget: Callable[[int], None], metrics: Metrics, limit: int = webhook.MAX_BODY
+) -> APIRouter:
+    """Make the route. `forget` drops what is remembered of an installation's tokens; `limit` is in bytes."""
+    routes = APIRouter()
+
+    @routes.post("/webhooks/github", status_code=202, response_model=Accepted)
+    async def receive(request: Request) -> Accepted | JSONResponse:
+        started = time.perf_counter()
+        event = request.headers.get("x-github-event", "")
+        answer = await _receive(request, event)
+        outcome = answer.result if isinstance(answer, Accepted) else str(answer.status_code)
+        metrics.delivered(event, outcome, time.perf_counter() - started)
+        return answer
+
+    async def _receive(request: Request, event: str) -> Accepted | JSONResponse:
+        signature = request.headers.get("x-hub-signature-256", "")
+        if not signature:
+            return failure(401, "The signature is missing or wrong.")
+        try:
+            async with asyncio.timeout(BODY_TIMEOUT):
+                body = await _body(request, limit)
+        except TooLargeError:
+            return failure(413, f"The body is larger than {limit} bytes.")
+        except (TimeoutError, ClientDisconnect):
+            return failure(408, "The body didn't arrive.")
+        delivery_id = request.headers.get("x-github-delivery", "")
+        # Up to 25 MB are hashed and parsed: not on the event loop.
+        delivery = await asyncio.to_thread(
+            webhook.read, secrets, body, event=event, delivery=delivery_id, signature=signature
+        )
+        if isinstance(delivery, webhook.Refusal):
+            log.warning("delivery_refused", status=delivery.status, why=delivery.why)
+            return failure(delivery.status, delivery.why)
+        with structlog.contextvars.bound_contextvars(delivery=delivery.id):
+            try:
+                answer = await _take(delivery)
+            except UnavailableError as error:
+                log.warning("delivery_not_stored", event_name=delivery.event, error=str(error))
+                return failure(503, "The delivery can't be stored at the moment.")
+            log.info("delivery", event_name=delivery.event, action=delivery.action, **answer.model_dump())
+            return answer
+
+    async def _take(delivery: webhook.Delivery) -> Accepted:
+        match delivery.decision:
+            case webhook.Ignored(why):
+                return Accepted(result="ignored", why=why)
+            case webhook.Forget(installation, why):
+                forget(installation)
+                return Accepted(result="forgotten", why=why)
+            case decision:
+                asks = await _asks(decision, inbox)
+        results = {await inbox.accept(delivery.id, ask) for ask in asks}
+        # Several pull requests can share a head; the best news is the answer.
+        for result in ("accepted", "coalesced", "duplicate"):
+            if result in results:
+                return Accepted(result=result, why=asks[0].why)
+        return Accepted(result="ignored", why="no pull request is known for this commit")
+
+    return routes
+
+
+def closed() -> APIRouter:
+    """Make the route as long as there is no secret to verify a signature with."""
+    routes = APIRouter()
+
+    @routes.post("/webhooks/github", response_class=JSONResponse)
+    def refuse() -> JSONResponse:
+        return failure(503, "This service isn't set up yet: it has no credentials.")
+
+    return routes
+
+
+async def _body(request: Request, limit: int) -> bytes:
+    """Read the body, but never more than `limit` bytes of it. Raises TooLargeError."""
+    declared = request.headers.get("content-length", "")
+    if declared.isdecimal() and int(declared[:20]) > limit:
+        raise TooLargeError
+    chunks, size = [], 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > limit:
+            raise TooLargeError
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+async def _asks(
+    decision: webhook.Review | webhook.Cancel | webhook.Recheck | webhook.Rerun, inbox: Inbox
+) -> Sequence[Ask]:
+    """Put a decision into the queue's words."""
+
+    def pull(number: int) -> Pull:
+        place = decision.repository
+        return Pull(place.installation, place.id, place.owner, place.name, number)
+
+    match decision:
+        case webhook.Review(_, number, head, at, outdates, why):
+            return [Ask(pull(number), why, head, at, outdates=outdates)]
+        case webhook.Cancel(_, number, at, why):
+            return [Ask(pull(number), why, None, at, outdates=True, wakes=False)]
+        case webhook.Recheck(_, number, _, kind, comment, login):
+            return [Ask(pull(number), "/recheck", command=Command(kind, comment, login))]
+        case webhook.Rerun(place, numbers, head, why):
+            # GitHub names no pull request for forks.
+            pulls = [pull(number) for number in numbers] or await inbox.pulls_at(place.owner, place.name, head)
+            return [Ask(each, why) for each in pulls]

@@ -1,0 +1,140 @@
+"""How pages are made: templates, Markdown, and the headers that keep a page from doing anything else."""
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markdown_it import MarkdownIt
+from markdown_it.renderer import RendererHTML
+from markdown_it.token import Token
+from markdown_it.utils import EnvType, OptionsDict
+from markupsafe import Markup, escape
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from postil.packs import slug
+
+STATIC = Path(__file__).parent / "static"
+HEADERS = {
+    "content-security-policy": "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
+    "base-uri 'none'; frame-ancestors 'none'",
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), geolocation=(), microphone=()",
+}
+
+# How a rule's page marks the lines that its check finds.
+_FINDING = re.compile(r"(.*?)[ \t]*(?:#|//)[ \t]*finding:[ \t]*(.*?)[ \t]*")
+_templates = Environment(
+    loader=PackageLoader("postil.web"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+)
+# A new version of the style sheet gets a new address, so that the old one can be kept for long.
+_STYLE = "/static/postil.css?" + hashlib.sha256((STATIC / "postil.css").read_bytes()).hexdigest()[:12]
+
+
+def page(template: str, values: Mapping[str, object], status: int = 200) -> HTMLResponse:
+    """Fill a template; every value is escaped unless it is `Markup`."""
+    return HTMLResponse(_templates.get_template(template).render(values, style=_STYLE), status)
+
+
+class SecurityHeaders:
+    """Adds the headers to every answer: nothing is loaded from elsewhere, no script runs, nobody frames a page."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer the request as the wrapped application does, with the headers added."""
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers)
+
+
+def markdown(text: str, link: Callable[[str], str]) -> Markup:
+    """Render Markdown as HTML. Headings get GitHub's anchors, and `link` rewrites the relative paths of links.
+
+    Raw HTML is never passed on: it may stand in a pack that somebody else wrote.
+    """
+    tokens = _markdown.parse(text)
+    seen: Counter[str] = Counter()
+    for token, inline in pairwise(tokens):
+        if token.type == "heading_open":
+            plain = "".join(child.content for child in inline.children or () if child.type in ("text", "code_inline"))
+            base = slug(plain)
+            anchor = f"{base}-{seen[base]}" if seen[base] else base
+            seen[base] += 1
+            token.attrSet("id", anchor)
+            if token.tag != "h1" and inline.children is not None:
+                inline.children.append(_self_link(anchor, plain))
+    for token in tokens:
+        for child in token.children or ():
+            if child.type == "link_open":
+                _point(child, link)
+    return Markup(_markdown.renderer.render(tokens, _markdown.options, {}))  # noqa: S704 - the renderer escapes
+
+
+def _self_link(anchor: str, text: str) -> Token:
+    return Token("self_link", "a", 0, content=text, meta={"anchor": anchor})
+
+
+def _point(token: Token, link: Callable[[str], str]) -> None:
+    href = str(token.attrGet("href") or "")
+    parts = urlsplit(href)
+    if parts.scheme or parts.netloc:
+        token.attrSet("rel", "noopener noreferrer")
+    elif parts.path:
+        token.attrSet("href", link(parts.path) + (f"#{parts.fragment}" if parts.fragment else ""))
+
+
+def _render_self_link(
+    renderer: RendererHTML, tokens: Sequence[Token], index: int, options: OptionsDict, env: EnvType
+) -> str:
+    made = Markup(' <a class="anchor" href="#{}" aria-label="Link to “{}”">#</a>')
+    return str(made.format(tokens[index].meta["anchor"], tokens[index].content))
+
+
+def _render_html(
+    renderer: RendererHTML, tokens: Sequence[Token], index: int, options: OptionsDict, env: EnvType
+) -> str:
+    """Raw HTML never gets through: a comment is left out, anything else is shown as what it is."""
+    content = tokens[index].content.strip()
+    is_comment = content.startswith("<!--") and content.find("-->") == len(content) - 3
+    return "" if is_comment else str(escape(tokens[index].content))
+
+
+def _render_fence(
+    renderer: RendererHTML, tokens: Sequence[Token], index: int, options: OptionsDict, env: EnvType
+) -> str:
+    """Render a block of code; a line that the page's own test marks stands out, with what is said of it below."""
+    lines = []
+    for line in tokens[index].content.splitlines():
+        marked = _FINDING.fullmatch(line)
+        if marked is None:
+            lines.append(Markup("{}\n").format(line))
+        else:
+            said = Markup(_markdown.renderInline(marked[2]))  # noqa: S704 - the renderer escapes
+            lines.append(Markup('<mark>{}</mark><span class="said">{}</span>').format(marked[1], said))
+    # A block that scrolls sideways must be reachable by keyboard.
+    return str(Markup('<pre tabindex="0"><code>{}</code></pre>\n').format(Markup().join(lines)))
+
+
+_markdown = MarkdownIt("js-default", {"html": True, "linkify": False, "typographer": False})
+_markdown.add_render_rule("self_link", _render_self_link)
+_markdown.add_render_rule("html_block", _render_html)
+_markdown.add_render_rule("html_inline", _render_html)
+_markdown.add_render_rule("fence", _render_fence)

@@ -1,0 +1,76 @@
+"""How the service is: `/health` for what restarts it, `/ready` for what sends it traffic, `/metrics` for Prometheus."""
+
+from collections.abc import Awaitable, Callable
+from typing import Literal
+
+from fastapi import APIRouter, Response
+from prometheus_client import CONTENT_TYPE_LATEST
+from pydantic import BaseModel
+
+from postil.jobs import Counts, Readiness, UnavailableError
+from postil.web.metrics import Metrics
+
+NO_STORE = {"cache-control": "no-store"}
+
+
+class Health(BaseModel):
+    """The process answers."""
+
+    status: Literal["ok"] = "ok"
+    version: str
+
+
+class Ready(BaseModel):
+    """Whether deliveries would be stored and reviewed, and the part that fails where not."""
+
+    status: Literal["ready", "not ready"]
+    credentials: bool
+    database: bool
+    worker: bool
+
+
+def health(version: str) -> APIRouter:
+    """Make the route that says that the process is alive, whatever else is broken."""
+    routes = APIRouter()
+
+    @routes.get("/health", response_model=Health)
+    async def alive(response: Response) -> Health:
+        response.headers.update(NO_STORE)
+        return Health(version=version)
+
+    return routes
+
+
+def ready(readiness: Callable[[], Awaitable[Readiness]] | None) -> APIRouter:
+    """Make the route that says whether all parts work; without `readiness` there are no credentials yet."""
+    routes = APIRouter()
+
+    @routes.get("/ready", response_model=Ready, responses={503: {"model": Ready}})
+    async def works(response: Response) -> Ready:
+        response.headers.update(NO_STORE)
+        parts = await readiness() if readiness is not None else Readiness(database=False, worker=False)
+        good = readiness is not None and parts.database and parts.worker
+        response.status_code = 200 if good else 503
+        return Ready(
+            status="ready" if good else "not ready",
+            credentials=readiness is not None,
+            database=parts.database,
+            worker=parts.worker,
+        )
+
+    return routes
+
+
+def metrics(measured: Metrics, counts: Callable[[], Awaitable[Counts]] | None) -> APIRouter:
+    """Make the route for Prometheus. A database that is down takes away the queue's numbers only."""
+    routes = APIRouter()
+
+    @routes.get("/metrics", response_class=Response)
+    async def scrape() -> Response:
+        try:
+            now = await counts() if counts is not None else None
+        except UnavailableError:
+            now = None
+        return Response(measured.show(now), media_type=CONTENT_TYPE_LATEST, headers=NO_STORE)
+
+    return routes
