@@ -1,0 +1,56 @@
+"""The hidden line in what the bot writes, by which it knows its own words again.
+
+Pure. A marker names the run that wrote it, the commit that was judged, and the findings that were said. It is signed,
+so that nobody can plant one; run and fingerprints are written so that nothing in them can end an HTML comment.
+"""
+
+import hashlib
+import hmac
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from urllib.parse import quote, unquote
+
+_VERSION = "1"
+_MARKER = re.compile(r"<!-- postil:(\d+) ([^<>\n]*?) sig=([0-9a-f]{32}) -->")
+_FINGERPRINT = re.compile(r"[0-9a-f]{12,64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Marker:
+    """What a marker says. `run` is the job's name ("owner/repo#7@run 12"), `head` the commit that was judged."""
+
+    run: str
+    head: str
+    fingerprints: tuple[str, ...] = ()
+
+
+def marker(run: str, head: str, fingerprints: Iterable[str] = (), key: bytes = b"") -> str:
+    """The hidden line for a comment or a review, signed with `key`."""
+    said = f"run={_word(run)} head={_word(head)} found={','.join(fingerprints)}"
+    return f"<!-- postil:{_VERSION} {said} sig={_signature(said, key)} -->"
+
+
+def read_marker(body: str, key: bytes | None = None) -> Marker | None:
+    """The last marker in `body` that `key` signed; None if there is none.
+
+    Without a key the signature is not looked at: only for text that is known to be our own.
+    """
+    for found in reversed(_MARKER.findall(body)):
+        version, said, signature = found
+        if version == _VERSION and (key is None or hmac.compare_digest(signature, _signature(said, key))):
+            fields = dict(field.partition("=")[::2] for field in said.split(" "))
+            return Marker(
+                unquote(fields.get("run", "")),
+                unquote(fields.get("head", "")),
+                tuple(each for each in fields.get("found", "").split(",") if _FINGERPRINT.fullmatch(each)),
+            )
+    return None
+
+
+def _word(text: str) -> str:
+    return quote(text, safe="/", errors="replace").replace("-", "%2D")
+
+
+def _signature(said: str, key: bytes) -> str:
+    return hmac.new(key, f"postil:{_VERSION} {said}".encode(), hashlib.sha256).hexdigest()[:32]
