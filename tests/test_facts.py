@@ -4,6 +4,7 @@ import libcst as cst
 import pytest
 
 from postil.lint import SourceFile
+from postil.lint.positions import Positions
 
 
 @pytest.mark.parametrize(
@@ -64,3 +65,10 @@ def test_a_lifespan_is_known_by_its_name_its_parameter_or_its_use(text: str, lif
     file = SourceFile("a.py", text + "\n")
 
     assert file.is_lifespan(file.nodes(cst.FunctionDef)[0]) is lifespan
+
+
+def test_a_string_in_brackets_of_its_own_lines_moves_what_follows() -> None:
+    """A formatter puts long messages so, and every finding below would stand two lines too high."""
+    file = SourceFile("a.py", 'x = (\n    "long"\n)\nraise x\n')
+
+    assert Positions(file).place(file.nodes(cst.Raise)[0]).line == 4

@@ -73,6 +73,8 @@ def statement_lines(module: cst.Module) -> dict[int, int]:
             lines[id(node.node)] = line
         elif isinstance(node, (*_TEXTS, _TEMPLATE_TEXT)):
             line += node.value.count("\n")
+            if isinstance(node, cst.SimpleString) and node.lpar:
+                stack.extend((*node.lpar, *node.rpar))
         else:
             below: list[cst.CSTNode | _Mark] = []
             starts = isinstance(node, _STARTERS)
@@ -90,6 +92,10 @@ def statement_lines(module: cst.Module) -> dict[int, int]:
             below.reverse()
             stack.extend(below)
     return lines
+
+
+def _is_elif(statement: cst.CSTNode, line: str) -> bool:
+    return isinstance(statement, cst.If) and re.match(r"\s*elif\b", line) is not None
 
 
 class _AllFound(Exception):
@@ -184,7 +190,9 @@ class Positions:
         if bare is not statement and node is statement:
             recorder.wanted = {id(bare)}
         with suppress(_AllFound):
-            bare._codegen(recorder)  # noqa: SLF001 - the way to generate one node; `code_for_node` keeps no state
+            # The way to generate one node: `code_for_node` keeps no state. An `elif` is an `If` that its parent names.
+            how = {"is_elif": True} if _is_elif(statement, source) else {}
+            bare._codegen(recorder, **how)  # noqa: SLF001
         found = recorder.found.get(next(iter(recorder.wanted)))
         if found is None:
             return Range(line, 1, line, len(source.rstrip("\r")) + 1)
