@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode
@@ -62,12 +62,13 @@ def not_found() -> Refused:
 
 @dataclass(slots=True)
 class Answer:
-    """What goes back: `body` is JSON unless it is bytes; None is an empty body."""
+    """What goes back: `body` is JSON unless it is bytes; None is an empty body. `then` is done before it goes."""
 
     status: int = 200
     body: Any = None
     headers: dict[str, str] = field(default_factory=dict)
     media_type: str = "application/json; charset=utf-8"
+    then: Callable[[], Awaitable[Any]] | None = None
 
     def encoded(self) -> bytes:
         """The body as it goes over the wire."""

@@ -26,7 +26,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from starlette.responses import Response
 
-from postil.demo import rest, reviews
+from postil.demo import page, rest, reviews
 from postil.demo.deliveries import Deliveries, Delivery, Webhook
 from postil.demo.exchange import Answer, Call, Refused, Route, not_found
 from postil.demo.faults import SECONDARY, Fault, Plan
@@ -390,6 +390,11 @@ class FakeGitHub:
         if scope["type"] != "http":
             raise RuntimeError(f"there is nothing here for {scope['type']}")
         call = await self._read(scope, receive)
+        if call.method in ("GET", "HEAD"):
+            shown = await asyncio.to_thread(page.respond, self, call)
+            if shown is not None:
+                await shown(scope, receive, send)
+                return
         fault = next((plan.fault for plan in self._plans if plan.strikes(call.method, call.path)), None) or Fault()
         if fault.delay:
             await asyncio.sleep(fault.delay)
@@ -403,6 +408,8 @@ class FakeGitHub:
             answer = Answer(fault.status, fault.body)
         if fault.spoil is not None and isinstance(answer.body, dict):
             answer.body = fault.spoil(answer.body)
+        if answer.then is not None:
+            await answer.then()
         answer.headers.update(fault.headers)
         self.calls.append(Recorded(call.method, call.path, 0 if fault.reset else answer.status))
         if fault.reset:

@@ -1,8 +1,8 @@
 """The REST operations of the stand-in. Importing this module fills `ROUTES`."""
 
-import asyncio
 import json
 import secrets
+from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl, unquote
 
@@ -156,8 +156,7 @@ def get_delivery(call: Call) -> Answer:
 def redeliver(call: Call) -> Answer:
     """Send it once more, under the same id."""
     sent = _sent(call)
-    asyncio.run(call.fake.deliveries.send(sent.delivery, redelivery=True))
-    return Answer(202, {})
+    return Answer(202, {}, then=partial(call.fake.deliveries.send, sent.delivery, redelivery=True))
 
 
 @route("POST", "/settings/apps/new", auth="none")
