@@ -1,0 +1,121 @@
+"""Python files on disk, for the command line: find them, read them, write fixes back. Nothing it meets stops it."""
+
+import os
+import tokenize
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from postil.lint.change import Change
+from postil.lint.finding import Problem
+from postil.lint.source import Unreadable, decode
+from postil.repository import PROJECT_FILES
+
+MAX_BYTES = 1_000_000  # a larger file is generated or data, and costs seconds to parse
+_LEFT_OUT = frozenset(
+    {"__pycache__", "node_modules", "venv", ".venv", "site-packages", "build", "dist", "__pypackages__", "vendor"}
+)
+
+
+@dataclass
+class Tree:
+    """What was found under one root: files as changes without a base, the project files, and what can't be read.
+
+    `shown` maps the path inside the root, which checks see, to the path that the user typed.
+    """
+
+    root: Path
+    changes: list[Change] = field(default_factory=list)
+    project: dict[str, str] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+    shown: dict[str, str] = field(default_factory=dict)
+
+
+def read_trees(paths: Sequence[Path]) -> list[Tree]:
+    """The Python files under `paths`, grouped by the project that they belong to.
+
+    Raises:
+        FileNotFoundError: a path doesn't exist.
+    """
+    trees: dict[Path, Tree] = {}
+    for path in paths:
+        if not path.exists() and not path.is_symlink():
+            raise FileNotFoundError(f"{path} does not exist")
+        root = _root(path)
+        tree = trees.get(root)
+        if tree is None:
+            tree = trees[root] = Tree(root, project=_project(root))
+        for file in _python_files(path):
+            _read(file, tree)
+    return list(trees.values())
+
+
+def _root(path: Path) -> Path:
+    """The project's folder: the closest one above with a pyproject.toml or a .git, else the path itself."""
+    start = path.resolve() if path.is_dir() else path.resolve().parent
+    for folder in (start, *start.parents):
+        if (folder / "pyproject.toml").is_file() or (folder / ".git").exists():
+            return folder
+    return start
+
+
+def _project(root: Path) -> dict[str, str]:
+    found = {}
+    for folder, folders, names in os.walk(root):
+        depth = len(Path(folder).relative_to(root).parts)
+        folders[:] = [] if depth >= 3 else sorted(f for f in folders if f not in _LEFT_OUT and not f.startswith("."))
+        for name in names:
+            if name in PROJECT_FILES:
+                file = Path(folder, name)
+                try:
+                    found[file.relative_to(root).as_posix()] = decode(file.read_bytes())
+                except (OSError, Unreadable):
+                    continue
+    return found
+
+
+def _python_files(path: Path) -> Iterator[Path]:
+    if not path.is_dir():
+        yield path
+        return
+    for folder, folders, names in os.walk(path):
+        folders[:] = sorted(f for f in folders if f not in _LEFT_OUT and not f.startswith("."))
+        for name in sorted(names):
+            if name.endswith((".py", ".pyi")):
+                yield Path(folder, name)
+
+
+def _read(file: Path, tree: Tree) -> None:
+    shown = file.as_posix()
+    # Not `resolve`: a link belongs where it stands, and a broken one resolves to nothing.
+    inside = os.path.relpath(os.path.abspath(file), tree.root).replace(os.sep, "/")  # noqa: PTH100
+    if inside in tree.shown:
+        return
+    tree.shown[inside] = shown
+    try:
+        size = file.stat().st_size
+        if size > MAX_BYTES:
+            raise Unreadable(
+                "too-large", f"it is {size / 1e6:.1f} MB; files over {MAX_BYTES / 1e6:.0f} MB are left out"
+            )
+        if not file.is_file():
+            raise Unreadable("unreadable", "it is not a regular file")
+        text = decode(file.read_bytes())
+    except OSError as error:
+        broken = file.is_symlink() and not file.exists()
+        reason = "it is a link to something that isn't there" if broken else (error.strerror or str(error)).lower()
+        tree.problems.append(Problem(shown, "unreadable", reason))
+    except Unreadable as error:
+        tree.problems.append(Problem(shown, error.kind, error.message))
+    else:
+        tree.changes.append(Change(inside, text, None))
+
+
+def write_text(path: Path, text: str) -> None:
+    """Replace a Python file's text, in the encoding that it declares; at once, so that a crash leaves the old one."""
+    with path.open("rb") as file:
+        encoding, _ = tokenize.detect_encoding(file.readline)
+    draft = path.with_name(f".{path.name}.postil")
+    draft.write_bytes(text.encode(encoding))
+    draft.chmod(path.stat().st_mode)
+    draft.replace(path)

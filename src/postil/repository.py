@@ -1,0 +1,153 @@
+"""A local git repository: what changed between two commits, as GitHub would tell it. The only module that runs git."""
+
+import subprocess
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from postil.lint.change import Change
+from postil.lint.finding import Problem
+from postil.lint.source import Unreadable, decode
+from postil.review.model import ChangedFile, FileStatus
+
+PROJECT_FILES = ("pyproject.toml", "uv.lock", "pytest.ini", "tox.ini", "setup.cfg", "conftest.py")
+_SECONDS = 60
+_STATUS = {
+    "A": FileStatus.ADDED,
+    "D": FileStatus.REMOVED,
+    "M": FileStatus.MODIFIED,
+    "R": FileStatus.RENAMED,
+    "C": FileStatus.COPIED,
+    "T": FileStatus.CHANGED,
+}
+
+
+class GitError(Exception):
+    """git couldn't do it; the text is its own last line, or what is missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class LocalPull:
+    """What a pull request of `head` into `base` would hold, compared from their merge base."""
+
+    base_sha: str
+    head_sha: str
+    files: tuple[ChangedFile, ...]
+    changes: tuple[Change, ...]
+    project: dict[str, str]
+    base_project: dict[str, str]
+    problems: tuple[Problem, ...]
+
+
+def local_pull(folder: Path, revisions: str) -> LocalPull:
+    """The change between two revisions `BASE..HEAD` of the repository at `folder`.
+
+    Raises:
+        GitError: no repository, no such revision, a malformed range, or git isn't installed.
+    """
+    base, dots, head = revisions.partition("...") if "..." in revisions else revisions.partition("..")
+    if not dots or not base:
+        raise GitError(f"`{revisions}` is no range; write BASE..HEAD, for example main..HEAD")
+    git = _Git(folder)
+    head_sha = git.commit(head or "HEAD")
+    base_sha = git.line("merge-base", git.commit(base), head_sha)
+    files = tuple(git.changed(base_sha, head_sha))
+    changes, problems = [], []
+    concerned = [f for f in files if f.path.endswith((".py", ".pyi")) or f.path.rpartition("/")[2] in PROJECT_FILES]
+    heads = git.blobs(head_sha, [f.path for f in concerned if f.status is not FileStatus.REMOVED])
+    bases = git.blobs(base_sha, [f.previous_path or f.path for f in concerned if f.status is not FileStatus.ADDED])
+    for file in concerned:
+        try:
+            after, before = _text(heads, file.path), _text(bases, file.previous_path or file.path)
+        except Unreadable as error:
+            problems.append(Problem(file.path, error.kind, error.message))
+        else:
+            changes.append(Change(file.path, after, before, file.previous_path))
+    return LocalPull(
+        base_sha, head_sha, files, tuple(changes), git.project(head_sha), git.project(base_sha), tuple(problems)
+    )
+
+
+def _text(blobs: Mapping[str, bytes], path: str) -> str | None:
+    return decode(blobs[path]) if path in blobs else None
+
+
+class _Git:
+    """git in one folder. Arguments go as a list, never through a shell; a revision never reads as an option."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        if not folder.is_dir():
+            raise GitError(f"{folder} is no folder")
+
+    def raw(self, *arguments: str, stdin: bytes = b"") -> bytes:
+        command = ["git", "-C", str(self._folder), "-c", "core.quotePath=false", *arguments]
+        try:
+            done = subprocess.run(command, input=stdin, capture_output=True, timeout=_SECONDS, check=False)  # noqa: S603 - a list, no shell
+        except FileNotFoundError as error:
+            raise GitError("git is not installed; install it, or use `postil check`") from error
+        except subprocess.TimeoutExpired as error:
+            raise GitError(f"git took longer than {_SECONDS} s") from error
+        if done.returncode:
+            lines = done.stderr.decode("utf-8", "replace").strip().split("\n")
+            raise GitError(lines[-1].removeprefix("fatal: "))
+        return done.stdout
+
+    def line(self, *arguments: str) -> str:
+        return self.raw(*arguments).decode().strip()
+
+    def commit(self, revision: str) -> str:
+        try:
+            return self.line("rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}")
+        except GitError as error:
+            raise GitError(f"there is no commit `{revision}` in {self._folder}: {error}") from error
+
+    def changed(self, base: str, head: str) -> Iterator[ChangedFile]:
+        """The changed files with their hunks, as `git diff` and GitHub both find them."""
+        options = ("--find-renames", "--no-color", "--no-ext-diff", "--no-textconv", base, head)
+        listed = self.raw("diff", "--name-status", "-z", *options).decode("utf-8", "replace").split("\0")
+        # Lines of hunks begin with a space, a sign or a backslash, so this splits nothing but files.
+        whole = "\n" + self.raw("diff", *options).decode("utf-8", "replace")
+        patches = iter(whole.split("\ndiff --git ")[1:])
+        position = 0
+        while position + 1 < len(listed):
+            code = listed[position][:1]
+            paths = listed[position + 1 : position + (3 if code in "RC" else 2)]
+            position += 1 + len(paths)
+            patch = next(patches, "")
+            hunks = patch.find("\n@@ ")
+            yield ChangedFile(
+                path=paths[-1],
+                status=_STATUS.get(code, FileStatus.CHANGED),
+                previous_path=paths[0] if len(paths) == 2 else None,
+                patch=patch[hunks + 1 :].removesuffix("\n") if hunks >= 0 else None,
+            )
+
+    def blobs(self, revision: str, paths: Iterable[str]) -> dict[str, bytes]:
+        """The contents of files at a commit, in one call; what isn't there is left out."""
+        wanted = [path for path in paths if "\n" not in path]
+        out = self.raw("cat-file", "--batch", stdin="".join(f"{revision}:{path}\n" for path in wanted).encode())
+        found: dict[str, bytes] = {}
+        position = 0
+        for path in wanted:
+            end = out.index(b"\n", position)
+            header = out[position:end]
+            position = end + 1
+            if header.endswith((b" missing", b" ambiguous")):
+                continue
+            size = int(header.rsplit(b" ", 1)[1])
+            if b" blob " in header:
+                found[path] = out[position : position + size]
+            position += size + 1
+        return found
+
+    def project(self, revision: str) -> dict[str, str]:
+        """The project files of a commit, wherever they stand."""
+        names = self.raw("ls-tree", "-r", "-z", "--name-only", revision).decode("utf-8", "replace").split("\0")
+        found = {}
+        for path, raw in self.blobs(revision, [n for n in names if n.rpartition("/")[2] in PROJECT_FILES]).items():
+            try:
+                found[path] = decode(raw)
+            except Unreadable:
+                continue
+        return found
