@@ -30,20 +30,21 @@ def analyse(
     """What `changes` introduced, with a fingerprint and, where one holds, a proved suggestion for each finding.
 
     `project` and `base_project` hold the project files of head and base. `started` is called with each file's path
-    before it is looked at, and with "" before the rules about the change as a whole: whoever runs this in a fenced
-    process learns where it died.
+    before it is looked at, once more for each proof, and with "" before the rules about the change as a whole:
+    whoever runs this in a fenced process learns where it died.
     """
     files = [change for change in changes if change.is_python and change.head is not None]
     base_paths = _base_paths(changes)
     found: dict[str, list[Finding]] = {}
     problems: list[Problem] = []
-    reports: dict[str, Report] = {}
+    # Not the reports, which hold on to their syntax trees.
+    everywhere: dict[str, Sequence[Finding]] = {}
     for change in files:
         started(change.path)
         report = rules.lint(change.path, change.head or "", project)
         problems += report.problems
         if report.findings:
-            reports[change.path] = report
+            everywhere[change.path] = report.findings
             found[change.path] = _new_in(change, report, rules, base_project, base_paths[change.path])
     if rules.compares:
         started("")
@@ -58,7 +59,8 @@ def analyse(
         digests = fingerprints(distinct, base_paths.get(path, path))
         everything += map(Introduced, distinct, digests)
     texts = {change.path: change.head or "" for change in files}
-    proved = _with_proofs([each for each in everything if each.finding.allowed is None], rules, project, texts, reports)
+    unallowed = [each for each in everything if each.finding.allowed is None]
+    proved = _with_proofs(unallowed, rules, project, texts, everywhere, started)
     return Analysis(
         introduced=tuple(proved),
         suppressed=tuple(each for each in everything if each.finding.allowed is not None),
@@ -106,19 +108,19 @@ def _with_proofs(
     rules: RuleSet,
     project: Project,
     texts: dict[str, str],
-    reports: dict[str, Report],
+    everywhere: dict[str, Sequence[Finding]],
+    started: Callable[[str], None],
 ) -> list[Introduced]:
     """The same findings, with the suggestions that hold, for those that a review is likely to show."""
     likely = sorted(
-        (each for each in everything if each.finding.edits and each.finding.path in reports),
+        (each for each in everything if each.finding.edits and each.finding.path in everywhere),
         key=lambda each: (-each.finding.severity.rank, each.finding.path, each.finding.line),
     )
-    proofs = {
-        each.fingerprint: prove(
-            each.finding, texts[each.finding.path], reports[each.finding.path].findings, rules, project
-        )
-        for each in likely[:PROOFS]
-    }
+    proofs: dict[str, Suggestion | None] = {}
+    for each in likely[:PROOFS]:
+        path = each.finding.path
+        started(path)
+        proofs[each.fingerprint] = prove(each.finding, texts[path], everywhere[path], rules, project)
     return [Introduced(each.finding, each.fingerprint, proofs.get(each.fingerprint)) for each in everything]
 
 
