@@ -8,7 +8,7 @@ Three packages, all MIT:
 
 - `@octokit/openapi`: the OpenAPI description, from which only the operations in `OPERATIONS` are kept, with the schemas
   that they reach and without prose and examples. A field that GitHub is seen to send as null is made
-  nullable (`NULLS`), and there are two patches for what validators can't do with it: what is `nullable`
+  nullable (`NULLS`, `WITH_HEAD`), and there are two patches for what validators can't do with it: what is `nullable`
   and a list of alternatives (`enum`, `oneOf`, `anyOf`) gets null as one of them, and discriminators go (one of them
   tells an array from objects by a property, which an array has not).
 - `@octokit/graphql-schema`: the GraphQL schema, whole.
@@ -35,6 +35,9 @@ NPM_TIMEOUT = 600.0
 
 # An outdated comment stands on no line, whatever the description says.
 NULLS = {"pull-request-review-comment": ("position", "line"), "review-comment": ("line",)}
+# The head of a pull request is in no repository once the fork is gone.
+WITH_HEAD = ("pull-request", "pull-request-simple")
+NO_REPOSITORY = "#/components/schemas/nullable-repository"
 
 REPO = "/repos/{owner}/{repo}"
 OPERATIONS: dict[str, tuple[str, ...]] = {
@@ -181,6 +184,8 @@ def openapi_subset(whole: dict[str, Any]) -> dict[str, Any]:
     for schema, names in NULLS.items():
         for name in names:
             components["schemas"][schema]["properties"][name]["nullable"] = True
+    for schema in WITH_HEAD:
+        components["schemas"][schema]["properties"]["head"]["properties"]["repo"] = {"$ref": NO_REPOSITORY}
     for response in [*components.get("responses", {}).values(), *responses_of(paths)]:
         response.setdefault("description", "")
     return {

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import hashlib
 import json
 import subprocess
 import time
@@ -14,6 +15,8 @@ from urllib.parse import quote
 import httpx
 import jwt
 import pytest
+from githubkit import AppAuthStrategy
+from githubkit import GitHub as GitHubClient
 from graphql import GraphQLEnumType, GraphQLInputObjectType, GraphQLInterfaceType, GraphQLObjectType
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -26,7 +29,7 @@ from postil.demo.fake_github import FakeGitHub, Limits
 from postil.demo.graph import own_schema
 from postil.demo.history import History
 from postil.demo.state import FakePull
-from validated_github import ValidatedGitHub, github_schema, webhook_examples
+from validated_github import VENDOR, ValidatedGitHub, github_schema, webhook_examples
 
 REPO = "/repos/acme/shop"
 NUMBERS = "".join(f"x{number} = {number}\n" for number in range(1, 41))
@@ -997,6 +1000,19 @@ def test_failed_deliveries_can_be_found_and_sent_again(git_folder: Path, app_key
     assert fake.complaints == []
 
 
+def test_a_new_base_changes_the_diff(client: Client, github: ValidatedGitHub, pull: FakePull) -> None:
+    """The event tells what the base was."""
+    old = pull.base_sha
+    github.commit({"a.py": NUMBERS.replace("x30 = 30", "x30 = 'thirty'")}, branch="main")
+    github.repository.history.set_ref("refs/heads/release", old)
+    changes = pull.retarget("release")
+    payload = github.delivery("pull_request", "edited", pull=pull, changes=changes).payload
+
+    assert payload["changes"]["base"]["ref"] == {"from": "main"}
+    assert payload["pull_request"]["base"]["ref"] == "release"
+    assert client.get("/pulls/1/files").json()[0]["changes"] == 4
+
+
 # ------------------------------------------------------------------------------------------------- set-up, real HTTP
 
 
@@ -1035,7 +1051,66 @@ def test_it_works_over_real_http(github_url: str, github: ValidatedGitHub, app_k
     assert [file["filename"] for file in files] == ["a.py"]
 
 
+def test_a_fork_is_told_and_may_be_gone(client: Client, github: ValidatedGitHub) -> None:
+    """Everything is read through the base repository; the head's is null once the fork was deleted."""
+    pull = github.open_pull(head_files={"a.py": "a = 1\n"}, author="grace", fork=True)
+    there = client.get("/pulls/1").json()
+    pull.fork_gone = True
+    gone = client.get("/pulls/1").json()
+
+    assert (there["head"]["label"], there["head"]["repo"]["full_name"]) == ("grace:change-1", "grace/shop")
+    assert gone["head"]["repo"] is None
+    assert client.get("/pulls/1/files").json()[0]["filename"] == "a.py"
+
+
+def test_githubs_python_client_understands_the_answers(github: ValidatedGitHub, app_key: tuple[str, str]) -> None:
+    """Its models are made of GitHub's description and strict: a missing or odd field is an error."""
+    pull = github.open_pull(base_files={"a.py": NUMBERS}, head_files={"a.py": NUMBERS + "y = 1\n"})
+
+    async def work() -> list[Any]:
+        client = GitHubClient(
+            AppAuthStrategy("1", app_key[0]).as_installation(github.installation.id),
+            base_url="http://github.test",
+            async_transport=httpx.ASGITransport(app=github),
+            http_cache=False,
+            auto_retry=False,
+        )
+        async with client:
+            rest = client.rest
+            note: Any = {"path": "a.py", "line": 41, "side": "RIGHT", "body": "Hm."}
+            answers = [
+                await rest.pulls.async_get("acme", "shop", pull_number=1),
+                await rest.pulls.async_list_files("acme", "shop", pull_number=1),
+                await rest.pulls.async_create_review(
+                    "acme", "shop", pull_number=1, data={"event": "COMMENT", "body": "Seen.", "comments": [note]}
+                ),
+                await rest.pulls.async_list_review_comments("acme", "shop", pull_number=1),
+                await rest.checks.async_create("acme", "shop", data={"name": "postil", "head_sha": pull.head_sha}),
+                await rest.issues.async_create_comment("acme", "shop", issue_number=1, data={"body": "Hi"}),
+                await rest.repos.async_compare_commits("acme", "shop", basehead=f"main...{pull.head_sha}"),
+                await rest.repos.async_get_collaborator_permission_level("acme", "shop", username="ada"),
+                await rest.git.async_get_tree("acme", "shop", tree_sha="main"),
+            ]
+            return [answer.parsed_data for answer in answers]
+
+    parsed = asyncio.run(work())
+
+    assert parsed[0].head.sha == pull.head_sha
+    assert [file.filename for file in parsed[1]] == ["a.py"]
+    assert parsed[3][0].line == 41
+
+
 # ------------------------------------------------------------------------------------------- the schema and history
+
+
+def test_vendored_files_are_as_they_were_made() -> None:
+    """Nobody edits them by hand: `scripts/refresh_vendor.py` makes them, with their checksums."""
+    record = json.loads((VENDOR / "versions.json").read_text())
+
+    assert {name: hashlib.sha256((VENDOR / name).read_bytes()).hexdigest() for name in record} == {
+        name: about["sha256"] for name, about in record.items()
+    }
+    assert {about["licence"] for about in record.values()} == {"MIT"}
 
 
 def test_the_own_schema_is_a_part_of_githubs() -> None:

@@ -390,11 +390,10 @@ class FakeGitHub:
         if scope["type"] != "http":
             raise RuntimeError(f"there is nothing here for {scope['type']}")
         call = await self._read(scope, receive)
-        if call.method in ("GET", "HEAD"):
+        if call.method in ("GET", "HEAD") and page.is_page(call.path):
             shown = await asyncio.to_thread(page.respond, self, call)
-            if shown is not None:
-                await shown(scope, receive, send)
-                return
+            await shown(scope, receive, send)
+            return
         fault = next((plan.fault for plan in self._plans if plan.strikes(call.method, call.path)), None) or Fault()
         if fault.delay:
             await asyncio.sleep(fault.delay)

@@ -18,6 +18,7 @@ GIT = shutil.which("git") or "git"
 GIT_TIMEOUT = 120.0
 EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 NO_BLOB = "0" * 40
+FIXED = re.compile(r"[0-9a-f]{40}(?![0-9a-f])")  # what starts with an object id never means anything else
 STATUSES = {"A": "added", "D": "removed", "M": "modified", "R": "renamed", "C": "copied", "T": "changed"}
 DIFF = (
     "-c", "core.quotePath=false", "diff", "--no-color", "--no-ext-diff", "--no-textconv", "-M",
@@ -98,6 +99,8 @@ class History:
         self.folder = folder
         self.files_between = lru_cache(maxsize=256)(self._files_between)
         self.merge_base = lru_cache(maxsize=1024)(self._merge_base)
+        self._resolved = lru_cache(maxsize=4096)(self._resolve)
+        self._trees = lru_cache(maxsize=1024)(self._tree)
         self._blobs: dict[str, bytes] = {}
 
     @classmethod
@@ -124,6 +127,9 @@ class History:
 
     def resolve(self, revision: str) -> str | None:
         """The object id that a revision names (commit, branch, `ref:path`, tree or blob id), or None."""
+        return self._resolved(revision) if FIXED.match(revision) else self._resolve(revision)
+
+    def _resolve(self, revision: str) -> str | None:
         try:
             return self.git("rev-parse", "--verify", "--quiet", "--end-of-options", revision).decode().strip()
         except GitFailed:
@@ -259,7 +265,7 @@ class History:
             if header[1] == b"blob":
                 content = out[end + 1 : end + 1 + size]
                 self._blobs[header[0].decode()] = content
-                if re.fullmatch(r"[0-9a-f]{40}(:.*)?", name):
+                if FIXED.match(name):
                     self._blobs[name] = content
             at = end + 1 + size + 1
 
@@ -277,6 +283,9 @@ class History:
 
     def tree(self, treeish: str, *, recursive: bool = False) -> list[TreeEntry]:
         """The entries of a tree; with `recursive` also those of its folders (and the folders themselves)."""
+        return self._trees(treeish, recursive) if FIXED.match(treeish) else self._tree(treeish, recursive)
+
+    def _tree(self, treeish: str, recursive: bool) -> list[TreeEntry]:
         flags = ("-r", "-t") if recursive else ()
         out = self.git("ls-tree", "-l", "-z", "--full-tree", *flags, treeish).decode(errors="surrogateescape")
         entries = []

@@ -112,18 +112,24 @@ def style() -> str:
     return resources.files("postil.demo").joinpath("pull.css").read_text(encoding="utf-8")
 
 
-def respond(fake: "FakeGitHub", call: Call) -> Response | None:
-    """The page for a path, or None where the path is none of a page."""
+def is_page(path: str) -> bool:
+    """Whether a path is for people, and not for the API."""
+    shown = any((found := pattern.fullmatch(path)) and found["owner"] != "repos" for pattern in (PULL, RUN, BLOB))
+    return path in ("/", "/pull.css") or shown
+
+
+def respond(fake: "FakeGitHub", call: Call) -> Response:
+    """The page for a path that `is_page`."""
     if call.path == "/pull.css":
         return Response(style(), media_type="text/css")
     if call.path == "/":
         return _html("index.html", pulls=fake.every_pull())
     for pattern, show in ((PULL, _pull), (RUN, _run), (BLOB, _blob)):
         found = pattern.fullmatch(call.path)
-        if found and found["owner"] != "repos":
+        if found:
             with fake.lock:
                 return show(fake, found) or _html("missing.html", 404)
-    return None
+    return _html("missing.html", 404)
 
 
 def _html(template: str, status: int = 200, **context: Any) -> HTMLResponse:

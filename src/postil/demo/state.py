@@ -322,6 +322,12 @@ class FakePull:
         """It is no draft any more."""
         self.draft = False
 
+    def retarget(self, base_ref: str) -> dict[str, Any]:
+        """Choose another base branch; what changed is what `pull_request.edited` has as `changes`."""
+        changes = {"base": {"ref": {"from": self.base_ref}, "sha": {"from": self.base_sha}}}
+        self.base_ref = base_ref
+        return changes
+
     def open_threads(self) -> Iterator[Thread]:
         """The threads that nobody resolved."""
         return (thread for thread in self.threads.values() if thread.resolved_by is None)
