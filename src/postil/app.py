@@ -1,0 +1,147 @@
+"""Puts everything together: reads packs, connects, starts what the role asks for, and stops it in order."""
+
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
+from importlib import metadata
+
+import httpx
+import structlog
+import uvicorn
+from fastapi import FastAPI
+from fastapi.responses import RedirectResponse
+from starlette.staticfiles import StaticFiles
+
+from postil import log as logs
+from postil import packs
+from postil.github import GitHub
+from postil.jobs import Jobs
+from postil.packs import Guideline
+from postil.settings import PREFIX, Credentials, Role, Settings
+from postil.web import errors, guide, hooks, setup, status
+from postil.web.metrics import Metrics
+from postil.web.pages import STATIC, SecurityHeaders
+
+log = structlog.get_logger(__name__)
+
+VERSION = metadata.version("postil")
+GRACE = 20.0
+"""Seconds that a shutdown leaves to reviews under way; what isn't done then is handed over."""
+
+
+def create_app(
+    settings: Settings, guideline: Guideline | None = None, transport: httpx.AsyncBaseTransport | None = None
+) -> FastAPI:
+    """Make the service that the settings ask for. It starts, and stops, with the application's lifespan.
+
+    Without credentials it only shows how to get some. `guideline` saves reading the packs again; `transport` carries
+    the requests to GitHub (None for the network).
+
+    Raises:
+        postil.packs.PackError: a pack is wrong.
+        postil.jobs.UnusableDatabaseError: the database's address is.
+    """
+    guideline = guideline or packs.load((packs.BUILT_IN, *settings.packs))
+    measured = Metrics(VERSION, guideline.version)
+    credentials = settings.credentials
+    service = None if credentials is None else _Service(settings, credentials, guideline, measured, transport)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
+        async with AsyncExitStack() as stack:
+            if service is not None:
+                await service.start(stack)
+            log.info("started", role=settings.role, version=VERSION, guideline=guideline.version, set_up=bool(service))
+            yield
+            log.info("stopping")
+        log.info("stopped")
+
+    app = FastAPI(title="Postil", version=VERSION, lifespan=lifespan, openapi_url=None)
+    app.add_middleware(SecurityHeaders)
+    errors.install(app)
+    app.include_router(status.health(VERSION))
+    app.include_router(status.ready(service.jobs.ready if service else None))
+    app.include_router(status.metrics(measured, service.jobs.counts if service else None))
+    if settings.role is not Role.WORKER:
+        _add_web(app, settings, guideline, measured, service)
+    return app
+
+
+class _Service:
+    """What runs behind the web pages once there are credentials."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        credentials: Credentials,
+        guideline: Guideline,
+        measured: Metrics,
+        transport: httpx.AsyncBaseTransport | None,
+    ) -> None:
+        self.settings = settings
+        self.guideline = guideline
+        self.measured = measured
+        self.secrets = [secret.get_secret_value() for secret in credentials.webhook_secrets]
+        self.jobs = Jobs(settings.database_url.get_secret_value(), concurrency=settings.concurrency)
+        self.github = GitHub(
+            credentials.app_id, credentials.private_key.get_secret_value(), settings.github_api_url, transport
+        )
+
+    async def start(self, stack: AsyncExitStack) -> None:
+        """Start what the role asks for; `stack` stops it again, the last first."""
+        await stack.enter_async_context(self.github)
+        stack.push_async_callback(self.jobs.stop, GRACE)
+        await self.jobs.open()
+
+
+def _add_web(
+    app: FastAPI, settings: Settings, guideline: Guideline, measured: Metrics, service: _Service | None
+) -> None:
+    """Add what GitHub and people ask for."""
+    app.include_router(guide.router(guideline))
+    app.include_router(
+        setup.router(
+            _variables(settings),
+            web_url=settings.web_url,
+            public_url=settings.public_url or "",
+            configured=service is not None,
+        )
+    )
+    app.mount("/static", StaticFiles(directory=STATIC))
+    if service is not None:
+        app.include_router(hooks.router(service.secrets, service.jobs, service.github.forget, measured))
+    else:
+        app.include_router(hooks.closed())
+
+    @app.get("/", response_class=RedirectResponse)
+    def front() -> RedirectResponse:
+        return RedirectResponse("/guide/" if service is not None else "/setup", 307)
+
+
+def _variables(settings: Settings) -> tuple[setup.Variable, ...]:
+    """What the set-up page says about the credentials: never a value, only whether there is one."""
+    names = ("public_url", "github_app_id", "github_webhook_secret", "github_private_key")
+    fields = Settings.model_fields
+    return tuple(
+        setup.Variable(PREFIX + name.upper(), fields[name].description or "", bool(getattr(settings, name)))
+        for name in names
+    )
+
+
+def serve(settings: Settings) -> None:
+    """Run the service until it is told to stop (SIGTERM, SIGINT). Logs JSON on stderr.
+
+    Raises:
+        postil.packs.PackError: a pack is wrong.
+        postil.jobs.UnusableDatabaseError: the database's address is.
+    """
+    logs.configure(settings.log_level, settings.secrets)
+    uvicorn.run(
+        create_app(settings),
+        host=settings.listen.host,
+        port=settings.listen.port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        # The answers under way come first, then the lifespan ends, which waits for reviews.
+        timeout_graceful_shutdown=5,
+    )

@@ -1,0 +1,551 @@
+"""The service over HTTP: deliveries, health, metrics, the guideline's pages, and the set-up page."""
+
+import gzip
+import hashlib
+import hmac
+import json
+import re
+import uuid
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from functools import partial
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import anyio
+import httpx
+import pytest
+import sqlalchemy as sa
+import yaml
+from anyio.from_thread import start_blocking_portal
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from fastapi import FastAPI
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from inline_snapshot import snapshot
+
+from postil import packs
+from postil.app import create_app
+from postil.settings import Settings
+from postil.web.pages import markdown
+from postil.web.setup import EVENTS, OPTIONAL, PERMISSIONS, register_url
+
+ROOT = Path(__file__).parents[1]
+SECRET = "It's a Secret to Everybody"
+PEM = (
+    rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    .private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption())
+    .decode()
+)
+EXAMPLES: dict[str, list[dict[str, Any]]] = json.loads(
+    gzip.decompress((Path(__file__).parent / "vendor" / "webhooks.json.gz").read_bytes())
+)
+GUIDELINE = packs.load()
+VERSION = GUIDELINE.version
+
+
+def of_app(payload: dict[str, Any]) -> dict[str, Any]:
+    """Name the installation, as every delivery of an App does; most examples are of a repository's webhook."""
+    return {"installation": {"id": 42}} | payload
+
+
+def opened() -> dict[str, Any]:
+    """GitHub's example of an opened pull request."""
+    return of_app(next(each for each in EXAMPLES["pull_request"] if each["action"] == "opened"))
+
+
+class Service:
+    """The running service, as its callers see it, and its database."""
+
+    def __init__(self, app: FastAPI, database: Path) -> None:
+        self.http = httpx.AsyncClient(
+            transport=httpx.ASGITransport(app, raise_app_exceptions=False), base_url="https://postil.example.com"
+        )
+        self._database = database
+
+    async def deliver(
+        self, event: str, payload: dict[str, Any] | bytes, *, delivery: str = "72d3162e-cc78-11e3", secret: str = SECRET
+    ) -> httpx.Response:
+        """Send a signed delivery as GitHub does."""
+        body = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
+        headers = {
+            "content-type": "application/json",
+            "x-github-event": event,
+            "x-github-delivery": delivery,
+            "x-hub-signature-256": "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest(),
+        }
+        return await self.http.post("/webhooks/github", content=body, headers=headers)
+
+    def stored(self) -> list[tuple[str, str]]:
+        """The deliveries in the database, with the pull request that each asks for."""
+        engine = sa.create_engine(f"sqlite:///{self._database}")
+        with engine.connect() as connection:
+            rows = connection.execute(sa.text("SELECT id, pull FROM postil_deliveries ORDER BY received, pull"))
+            found = [(row.id, row.pull) for row in rows]
+        engine.dispose()
+        return found
+
+
+@asynccontextmanager
+async def running(tmp_path: Path, **changes: str) -> AsyncGenerator[Service]:
+    """Run the web half of the service on a database of its own; nothing reviews, so what is stored stays."""
+    database = tmp_path / "postil.db"
+    env = {
+        "POSTIL_GITHUB_APP_ID": "12345",
+        "POSTIL_GITHUB_PRIVATE_KEY": PEM,
+        "POSTIL_GITHUB_WEBHOOK_SECRET": SECRET,
+        "POSTIL_PUBLIC_URL": "https://postil.example.com",
+        "POSTIL_DATABASE_URL": f"sqlite:///{database}",
+        "POSTIL_ROLE": "web",
+    }
+    app = create_app(Settings.load(env | {f"POSTIL_{name}": value for name, value in changes.items()}), GUIDELINE)
+    async with app.router.lifespan_context(app):
+        service = Service(app, database)
+        async with service.http:
+            yield service
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    """Only asyncio: the service's event loop."""
+    return "asyncio"
+
+
+@pytest.fixture
+async def service(tmp_path: Path, anyio_backend: str) -> AsyncGenerator[Service]:
+    """The service with credentials."""
+    async with running(tmp_path) as started:
+        yield started
+
+
+pytestmark = pytest.mark.anyio
+
+
+# Deliveries
+
+
+async def test_a_delivery_is_stored_before_it_is_answered(service: Service) -> None:
+    """GitHub never sends it again by itself."""
+    answer = await service.deliver("pull_request", opened())
+
+    assert answer.status_code == 202
+    assert answer.json() == {"result": "accepted", "why": "pull_request opened"}
+    assert service.stored() == [("72d3162e-cc78-11e3", "Codertocat/Hello-World#2")]
+
+
+async def test_a_redelivered_delivery_is_no_new_work_and_is_accepted_all_the_same(service: Service) -> None:
+    """An operator presses "Redeliver", or our own sweep does; GitHub shows anything but 2xx as a failure."""
+    await service.deliver("pull_request", opened())
+    again = await service.deliver("pull_request", opened())
+
+    assert (again.status_code, again.json()["result"]) == (202, "duplicate")
+    assert len(service.stored()) == 1
+
+
+async def test_every_example_of_github_is_accepted(service: Service) -> None:
+    """With and without an installation; what isn't understood is acknowledged, as GitHub can't do anything about it."""
+    results = set()
+    for event, payloads in EXAMPLES.items():
+        for number, payload in enumerate(payloads):
+            for kind, body in (("app", of_app(payload)), ("repository", payload)):
+                answer = await service.deliver(event, body, delivery=f"{event.replace('_', '-')}-{number}-{kind}")
+                results.add((answer.status_code, answer.json()["result"]))
+
+    assert results == {(202, "accepted"), (202, "coalesced"), (202, "ignored"), (202, "forgotten")}
+
+
+async def test_a_wrong_signature_is_refused_and_nothing_is_stored(service: Service) -> None:
+    """And the answer doesn't say in what the signature differs."""
+    wrong = await service.deliver("pull_request", opened(), secret="another secret of ours")
+    missing = await service.http.post("/webhooks/github", json=opened(), headers={"x-github-event": "pull_request"})
+
+    assert (wrong.status_code, missing.status_code) == (401, 401)
+    assert (
+        wrong.json()
+        == missing.json()
+        == snapshot({"error": {"code": "unauthorized", "message": "The signature is missing or wrong."}})
+    )
+    assert service.stored() == []
+
+
+async def test_a_body_over_githubs_own_limit_is_refused_before_it_is_read_whole(service: Service) -> None:
+    """Whoever sends it, it isn't GitHub. A declared length is believed; else reading ends at the limit."""
+    sent = 0
+
+    async def endless() -> AsyncIterator[bytes]:
+        nonlocal sent
+        while sent < 64 * 1024 * 1024:
+            sent += 1024 * 1024
+            yield b"x" * 1024 * 1024
+
+    headers = {"x-hub-signature-256": "sha256=00"}
+    streamed = await service.http.post("/webhooks/github", content=endless(), headers=headers)
+    declared = await service.http.post(
+        "/webhooks/github", content=b"x", headers=headers | {"content-length": str(25 * 1024 * 1024 + 1)}
+    )
+
+    assert (streamed.status_code, declared.status_code) == (413, 413)
+    assert streamed.json()["error"]["code"] == "too_large"
+    assert sent <= 26 * 1024 * 1024
+
+
+async def test_a_body_of_just_githubs_limit_is_read(service: Service) -> None:
+    """GitHub caps payloads at 25 MB, and sends what is below."""
+    empty = json.dumps(opened() | {"padding": ""}).encode()
+    body = json.dumps(opened() | {"padding": "x" * (25 * 1024 * 1024 - len(empty))}).encode()
+    answer = await service.deliver("pull_request", body)
+
+    assert len(body) == 25 * 1024 * 1024
+    assert answer.status_code == 202
+
+
+async def test_what_is_no_json_is_a_bad_request(service: Service) -> None:
+    """Signed, so it is our own App with the wrong content type; the answer is shown on its page on GitHub."""
+    answer = await service.deliver("ping", b"payload=%7B%7D")
+
+    assert answer.status_code == 400
+    assert answer.json() == snapshot(
+        {
+            "error": {
+                "code": "bad_request",
+                "message": "The body is no JSON. The App's webhook must use the content type application/json.",
+            }
+        }
+    )
+
+
+async def test_a_rerun_for_a_fork_finds_its_pull_request_by_the_commit(service: Service) -> None:
+    """GitHub names no pull request there, and a check suite has no id of ours."""
+    payload = opened()
+    await service.deliver("pull_request", payload)
+    suite = {"head_sha": payload["pull_request"]["head"]["sha"], "pull_requests": []}
+    event = {key: payload[key] for key in ("installation", "repository", "sender")}
+    known = await service.deliver(
+        "check_suite", event | {"action": "rerequested", "check_suite": suite}, delivery="rerun-1"
+    )
+    unknown = await service.deliver(
+        "check_suite",
+        event | {"action": "rerequested", "check_suite": suite | {"head_sha": "0" * 40}},
+        delivery="rerun-2",
+    )
+
+    assert known.json() == {"result": "coalesced", "why": "check_suite rerequested"}
+    assert unknown.json() == {"result": "ignored", "why": "no pull request is known for this commit"}
+    assert [delivery for delivery, _ in service.stored()] == ["72d3162e-cc78-11e3", "rerun-1"]
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+def spoilt(data: st.DataObject, payload: Any) -> Any:
+    """Replace something somewhere in a payload by anything."""
+    if isinstance(payload, dict) and payload and data.draw(st.integers(0, 5)):
+        key = data.draw(st.sampled_from(sorted(payload)))
+        return payload | {key: spoilt(data, payload[key])}
+    return data.draw(json_values)
+
+
+def test_no_payload_is_a_server_error(tmp_path: Path) -> None:
+    """GitHub switches a webhook's deliveries to failed, and people look for the fault at their own end."""
+    with start_blocking_portal() as portal, portal.wrap_async_context_manager(running(tmp_path)) as service:
+
+        @given(st.data())
+        @hypothesis_settings(deadline=None)
+        def send(data: st.DataObject) -> None:
+            event = data.draw(st.sampled_from(sorted(EXAMPLES)))
+            payload = spoilt(data, of_app(data.draw(st.sampled_from(EXAMPLES[event]))))
+            body = json.dumps(payload).encode()
+            answer = portal.call(partial(service.deliver, event, body, delivery=str(uuid.uuid4())))
+
+            assert answer.status_code == (202 if isinstance(payload, dict) else 400)
+
+        send()
+
+
+# Health, readiness, metrics
+
+
+async def test_health_is_shallow(service: Service) -> None:
+    """What restarts the process must not do so because a database is slow."""
+    answer = await service.http.get("/health")
+
+    assert answer.status_code == 200
+    assert answer.json() == {"status": "ok", "version": "0.1.0"}
+
+
+async def test_ready_names_the_part_that_is_missing(service: Service) -> None:
+    """Here no worker runs: deliveries are stored, and nobody works."""
+    answer = await service.http.get("/ready")
+
+    assert answer.status_code == 503
+    assert answer.json() == {"status": "not ready", "credentials": True, "database": True, "worker": False}
+
+
+async def test_metrics_count_deliveries_by_known_events_only(service: Service) -> None:
+    """A label that a sender chooses would fill the memory."""
+    await service.deliver("pull_request", opened())
+    await service.deliver("pull_request", opened())
+    await service.deliver("made_up_by_somebody", {})
+    await service.deliver("pull_request", b"{")
+    text = (await service.http.get("/metrics")).text
+    counted = dict(re.findall(r"^(postil_(?:deliveries|pull_requests)\S*\{.*\}) (\S+)$", text, re.MULTILINE))
+
+    assert {name: value for name, value in counted.items() if "_created" not in name} == snapshot(
+        {
+            'postil_deliveries_total{event="pull_request",outcome="accepted"}': "1.0",
+            'postil_deliveries_total{event="pull_request",outcome="duplicate"}': "1.0",
+            'postil_deliveries_total{event="other",outcome="ignored"}': "1.0",
+            'postil_deliveries_total{event="pull_request",outcome="400"}': "1.0",
+            'postil_pull_requests{state="idle"}': "0.0",
+            'postil_pull_requests{state="queued"}': "1.0",
+            'postil_pull_requests{state="running"}': "0.0",
+            'postil_pull_requests{state="dead"}': "0.0",
+        }
+    )
+    assert f'postil_build_info{{guideline="{VERSION}",version="0.1.0"}} 1.0' in text
+
+
+# Pages
+
+
+class Page(HTMLParser):
+    """What a browser would take from a page."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.ids: list[str] = []
+        self.links: list[str] = []
+        self.loaded: list[str] = []
+        self.tags: set[str] = set()
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Note what the tag says, and that it neither styles nor scripts in place."""
+        values = {name: value or "" for name, value in attrs}
+        self.tags.add(tag)
+        if "id" in values:
+            self.ids.append(values["id"])
+        if tag == "a":
+            self.links.append(values["href"])
+        elif tag == "link" and values.get("rel") == "stylesheet":
+            self.loaded.append(values["href"])
+        assert "style" not in values
+        assert not any(name.startswith("on") for name in values)
+
+
+def addresses() -> Iterator[str]:
+    """Every page of the guide."""
+    yield f"/guide/{VERSION}"
+    for chapter in GUIDELINE.chapters:
+        yield f"/guide/{VERSION}/{chapter.name}"
+    for rule in GUIDELINE.rules.rules:
+        yield f"/guide/{VERSION}/{rule.chapter}/{rule.name}"
+
+
+async def test_every_page_and_every_link_between_pages_leads_somewhere(service: Service) -> None:
+    """A comment's link that leads nowhere makes the comment worthless."""
+    pages = {}
+    for address in addresses():
+        answer = await service.http.get(address)
+        assert answer.status_code == 200, address
+        pages[address] = Page(answer.text)
+    broken = []
+    for address, shown in pages.items():
+        for link in shown.links:
+            path, _, anchor = link.partition("#")
+            target = pages.get(path.rstrip("/") or address)
+            if path.startswith(f"/guide/{VERSION}") and target is None:
+                broken.append((address, link))
+            if anchor and target is not None and anchor != "content" and anchor not in target.ids:
+                broken.append((address, link))
+
+    assert broken == []
+
+
+async def test_the_sections_that_comments_link_to_are_anchors_of_their_chapters_page(service: Service) -> None:
+    """Links in old comments must keep working, so anchors are GitHub's own."""
+    for chapter in GUIDELINE.chapters:
+        shown = Page((await service.http.get(f"/guide/{VERSION}/{chapter.name}")).text)
+
+        assert {section.slug for section in chapter.sections} <= set(shown.ids)
+        assert len(set(shown.ids)) == len(shown.ids)
+
+
+async def test_pages_load_nothing_from_elsewhere_and_run_no_script(service: Service) -> None:
+    """A private installation must not tell third parties who reads what; and what a pack says is not code."""
+    for address in [*addresses(), "/setup", "/guide/nothing/here"]:
+        answer = await service.http.get(address)
+        shown = Page(answer.text)
+
+        assert answer.headers["content-security-policy"].startswith("default-src 'none'; style-src 'self'")
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert not shown.tags & {"script", "iframe", "style", "img", "object"}
+        assert all(link.startswith("/static/") for link in shown.loaded)
+        assert (await service.http.get(shown.loaded[0])).headers["content-type"].startswith("text/css")
+
+
+async def test_a_link_to_another_version_shows_the_current_text_and_says_so(service: Service) -> None:
+    """Comments are older than the service that shows them."""
+    rule = GUIDELINE.rules.rules[0]
+    older = await service.http.get(f"/guide/0.1/{rule.chapter}/{rule.name}")
+    current = await service.http.get(f"/guide/{VERSION}/{rule.chapter}/{rule.name}")
+    plain = await service.http.get(f"/guide/{rule.chapter}/{rule.name}")
+
+    assert older.status_code == plain.status_code == 200
+    assert f"is to version 0.1 of the guideline; this is the current one, {VERSION}" in older.text
+    assert "is to version" not in current.text
+    assert plain.text == current.text
+
+
+async def test_a_page_that_is_not_there_helps_to_find_the_one_that_was_meant(service: Service) -> None:
+    """Rules get other names, and links get cut off by mail programs."""
+    rule = GUIDELINE.rules.rules[0]
+    answer = await service.http.get(f"/guide/{VERSION}/{rule.chapter}/{rule.name[:-2]}")
+
+    assert answer.status_code == 404
+    assert f"/guide/{VERSION}/{rule.chapter}/{rule.name}" in Page(answer.text).links
+
+
+async def test_a_rule_in_another_chapter_than_the_links_is_found(service: Service) -> None:
+    """The name of a rule is unique; its chapter may change."""
+    rule = GUIDELINE.rules.rules[0]
+    other = next(chapter for chapter in GUIDELINE.chapters if chapter.name != rule.chapter)
+    answer = await service.http.get(f"/guide/{VERSION}/{other.name}/{rule.name}")
+
+    assert answer.status_code == 200
+    assert rule.page.title.split("`")[0] in answer.text
+
+
+async def test_the_search_finds_rules_by_what_their_page_says(service: Service) -> None:
+    """Nobody remembers the name of a rule."""
+    rule = GUIDELINE.rules.rules[0]
+    found = Page((await service.http.get("/guide/", params={"q": rule.name.upper()})).text)
+    nothing = await service.http.get("/guide/", params={"q": '<script>alert("x")</script>'})
+
+    assert f"/guide/{VERSION}/{rule.chapter}/{rule.name}" in found.links
+    assert "There is none." in nothing.text
+    assert "<script>" not in nothing.text
+
+
+def test_headings_get_the_anchors_that_github_gives_them() -> None:
+    """The same links lead to the same place in a repository and on our pages."""
+    shown = Page(markdown("# A `code` & Co.\n## Don't *stop*, réussir!\n## Twice\n### Twice\n## Twice", str))
+
+    assert shown.ids == ["a-code--co", "dont-stop-réussir", "twice", "twice-1", "twice-2"]
+
+
+def test_raw_html_is_shown_as_text_and_comments_are_left_out() -> None:
+    """A pack may be written by somebody else; and chapters keep marks for the tests in comments."""
+    text = "# T\n<!-- statements: a-1 -->\n\n<script>alert(1)</script>\n\na <img src=x onerror=y> b\n\n<!-- x --><b>"
+    shown = str(markdown(text, str))
+
+    assert "<script" not in shown
+    assert "<img" not in shown
+    assert "<b>" not in shown
+    assert "&lt;script&gt;" in shown
+    assert "statements" not in shown
+
+
+def test_a_marked_line_of_an_example_is_shown_with_what_is_said_of_it() -> None:
+    """The page is also a test; its marks are for readers too, but not at the end of a line that scrolls away."""
+    shown = str(markdown("```python\na < b  # finding: `a` is <b>x</b>\nb = 1\n```", str))
+
+    assert shown == snapshot("""\
+<pre tabindex="0"><code><mark>a &lt; b</mark><span class="said"><code>a</code> is &lt;b&gt;x&lt;/b&gt;</span>b = 1
+</code></pre>
+""")
+
+
+def test_links_between_files_of_a_pack_become_links_between_pages() -> None:
+    """The same Markdown is read in the repository."""
+    text = (
+        "[a](bare-except.md) [b](../cli/README.md#exit-codes) [c](https://docs.python.org) [d](#here) [e](javascript:x)"
+    )
+
+    assert Page(markdown(text, lambda path: f"<{path}>")).links == [
+        "<bare-except.md>",
+        "<../cli/README.md>#exit-codes",
+        "https://docs.python.org",
+        "#here",
+    ]
+
+
+# Set-up
+
+
+async def test_without_credentials_the_service_opens_the_set_up_page_and_takes_no_deliveries(tmp_path: Path) -> None:
+    """Nothing starts without what it needs: no database is made, and /ready says why."""
+    app = create_app(Settings.load({"POSTIL_DATABASE_URL": f"sqlite:///{tmp_path}/postil.db"}), GUIDELINE)
+    async with app.router.lifespan_context(app), Service(app, tmp_path).http as http:
+        front = await http.get("/")
+        shown = await http.get("/setup")
+        ready = await http.get("/ready")
+        hook = await http.post("/webhooks/github", json={})
+        health = await http.get("/health")
+        metrics = await http.get("/metrics")
+
+    assert (front.status_code, front.headers["location"]) == (307, "/setup")
+    assert shown.status_code == 200
+    assert "POSTIL_GITHUB_PRIVATE_KEY" in shown.text
+    assert (ready.status_code, ready.json()["credentials"]) == (503, False)
+    assert hook.status_code == 503
+    assert (health.status_code, metrics.status_code) == (200, 200)
+    assert not await anyio.Path(tmp_path / "postil.db").exists()
+
+
+async def test_the_set_up_page_of_a_service_that_is_set_up_says_so_and_shows_no_credential(service: Service) -> None:
+    """It stays open to everybody who reaches the service."""
+    shown = await service.http.get("/setup")
+
+    assert "This service is set up" in shown.text
+    assert "12345" not in shown.text
+    assert SECRET not in shown.text
+
+
+async def test_the_set_up_page_leads_to_githubs_form_with_everything_filled_in(tmp_path: Path) -> None:
+    """Permissions that are copied by hand are copied wrongly."""
+    env = {
+        "POSTIL_PUBLIC_URL": "https://bots.corp.example",
+        "POSTIL_GITHUB_API_URL": "https://ghe.corp.example/api/v3",
+    }
+    app = create_app(Settings.load(env), GUIDELINE)
+    async with Service(app, tmp_path).http as http:
+        links = Page((await http.get("/setup")).text).links
+
+    assert register_url("https://ghe.corp.example", "https://bots.corp.example") in links
+    assert register_url("https://ghe.corp.example", "https://bots.corp.example") == snapshot(
+        "https://ghe.corp.example/settings/apps/new?name=Postil&description=Reviews+pull+requests+of+Python+services+against+a+written+guideline.&url=https%3A%2F%2Fbots.corp.example&public=false&webhook_active=true&webhook_url=https%3A%2F%2Fbots.corp.example%2Fwebhooks%2Fgithub&metadata=read&contents=read&pull_requests=write&checks=write&issues=read&events%5B%5D=pull_request&events%5B%5D=issue_comment&events%5B%5D=pull_request_review_comment"
+    )
+
+
+def test_the_app_manifest_asks_for_what_the_set_up_page_says() -> None:
+    """Two places that say what the App may do must say the same, the optional extras included."""
+    text = (ROOT / "app.yml").read_text()
+    manifest = yaml.safe_load(text)
+    extras = dict(re.findall(r"^  # (\w+): (\w+)$", text, re.MULTILINE))
+
+    assert manifest["default_permissions"] == {need.name: need.level for need in PERMISSIONS}
+    assert manifest["default_events"] == [need.name for need in EVENTS]
+    assert extras == {need.name: need.level for need in OPTIONAL}
+
+
+# Errors
+
+
+async def test_errors_have_one_shape_for_programs_and_a_page_for_people(service: Service) -> None:
+    """A program that calls us builds its error handling once."""
+    program = await service.http.get("/nothing")
+    person = await service.http.get("/nothing", headers={"accept": "text/html,*/*"})
+    method = await service.http.get("/webhooks/github")
+
+    assert (program.status_code, program.json()) == (404, {"error": {"code": "not_found", "message": "Not Found"}})
+    assert person.status_code == 404
+    assert "There is no page for" in person.text
+    assert (method.status_code, method.json()["error"]["code"]) == (405, "method_not_allowed")
