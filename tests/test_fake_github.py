@@ -782,8 +782,10 @@ def test_an_unchanged_answer_costs_nothing_to_ask_again(client: Client) -> None:
     """304 for the same ETag."""
     first = client.get("")
     again = client.get("", headers={"if-none-match": first.headers["etag"]})
+    left = client.ask("GET", "/rate_limit").json()["resources"]["core"]["remaining"]
 
     assert (again.status_code, again.content) == (304, b"")
+    assert left == int(first.headers["x-ratelimit-remaining"])
 
 
 def test_a_502_may_come_after_the_work(client: Client, github: ValidatedGitHub, pull: FakePull) -> None:
@@ -1182,3 +1184,18 @@ def test_the_users_git_configuration_makes_no_difference(tmp_path: Path) -> None
     assert [(one.path, one.previous_path, one.status) for one in files] == [("b.py", "a.py", "renamed")]
     assert files[0].patch is not None
     assert files[0].patch.startswith("@@ -38,3 +38,4 @@")
+
+
+def test_a_file_that_becomes_a_link_keeps_the_list_in_step(tmp_path: Path) -> None:
+    """Git shows such a change as two patches; the files after it must not get each other's."""
+    history = History.create(tmp_path / "r.git")
+    words = {"author": "ada", "at": datetime(2026, 1, 1, tzinfo=UTC), "message": "m"}
+    base = history.commit("refs/heads/main", {"a": "text\n", "b": "old\n"}, parent=None, **words)
+    head = history.commit("refs/heads/x", {"b": "new\n"}, parent=base, **words)
+    link = history.git("hash-object", "-w", "--stdin", stdin=b"b").decode().strip()
+    blob = history.resolve(f"{head}:b")
+    tree = history.git("mktree", stdin=f"120000 blob {link}\ta\n100644 blob {blob}\tb\n".encode()).decode().strip()
+    files = {one.path: one for one in history.files_between(base, tree)}
+
+    assert files["a"].status == "changed"
+    assert files["b"].patch == "@@ -1 +1 @@\n-old\n+new"

@@ -75,7 +75,10 @@ def utc_now() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """GitHub's limits for one installation. `None` in the stand-in's constructor means none, as on GHES."""
+    """GitHub's limits for one installation. `None` in the stand-in's constructor means none, as on GHES.
+
+    Content is whatever is created for people to see: reviews, comments, reactions, and, to be careful, check runs.
+    """
 
     requests_per_hour: int = 5_000
     content_per_minute: int = 80
@@ -485,7 +488,8 @@ class FakeGitHub:
             return here.handler(call)
         call.token = self._token(secret)
         resource = "graphql" if here.template == "/graphql" else "core"
-        headers = self._spend(call.token.installation, resource, content=here.content)
+        free = here.template == "/rate_limit"
+        headers = {} if free else self._spend(call.token.installation, resource, content=here.content)
         try:
             self._find_repository(call)
             if call.found is not None and call.found.name != call.params["repo"]:
@@ -644,15 +648,23 @@ class FakeGitHub:
         body = {"message": "Moved Permanently", "url": location, "documentation_url": "https://docs.github.com/rest"}
         return Answer(status, body, {"location": location})
 
-    @staticmethod
-    def _conditional(call: Call, answer: Answer) -> Answer:
+    def _conditional(self, call: Call, answer: Answer) -> Answer:
         if call.method != "GET" or answer.status != 200:
             return answer
         tag = f'W/"{hashlib.sha256(answer.encoded()).hexdigest()}"'
         answer.headers["etag"] = tag
-        if call.headers.get("if-none-match") == tag:
-            return Answer(304, None, answer.headers)
-        return answer
+        if call.headers.get("if-none-match") != tag:
+            return answer
+        if call.token is not None:
+            self._give_back(call.token.installation)
+        return Answer(304, None, answer.headers)
+
+    def _give_back(self, installation: Installation) -> None:
+        """An answer that has not changed does not count against the hourly limit."""
+        window = self._usage.setdefault(installation.id, _Usage()).window
+        if "core" in window:
+            reset, used = window["core"]
+            window["core"] = (reset, used - 1)
 
     # ------------------------------------------------------------------------------------------------- what others ask
 

@@ -1,5 +1,6 @@
 """Markdown and source text as HTML that cannot do harm: everything is escaped, nothing is fetched from elsewhere."""
 
+import html
 import re
 from collections.abc import MutableMapping, Sequence
 from functools import cache
@@ -95,14 +96,17 @@ def coloured(text: str, *, path: str = "", language: str = "") -> list[Markup]:
         lexer = get_lexer_for_filename(path, **options) if path else get_lexer_by_name(language, **options)
     except ClassNotFound:
         return plain
-    lines = [Markup()]
+    lines: list[list[str]] = [[]]
     for kind, part in lexer.get_tokens(text):
         while kind not in STANDARD_TYPES and kind.parent is not None:
             kind = kind.parent  # noqa: PLW2901 - the nearest kind that has a class
         name = STANDARD_TYPES.get(kind, "")
         for number, piece in enumerate(part.split("\n")):
             if number:
-                lines.append(Markup())
+                lines.append([])
             if piece:
-                lines[-1] += Markup('<span class="{}">{}</span>').format(name, piece) if name else escape(piece)
-    return lines if len(lines) == len(plain) else plain
+                shown = html.escape(piece)
+                lines[-1].append(f'<span class="{name}">{shown}</span>' if name else shown)
+    if len(lines) != len(plain):
+        return plain
+    return [Markup("".join(pieces)) for pieces in lines]  # noqa: S704 - escaped piece by piece

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 PULL = re.compile(r"/(?P<owner>[^/]+)/(?P<name>[^/]+)/pull/(?P<number>\d+)(?:/(?:files|commits|checks))?/?")
 RUN = re.compile(r"/(?P<owner>[^/]+)/(?P<name>[^/]+)/runs/(?P<number>\d+)/?")
 BLOB = re.compile(r"/(?P<owner>[^/]+)/(?P<name>[^/]+)/blob/(?P<sha>[0-9a-f]{40})/(?P<path>.+)")
+MOST_COLOURED = 2_000_000  # bytes of all versions of all files of a pull request; colouring takes a second
 POLICY = "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 EMOJI = {
     "+1": "👍", "-1": "👎", "laugh": "😄", "hooray": "🎉", "confused": "😕", "heart": "❤️", "rocket": "🚀", "eyes": "👀",
@@ -149,7 +150,9 @@ def _pull(fake: "FakeGitHub", found: re.Match[str]) -> Response | None:
         return None
     history = repository.history
     files = history.files_between(pull.merge_base, pull.head_sha)
-    history.fetch([name for file in files if file.patch for name in _both_sides(pull, file)])
+    names = [name for file in files if file.patch for name in _both_sides(pull, file)]
+    history.fetch(names)
+    colour = sum(len(history.blob(name) or b"") for name in names) <= MOST_COLOURED
     runs = [run for run in pull.check_runs if run.head_sha == pull.head_sha]
     latest = list({run.name: run for run in runs}.values())
     return _html(
@@ -159,7 +162,7 @@ def _pull(fake: "FakeGitHub", found: re.Match[str]) -> Response | None:
         runs=latest,
         commits=history.commits_between(pull.merge_base, pull.head_sha),
         timeline=list(_timeline(pull)),
-        files=[_file(pull, file, number) for number, file in enumerate(files)],
+        files=[_file(pull, file, number, colour=colour) for number, file in enumerate(files)],
         additions=sum(file.additions for file in files),
         deletions=sum(file.deletions for file in files),
         bot=fake.bot,
@@ -223,13 +226,15 @@ def _both_sides(pull: FakePull, file: FileDiff) -> tuple[str, str]:
     return f"{pull.merge_base}:{file.previous_path or file.path}", f"{pull.head_sha}:{file.path}"
 
 
-def _file(pull: FakePull, file: FileDiff, number: int) -> ShownFile:
+def _file(pull: FakePull, file: FileDiff, number: int, *, colour: bool) -> ShownFile:
     history = pull.repository.history
     threads = [thread for thread in pull.threads.values() if thread.comments and thread.comments[0].path == file.path]
     standing = [_conversation(thread) for thread in threads if thread.comments[0].line is not None]
     whole = [_conversation(thread) for thread in threads if thread.comments[0].subject_type == "file"]
-    texts = [_text(history.blob(name) or b"") if file.patch else "" for name in _both_sides(pull, file)]
-    sides = dict(zip(("LEFT", "RIGHT"), (coloured(text, path=file.path) for text in texts), strict=True))
+    sides: dict[str, list[Markup]] = {"LEFT": [], "RIGHT": []}
+    if colour and file.patch:
+        for side, name in zip(sides, _both_sides(pull, file), strict=True):
+            sides[side] = coloured(_text(history.blob(name) or b""), path=file.path)
     blocks = []
     for hunk in hunks(file.patch):
         lines = tuple(Line(row, _code(row, sides), tuple(_at(row, standing))) for row in hunk.rows)

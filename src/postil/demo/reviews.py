@@ -1,4 +1,8 @@
-"""The rules of reviews: what is refused, what is stored, and what a push does to comments that stand."""
+"""The rules of reviews: what is refused, what is stored, and what a push does to comments that stand.
+
+GitHub describes few of these rules. They, and the words of its refusals, are as its users report them; the words for a
+blank body, for a path outside of the diff and for a foreign commit are not confirmed, so nobody should read them.
+"""
 
 from typing import TYPE_CHECKING, Any
 

@@ -1,0 +1,10 @@
+"""Writes the day's orders to a file: `python -m shop.export`."""
+
+import argparse
+
+
+def parser() -> argparse.ArgumentParser:
+    commands = argparse.ArgumentParser(description="Write the day's orders to a file")
+    commands.add_argument("--day", required=True)
+    commands.add_argument("--compress", type=bool, default=False)
+    return commands

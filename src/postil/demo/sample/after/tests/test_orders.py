@@ -1,0 +1,15 @@
+from decimal import Decimal
+
+import pytest
+
+from shop.orders import Item, total
+
+
+@pytest.mark.parametrize(
+    ("quantity", "expected"),
+    [(0, Decimal(0)), (2, Decimal(10)), (1000, Decimal(5000))],
+    ids=["none", "two"],
+)
+@pytest.mark.huge
+def test_the_total_counts_every_piece(quantity: int, expected: Decimal) -> None:
+    assert total([Item(sku="a", quantity=quantity, price=Decimal(5))]) == expected

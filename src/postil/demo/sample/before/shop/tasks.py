@@ -1,0 +1,10 @@
+"""What is done later."""
+
+from celery import Celery
+
+app = Celery("shop")
+
+
+@app.task(bind=True, max_retries=3)
+def send_receipt(self, order_id: int) -> None:
+    print(f"receipt for {order_id}")
