@@ -93,14 +93,7 @@ def _read(file: Path, tree: Tree) -> None:
         return
     tree.shown[inside] = shown
     try:
-        size = file.stat().st_size
-        if size > MAX_BYTES:
-            raise Unreadable(
-                "too-large", f"it is {size / 1e6:.1f} MB; files over {MAX_BYTES / 1e6:.0f} MB are left out"
-            )
-        if not file.is_file():
-            raise Unreadable("unreadable", "it is not a regular file")
-        text = decode(file.read_bytes())
+        text = _text(file)
     except OSError as error:
         broken = file.is_symlink() and not file.exists()
         reason = "it is a link to something that isn't there" if broken else (error.strerror or str(error)).lower()
@@ -109,6 +102,15 @@ def _read(file: Path, tree: Tree) -> None:
         tree.problems.append(Problem(shown, error.kind, error.message))
     else:
         tree.changes.append(Change(inside, text, None))
+
+
+def _text(file: Path) -> str:
+    size = file.stat().st_size
+    if not file.is_file():
+        raise Unreadable("unreadable", "it is not a regular file")
+    if size > MAX_BYTES:
+        raise Unreadable("too-large", f"it is {size / 1e6:.1f} MB; files over {MAX_BYTES / 1e6:.0f} MB are left out")
+    return decode(file.read_bytes())
 
 
 def write_text(path: Path, text: str) -> None:

@@ -1,0 +1,320 @@
+"""The command line: serve · check · review · rules · demo."""
+
+import asyncio
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from enum import StrEnum
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from postil import packs
+from postil.files import Tree, read_trees, write_text
+from postil.lint.change import Change
+from postil.lint.engine import apply_edits
+from postil.lint.finding import Finding, Problem
+from postil.report import Checked, as_json, as_sarif, as_text, as_workflow, review_json, review_text
+from postil.repository import GitError, LocalPull, local_pull
+from postil.review.compose import compose
+from postil.review.config import Config, chosen, parse, read
+from postil.review.model import Analysis, Conclusion, Introduced, Occasion, Review
+from postil.sandbox import Analyst, Limits, SandboxError
+
+CLEAN, FOUND, FAILED = 0, 1, 2
+FIX_ROUNDS = 20
+# A whole tree at once, on its owner's own machine: time for all of it is theirs to give, a file's limit stays.
+LIMITS = Limits(total_seconds=24 * 3600.0, memory=8 << 30, output=256 << 20, deaths=100, children=1)
+
+app = typer.Typer(
+    name="postil",
+    help="Reviews Python services against a written guideline: pull requests, folders, ranges of commits.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+class Format(StrEnum):
+    """How `check` prints."""
+
+    TEXT = "text"
+    JSON = "json"
+    SARIF = "sarif"
+    GITHUB = "github"
+
+
+class ReviewFormat(StrEnum):
+    """How `review` prints."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+PacksOption = Annotated[
+    list[Path] | None, typer.Option("--packs", help="A folder with rules of your own, on top of the built-in ones.")
+]
+
+
+def _fail(message: str) -> NoReturn:
+    typer.echo(f"postil: {message}", err=True)
+    raise typer.Exit(FAILED)
+
+
+def _guideline(folders: list[Path] | None) -> packs.Guideline:
+    try:
+        return packs.load(_folders(folders))
+    except packs.PackError as error:
+        _fail(f"the rules can't be loaded:\n{error}")
+
+
+def _folders(folders: list[Path] | None) -> tuple[Path, ...]:
+    return (packs.BUILT_IN, *(folder.resolve() for folder in folders or ()))
+
+
+def _links(guideline: packs.Guideline) -> packs.Links:
+    """Pages of a pack without an address are linked where they lie on disk."""
+    return packs.Links(guideline.url or packs.BUILT_IN.as_uri(), repository=True)
+
+
+@app.callback(invoke_without_command=True)
+def main(
+    show_version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False,
+) -> None:
+    """Reviews Python services against a written guideline."""
+    if show_version:
+        typer.echo(f"postil {version('postil')}")
+        raise typer.Exit(CLEAN)
+
+
+@app.command()
+def check(
+    paths: Annotated[list[Path] | None, typer.Argument(help="Files or folders; the current folder by default.")] = None,
+    output: Annotated[Format, typer.Option("--format", help="How to print.")] = Format.TEXT,
+    select: Annotated[list[str] | None, typer.Option(help="Only these rules (repeat, or separate by commas).")] = None,
+    ignore: Annotated[list[str] | None, typer.Option(help="Not these rules.")] = None,
+    fix: Annotated[bool, typer.Option("--fix", help="Write the proved fixes to the files.")] = False,
+    config: Annotated[Path | None, typer.Option(help="A postil.toml, instead of the project's own.")] = None,
+    folders: PacksOption = None,
+) -> None:
+    """Lint files or folders. Exits 0 when clean, 1 with findings at or over the threshold, 2 when it can't run."""
+    guideline = _guideline(folders)
+    try:
+        trees = read_trees(paths or [Path()])
+    except FileNotFoundError as error:
+        _fail(str(error))
+    plans = [_plan(tree.project, guideline, config, select, ignore) for tree in trees]
+    try:
+        analyses = asyncio.run(_analyse(trees, plans, folders, fix=fix))
+    except SandboxError as error:
+        _fail(str(error))
+    checked = _checked(trees, plans, analyses)
+    match output:
+        case Format.JSON:
+            typer.echo(as_json(checked, guideline, _links(guideline)))
+        case Format.SARIF:
+            typer.echo(as_sarif(checked, guideline, _links(guideline), version("postil")))
+        case Format.GITHUB:
+            typer.echo(as_workflow(checked))
+        case Format.TEXT:
+            sources = {tree.shown[change.path]: change.head or "" for tree in trees for change in tree.changes}
+            typer.echo(as_text(checked, sources))
+    threshold = min((plan.config.threshold for plan in plans), key=lambda severity: severity.rank)
+    failed = any(finding.severity.rank >= threshold.rank for finding in checked.findings)
+    raise typer.Exit(FOUND if failed else CLEAN)
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What one tree is checked under."""
+
+    config: Config
+    rules: tuple[str, ...]
+    faults: tuple[str, ...]
+
+
+def _plan(
+    project: Mapping[str, str],
+    guideline: packs.Guideline,
+    config: Path | None = None,
+    select: list[str] | None = None,
+    ignore: list[str] | None = None,
+) -> _Plan:
+    """The project's configuration, overruled by the command line. A fault in what was typed ends the command."""
+    settings = read(project)
+    if config is not None:
+        try:
+            settings = parse(config.read_text(encoding="utf-8"), str(config)) or Config(source=str(config))
+        except (OSError, UnicodeDecodeError) as error:
+            _fail(f"{config}: {error}")
+        if settings.faults:
+            _fail("\n".join(settings.faults))
+    typed = Config(select=_names(select), ignore=_names(ignore), source="command line")
+    _, faults = chosen(guideline.rules, typed, guideline.aliases)
+    if faults:
+        _fail("\n".join(faults))
+    if typed.select:
+        settings = replace(settings, select=typed.select, ignore=())
+    settings = replace(settings, ignore=(*settings.ignore, *typed.ignore))
+    rules, faults = chosen(guideline.rules, settings, guideline.aliases)
+    return _Plan(settings, tuple(rule.name for rule in rules.rules), (*settings.faults, *faults))
+
+
+def _names(values: list[str] | None) -> tuple[str, ...]:
+    return tuple(name.strip() for value in values or () for name in value.split(",") if name.strip())
+
+
+async def _analyse(
+    trees: Sequence[Tree], plans: Sequence[_Plan], folders: list[Path] | None, *, fix: bool
+) -> list[Analysis]:
+    """One analysis a tree; with `fix`, written to the files and analysed again until nothing is left to write."""
+    found = []
+    async with Analyst(_folders(folders), LIMITS) as analyst:
+        for tree, plan in zip(trees, plans, strict=True):
+            tree.changes = [change for change in tree.changes if not plan.config.excludes(change.path)]
+            analysis = await analyst.analyse(tree.changes, tree.project, tree.project, plan.rules)
+            for _ in range(FIX_ROUNDS if fix else 0):
+                if not _write_fixes(tree, analysis):
+                    break
+                analysis = await analyst.analyse(tree.changes, tree.project, tree.project, plan.rules)
+            found.append(analysis)
+    return found
+
+
+def _write_fixes(tree: Tree, analysis: Analysis) -> int:
+    """Carry out the proved fixes, one a file at a time where they touch; gives how many were written."""
+    written = 0
+    by_path: dict[str, list[Introduced]] = {}
+    for each in analysis.introduced:
+        if each.suggestion is not None:
+            by_path.setdefault(each.finding.path, []).append(each)
+    for position, change in enumerate(tree.changes):
+        text, last = change.head or "", len((change.head or "").split("\n")) + 1
+        for each in sorted(by_path.get(change.path, ()), key=lambda each: -each.finding.line):
+            edges = [edit.line for edit in each.finding.edits] + [edit.end_line for edit in each.finding.edits]
+            if max(edges) < last:
+                text, last = apply_edits(text, each.finding.edits), min(edges)
+                written += 1
+        if text != change.head:
+            write_text(Path(tree.shown[change.path]), text)
+            tree.changes[position] = Change(change.path, text, None)
+    return written
+
+
+def _checked(trees: Sequence[Tree], plans: Sequence[_Plan], analyses: Sequence[Analysis]) -> Checked:
+    """Everything that was found, under the paths that the user typed."""
+    findings: list[Finding] = []
+    fixable: set[int] = set()
+    problems: list[Problem] = []
+    for tree, plan, analysis in zip(trees, plans, analyses, strict=True):
+        for each in analysis.introduced:
+            finding = replace(each.finding, path=tree.shown.get(each.finding.path, each.finding.path))
+            findings.append(finding)
+            if each.suggestion is not None:
+                fixable.add(id(finding))
+        problems += tree.problems
+        problems += [replace(problem, path=tree.shown.get(problem.path, problem.path)) for problem in analysis.problems]
+        problems += [Problem(plan.config.source, "config", fault) for fault in plan.faults]
+    sources = dict.fromkeys(plan.config.source for plan in plans)
+    return Checked(
+        findings=tuple(sorted(findings, key=lambda f: (f.path, f.line, f.column, f.rule))),
+        fixable=frozenset(fixable),
+        suppressed=sum(len(analysis.suppressed) for analysis in analyses),
+        problems=tuple(sorted(problems, key=lambda problem: problem.path)),
+        files=sum(analysis.files for analysis in analyses),
+        config=", ".join(sources),
+    )
+
+
+@app.command()
+def review(
+    revisions: Annotated[str, typer.Argument(metavar="BASE..HEAD", help="What the pull request would hold.")],
+    repo: Annotated[Path, typer.Option(help="The local repository.")] = Path(),
+    output: Annotated[ReviewFormat, typer.Option("--format", help="How to print.")] = ReviewFormat.TEXT,
+    folders: PacksOption = None,
+) -> None:
+    """Print what the App would post on a range of commits. Exits as `check` does."""
+    guideline = _guideline(folders)
+    try:
+        pull = local_pull(repo, revisions)
+        posted = asyncio.run(_review(pull, guideline, folders))
+    except (GitError, SandboxError) as error:
+        _fail(str(error))
+    typer.echo(review_json(posted) if output is ReviewFormat.JSON else review_text(posted))
+    raise typer.Exit(FOUND if posted.check.conclusion is Conclusion.FAILURE else CLEAN)
+
+
+async def _review(pull: LocalPull, guideline: packs.Guideline, folders: list[Path] | None) -> Review:
+    plan = _plan(pull.base_project, guideline)
+    changes = [change for change in pull.changes if not plan.config.excludes(change.path)]
+    async with Analyst(_folders(folders)) as analyst:
+        analysis = await analyst.analyse(changes, pull.project, pull.base_project, plan.rules)
+    faults = tuple(Problem(plan.config.source, "config", fault) for fault in plan.faults)
+    analysis = replace(analysis, problems=(*analysis.problems, *pull.problems, *faults))
+    occasion = Occasion(
+        head_sha=pull.head_sha,
+        run="local",
+        words=guideline.words(_links(guideline)),
+        guideline=guideline.version,
+        config=plan.config.source,
+        threshold=plan.config.threshold,
+    )
+    return compose(analysis, pull.files, occasion)
+
+
+@app.command()
+def rules(
+    name: Annotated[str | None, typer.Argument(help="A rule, to print its page.")] = None,
+    folders: PacksOption = None,
+) -> None:
+    """List the rules, or print the page of one."""
+    guideline = _guideline(folders)
+    if name is None:
+        for chapter in guideline.chapters:
+            if chapter.rules:
+                typer.echo(f"{chapter.title}")
+            for rule_name in chapter.rules:
+                rule = guideline.rules.by_name[rule_name]
+                notes = [*(f"also {alias}" for alias in rule.page.aliases), *(["opt-in"] if rule.opt_in else [])]
+                extra = f" ({', '.join(notes)})" if notes else ""
+                typer.echo(f"  {rule.name:<36} {rule.severity:<8} {rule.title}{extra}")
+        return
+    rule = guideline.rule(name)
+    if rule is None:
+        near = get_close_matches(name, [*guideline.rules.by_name, *guideline.aliases], 3)
+        _fail(f"there is no rule `{name}`" + (f"; did you mean {' or '.join(near)}?" if near else ""))
+    typer.echo(f"{rule.name} · {rule.severity} · {rule.chapter_title}: {rule.section_title}\n")
+    typer.echo(rule.page.markdown)
+
+
+@app.command()
+def serve() -> None:
+    """Run the service; without credentials it shows how to get them."""
+    from postil import app as service  # noqa: PLC0415 - the engine and the web stack take a second to load
+    from postil.jobs import UnusableDatabaseError  # noqa: PLC0415 - as above
+    from postil.settings import Settings, SettingsError  # noqa: PLC0415 - as above
+
+    try:
+        service.serve(Settings.load())
+    except (SettingsError, UnusableDatabaseError, packs.PackError) as error:
+        _fail(str(error))
+
+
+@app.command()
+def demo(
+    revisions: Annotated[str | None, typer.Argument(metavar="[BASE..HEAD]", help="A range of --repo.")] = None,
+    repo: Annotated[Path | None, typer.Option(help="A local repository, instead of the sample service.")] = None,
+    once: Annotated[bool, typer.Option("--once", help="Print the review and stop.")] = False,
+) -> None:
+    """Run the whole service on loopback against a stand-in for GitHub, and show the review."""
+    from postil.demo import play  # noqa: PLC0415 - as in `serve`
+
+    if (repo is None) != (revisions is None):
+        _fail("give both: postil demo --repo DIR BASE..HEAD")
+    try:
+        play.run(repo, revisions, stay=not once and sys.stdout.isatty())
+    except (GitError, play.DemoError) as error:
+        _fail(str(error))
