@@ -957,6 +957,20 @@ def test_deliveries_have_what_github_sends(github: ValidatedGitHub, client: Clie
             assert delivery.payload["repository"]["id"] == github.repository.id
 
 
+def test_an_event_tells_when_the_pull_request_last_changed(git_folder: Path) -> None:
+    """Deliveries arrive in any order; `updated_at` tells which is the newest, to the second."""
+    clock = Clock()
+    fake = FakeGitHub(git_folder, clock=clock)
+    pull = fake.open_pull(head_files={"a.py": "a = 1\n"})
+    opened = fake.delivery("pull_request", "opened", pull=pull)
+    clock.forward(seconds=90)
+    pull.push({"a.py": "a = 2\n"})
+    pushed = fake.delivery("pull_request", "synchronize", pull=pull)
+
+    assert opened.payload["pull_request"]["updated_at"] == "2026-05-01T12:00:00Z"
+    assert pushed.payload["pull_request"]["updated_at"] == "2026-05-01T12:01:30Z"
+
+
 def test_a_redelivery_keeps_its_id(github: ValidatedGitHub, pull: FakePull) -> None:
     """The same object is sent twice; another delivery has another id."""
     one, other = (github.delivery("pull_request", "opened", pull=pull) for _ in range(2))

@@ -277,7 +277,7 @@ class FakeGitHub:
                 head_sha = there.branch(head_ref)
             if head_sha is None:
                 raise LookupError(f"there is no branch {head_ref}")
-            who = self.account(author)
+            who, now = self.account(author), self.clock()
             pull = FakePull(
                 fake=self,
                 repository=there,
@@ -289,7 +289,8 @@ class FakeGitHub:
                 base_ref=base_ref,
                 head_ref=head_ref,
                 head_sha=head_sha,
-                created_at=self.clock(),
+                created_at=now,
+                updated_at=now,
                 fork=who.login if fork else None,
                 draft=draft,
                 labels=list(labels),
@@ -319,6 +320,7 @@ class FakeGitHub:
             parent = pull.merge_base if force else old
             pull.head_sha = self._write(pull.repository, pull.head_ref, files, parent, pull.author.login, message)
             pull.heads.append(pull.head_sha)
+            pull.updated_at = self.clock()
             pull.repository.history.set_ref(f"refs/pull/{pull.number}/head", pull.head_sha)
             reviews.head_moved(pull, old, forced=force)
             return pull.head_sha
@@ -330,6 +332,7 @@ class FakeGitHub:
             who = self.account(by) if by else pull.author
             made = IssueComment(self.next_id(), pull, who, body, now, now)
             pull.issue_comments.append(made)
+            pull.updated_at = now
             return made
 
     def write_reply(self, pull: FakePull, comment: ReviewComment, body: str, *, by: str | None = None) -> ReviewComment:

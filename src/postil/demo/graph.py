@@ -319,7 +319,7 @@ class Resolvers:
             "additions": sum(file.additions for file in files),
             "deletions": sum(file.deletions for file in files),
             "createdAt": stamp(pull.created_at),
-            "updatedAt": stamp(pull.created_at),
+            "updatedAt": stamp(pull.updated_at),
             "closedAt": maybe_stamp(pull.closed_at),
             "maintainerCanModify": False,
             "labels": lambda _, **window: connection(

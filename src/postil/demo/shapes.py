@@ -222,7 +222,7 @@ class Shapes:
             "user": self.user(pull.author),
             "body": pull.body or None,
             "created_at": stamp(pull.created_at),
-            "updated_at": stamp(pull.created_at),
+            "updated_at": stamp(pull.updated_at),
             "closed_at": maybe_stamp(pull.closed_at),
             "merged_at": maybe_stamp(pull.closed_at) if pull.merged else None,
             "merge_commit_sha": None,

@@ -245,6 +245,7 @@ class FakePull:
     head_ref: str
     head_sha: str
     created_at: datetime
+    updated_at: datetime
     fork: str | None = None
     fork_gone: bool = False
     draft: bool = False
@@ -257,6 +258,7 @@ class FakePull:
     issue_comments: list[IssueComment] = field(default_factory=list)
     reactions: list[Reaction] = field(default_factory=list)
     threads: dict[int, Thread] = field(default_factory=dict)
+    heads: list[str] = field(default_factory=list)
 
     @property
     def node_id(self) -> str:
@@ -288,8 +290,6 @@ class FakePull:
         """The check runs on any commit that is, or was, this pull request's head."""
         return [run for run in self.repository.check_runs if run.head_sha in self.heads]
 
-    heads: list[str] = field(default_factory=list)
-
     def push(self, files: dict[str, str | bytes | None], *, force: bool = False, message: str = "More work") -> str:
         """Commit on the head branch (None removes a file) and give the new head back.
 
@@ -313,19 +313,20 @@ class FakePull:
     def close(self) -> None:
         """Close it without a merge."""
         self.state, self.closed_at = "closed", self.fake.clock()
+        self.updated_at = self.closed_at
 
     def reopen(self) -> None:
         """Open it again."""
-        self.state, self.closed_at = "open", None
+        self.state, self.closed_at, self.updated_at = "open", None, self.fake.clock()
 
     def ready(self) -> None:
         """It is no draft any more."""
-        self.draft = False
+        self.draft, self.updated_at = False, self.fake.clock()
 
     def retarget(self, base_ref: str) -> dict[str, Any]:
         """Choose another base branch; what changed is what `pull_request.edited` has as `changes`."""
         changes = {"base": {"ref": {"from": self.base_ref}, "sha": {"from": self.base_sha}}}
-        self.base_ref = base_ref
+        self.base_ref, self.updated_at = base_ref, self.fake.clock()
         return changes
 
     def open_threads(self) -> Iterator[Thread]:
