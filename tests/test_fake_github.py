@@ -833,6 +833,13 @@ def test_a_broken_connection_is_a_transport_error(client: Client, github: Valida
     assert len(pull.reviews) == 1
 
 
+def test_a_slow_answer_is_the_true_one(client: Client, github: ValidatedGitHub, pull: FakePull) -> None:
+    """Whoever waits gets it; how long that takes is up to the test."""
+    github.misbehave("GET", "/files$", faults.slow(0.01))
+
+    assert len(client.get("/pulls/1/files").json()) == 3
+
+
 def test_graphql_fails_with_status_200(client: Client, github: ValidatedGitHub, pull: FakePull) -> None:
     """A limit has no data; a partial answer has some, and errors for the rest."""
     query = """{repository(owner: "acme", name: "shop") {
