@@ -8,7 +8,7 @@ SHELL_PATH := $(shell echo "$$PATH")
 export PYTHONDONTWRITEBYTECODE = 1
 
 .DEFAULT_GOAL := all
-.PHONY: all format format-check lint types imports test demo rule new-rule try bench serve generated picture
+.PHONY: all format format-check lint types imports test check-self demo rule new-rule try bench serve generated picture
 
 all: format-check lint types imports test  ## what CI runs
 
@@ -34,6 +34,9 @@ imports: $(UV_READY)  ## the layers of ARCHITECTURE.md
 
 test: $(UV_READY)  ## every test
 	$(RUN) pytest
+
+check-self: $(UV_READY)  ## Postil on its own code
+	$(RUN) postil check src tests
 
 demo: $(UV_READY)  ## a whole pull request on loopback, reviewed by the real service
 	$(RUN) postil demo

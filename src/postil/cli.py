@@ -17,6 +17,7 @@ from postil.files import Tree, read_trees, write_text
 from postil.lint.change import Change
 from postil.lint.engine import apply_edits
 from postil.lint.finding import Finding, Problem
+from postil.log import configure
 from postil.report import Checked, as_json, as_sarif, as_text, as_workflow, review_json, review_text
 from postil.repository import GitError, LocalPull, local_pull
 from postil.review.compose import compose
@@ -85,6 +86,7 @@ def main(
     show_version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False,
 ) -> None:
     """Reviews Python services against a written guideline."""
+    configure("error")
     if show_version:
         typer.echo(f"postil {version('postil')}")
         raise typer.Exit(CLEAN)
@@ -318,3 +320,7 @@ def demo(
         play.run(repo, revisions, stay=not once and sys.stdout.isatty())
     except (GitError, play.DemoError) as error:
         _fail(str(error))
+
+
+if __name__ == "__main__":
+    app()

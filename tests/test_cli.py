@@ -1,0 +1,237 @@
+"""The command line, as a user runs it."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+GOOD = "def f(x):\n    return x\n"
+BAD = "def f():\n    try:\n        g()\n    except KeyError as error:\n        raise ValueError('x')\n"
+
+
+def postil(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "postil.cli", *arguments],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        timeout=240,
+        check=False,
+    )
+
+
+def checked(cwd: Path, *arguments: str) -> tuple[int, dict]:
+    done = postil("check", "--format", "json", *arguments, cwd=cwd)
+    assert done.stdout, done.stderr
+    return done.returncode, json.loads(done.stdout)
+
+
+def git(folder: Path, *arguments: str) -> None:
+    identity = ("-c", "user.name=Ada", "-c", "user.email=ada@example.org", "-c", "init.defaultBranch=main")
+    subprocess.run(["git", *identity, *arguments], cwd=folder, check=True, capture_output=True, timeout=60)
+
+
+def test_findings_come_as_json_with_places_and_links(tmp_path: Path) -> None:
+    """Other programs read this shape, so it is fixed."""
+    (tmp_path / "a.py").write_text(BAD)
+    code, said = checked(tmp_path, "a.py")
+    (finding,) = said["findings"]
+
+    assert code == 1
+    assert set(finding) == {
+        "rule",
+        "path",
+        "line",
+        "end_line",
+        "column",
+        "end_column",
+        "severity",
+        "message",
+        "section",
+        "url",
+        "fixable",
+    }
+    assert (finding["rule"], finding["path"], finding["line"], finding["column"]) == (
+        "raise-without-from",
+        "a.py",
+        5,
+        9,
+    )
+    assert finding["fixable"] is True
+    assert finding["section"] == "keep-the-cause"
+    assert said["problems"] == []
+    assert said["accounting"]["found"] == 1
+
+
+def test_a_folder_of_mixed_files_is_checked_to_its_end(tmp_path: Path) -> None:
+    """One file that nobody can parse must not cost the others, and each is named with its reason."""
+    (tmp_path / "good.py").write_text(GOOD)
+    (tmp_path / "bad.py").write_text(BAD)
+    (tmp_path / "python2.py").write_text("print 'hello'\n")
+    (tmp_path / "crlf.py").write_bytes(BAD.replace("\n", "\r\n").encode())
+    (tmp_path / "bom.py").write_bytes(b"\xef\xbb\xbf" + BAD.encode())
+    (tmp_path / "latin.py").write_bytes("# coding: latin-1\nname = 'é'\n".encode("latin-1"))
+    (tmp_path / "nulls.py").write_bytes(b"x = 1\0\n")
+    (tmp_path / "large.py").write_bytes(b"x = 1\n" * 1_700_000)
+    (tmp_path / "empty.py").write_text("")
+    (tmp_path / "deep.py").write_text("x = " + "[" * 5000 + "]" * 5000 + "\n")
+    (tmp_path / "x.py").mkdir()
+    (tmp_path / "x.py" / "inside.py").write_text(BAD)
+    (tmp_path / "broken.py").symlink_to("nowhere.py")
+    code, said = checked(tmp_path, ".")
+
+    assert code == 1
+    assert sorted(finding["path"] for finding in said["findings"]) == ["bad.py", "bom.py", "crlf.py", "x.py/inside.py"]
+    assert {problem["path"]: problem["kind"] for problem in said["problems"]} == {
+        "broken.py": "unreadable",
+        "deep.py": "too-deep",
+        "large.py": "too-large",
+        "nulls.py": "encoding",
+        "python2.py": "syntax",
+    }
+    assert all(problem["message"] for problem in said["problems"])
+
+
+def test_clean_code_exits_with_0(tmp_path: Path) -> None:
+    """A script can rely on the exit code alone."""
+    (tmp_path / "a.py").write_text(GOOD)
+
+    assert postil("check", cwd=tmp_path).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "cure"),
+    [
+        (("check", "nowhere"), "nowhere does not exist"),
+        (("check", "--select", "raise-without-form"), "did you mean `raise-without-from`?"),
+        (("review", "main"), "write BASE..HEAD"),
+        (("rules", "raise-without-form"), "did you mean raise-without-from"),
+    ],
+    ids=["path", "rule", "range", "page"],
+)
+def test_what_cannot_run_says_why_and_exits_with_2(tmp_path: Path, arguments: tuple[str, ...], cure: str) -> None:
+    """A mistyped name must not read as clean code."""
+    done = postil(*arguments, cwd=tmp_path)
+
+    assert done.returncode == 2
+    assert cure in done.stderr
+
+
+def test_fixes_are_written_in_the_files_own_encoding(tmp_path: Path) -> None:
+    """A fix changes what it must, and neither line ends nor encoding."""
+    text = "# coding: latin-1\r\n" + BAD.replace("'x'", "'é'").replace("\n", "\r\n")
+    (tmp_path / "a.py").write_bytes(text.encode("latin-1"))
+    done = postil("check", "--fix", "a.py", cwd=tmp_path)
+
+    assert done.returncode == 0, done.stdout
+    assert (tmp_path / "a.py").read_bytes().decode("latin-1") == text.replace("('é')", "('é') from error")
+
+
+def test_an_allow_comment_is_counted_not_shown(tmp_path: Path) -> None:
+    """What is silenced still adds up."""
+    (tmp_path / "a.py").write_text(BAD.replace("('x')", "('x')  # postil: allow raise-without-from -- told the user"))
+    code, said = checked(tmp_path, ".")
+
+    assert code == 0
+    assert (said["accounting"]["found"], said["accounting"]["suppressed"]) == (1, 1)
+
+
+def test_a_projects_configuration_holds(tmp_path: Path) -> None:
+    """The command line and the App read the same table."""
+    (tmp_path / "pyproject.toml").write_text('[tool.postil]\nexclude = ["old/*"]\nthreshold = "error"\n')
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / "a.py").write_text(BAD)
+    (tmp_path / "b.py").write_text(BAD)
+    code, said = checked(tmp_path)
+
+    assert code == 0
+    assert [finding["path"] for finding in said["findings"]] == ["b.py"]
+
+
+def test_a_wrong_key_in_the_configuration_is_named_and_the_rest_holds(tmp_path: Path) -> None:
+    """A typing error in one key must not switch the rest off."""
+    (tmp_path / "pyproject.toml").write_text('[tool.postil]\nexlude = ["old/*"]\nignore = ["raise-without-from"]\n')
+    (tmp_path / "b.py").write_text(BAD)
+    code, said = checked(tmp_path)
+
+    assert code == 0
+    assert [problem["message"] for problem in said["problems"]] == [
+        "pyproject.toml: `exlude` is no key of [tool.postil]; did you mean `exclude`?"
+    ]
+
+
+def test_sarif_names_rules_and_places(tmp_path: Path) -> None:
+    """Code scanning and editors read SARIF."""
+    (tmp_path / "a.py").write_text(BAD)
+    log = json.loads(postil("check", "--format", "sarif", cwd=tmp_path).stdout)
+    (run,) = log["runs"]
+
+    assert log["version"] == "2.1.0"
+    assert run["tool"]["driver"]["rules"][run["results"][0]["ruleIndex"]]["id"] == "raise-without-from"
+    assert run["results"][0]["locations"][0]["physicalLocation"]["region"]["startLine"] == 5
+
+
+def test_workflow_commands_escape_what_they_quote(tmp_path: Path) -> None:
+    """A file's name must not become a command."""
+    (tmp_path / "a%0A::error::b.py").write_text(BAD)
+    done = postil("check", "--format", "github", cwd=tmp_path)
+
+    assert done.stdout.startswith("::warning file=a%250A%3A%3Aerror%3A%3Ab.py,line=5,")
+
+
+def test_review_prints_what_the_app_would_post(tmp_path: Path) -> None:
+    """The author sees the review before the push."""
+    git(tmp_path, "init", "-q")
+    (tmp_path / "a.py").write_text("x = 1\n" + BAD)
+    (tmp_path / "old.py").write_text(BAD)
+    git(tmp_path, "add", "-A")
+    git(tmp_path, "commit", "-qm", "one")
+    (tmp_path / "old.py").write_text("# moved\n\n" + BAD)
+    (tmp_path / "new.py").write_text(BAD)
+    git(tmp_path, "add", "-A")
+    git(tmp_path, "commit", "-qm", "two")
+    done = postil("review", "HEAD~1..HEAD", "--format", "json", cwd=tmp_path)
+    said = json.loads(done.stdout)
+
+    assert done.returncode == 1
+    assert [(c["path"], c["line"], c["side"], c["rule"]) for c in said["comments"]] == [
+        ("new.py", 5, "RIGHT", "raise-without-from")
+    ]
+    assert said["comments"][0]["suggestion"] == "        raise ValueError('x') from error"
+    assert said["accounting"]["found"] == 1
+    assert said["conclusion"] == "failure"
+    assert {"beside", "folded", "suppressed", "problems"} <= set(said)
+
+
+def test_rules_lists_every_rule_by_chapter(tmp_path: Path) -> None:
+    """A reader finds a rule by its chapter, its name or its title."""
+    said = postil("rules", cwd=tmp_path).stdout
+
+    assert "raise-without-from" in said
+    assert "Chain the new exception to its cause" in said
+
+
+def test_a_rules_page_can_be_printed(tmp_path: Path) -> None:
+    """The page is the same that comments link to."""
+    said = postil("rules", "raise-without-from", cwd=tmp_path).stdout
+
+    assert "# Chain the new exception to its cause" in said
+
+
+def test_the_environment_of_the_user_does_not_reach_the_child(tmp_path: Path) -> None:
+    """What analyses strangers' code holds no secrets; PATH and HOME included."""
+    (tmp_path / "a.py").write_text(GOOD)
+    done = subprocess.run(
+        [sys.executable, "-m", "postil.cli", "check"],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        timeout=240,
+        check=False,
+        env={**os.environ, "POSTIL_GITHUB_WEBHOOK_SECRET": "short"},
+    )
+
+    assert done.returncode == 0
