@@ -174,6 +174,8 @@ def _parts(lines: list[str], start: int, faults: list[Fault]) -> dict[str, tuple
             heading = line.lstrip("#").strip()
             if not line.startswith("## ") or heading not in HEADINGS:
                 faults.append(Fault(number + 1, f"headings are {', '.join(f'`## {h}`' for h in HEADINGS)}"))
+                current = heading
+                parts.setdefault(current, (number + 2, []))
                 continue
             if HEADINGS.index(heading) <= last:
                 faults.append(Fault(number + 1, f"`## {heading}` stands out of order: {', '.join(HEADINGS)}"))
