@@ -12,6 +12,7 @@ import fcntl
 import logging
 import os
 import socket
+import sqlite3
 import threading
 import time
 import uuid
@@ -290,6 +291,9 @@ def create_engine(url: sa.URL) -> sa.Engine:
         connection.isolation_level = "IMMEDIATE"
         for pragma in ("busy_timeout=30000", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
             connection.execute(f"PRAGMA {pragma}")
+        if sqlite3.sqlite_version_info < (3, 42):
+            # On Python 3.12 and later DBOS asks for unixepoch('subsec'): NULL before SQLite 3.42 (Debian 12 has 3.40).
+            connection.create_function("unixepoch", 1, lambda _: round(time.time(), 3))
 
     return engine
 
