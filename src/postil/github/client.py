@@ -1,0 +1,168 @@
+"""GitHub for one App: its credentials, its tokens, its connections, and the pace of its writes."""
+
+import asyncio
+import time
+from importlib.metadata import version
+from typing import Self
+
+import githubkit
+import httpx
+import structlog
+from githubkit.auth.base import BaseAuthStrategy
+from githubkit.cache import MemCacheStrategy
+from pydantic import AwareDatetime, SecretStr
+
+from postil.github.answers import body_of, date_of
+from postil.github.connection import TIMEOUT, Connection, read
+from postil.github.errors import Invalid, Moot, TryAgain
+from postil.github.model import App, Wire
+from postil.github.repository import Repository
+from postil.github.tokens import REACT, Scope, Token, TokenAuth, Tokens
+
+log = structlog.get_logger(__name__)
+
+LONGEST_WAIT = 20.0
+"""Seconds that a write may wait for its turn inside a job."""
+
+
+class _Lent(httpx.AsyncBaseTransport):
+    """One client's connections, lent to the clients that githubkit makes and closes for every single call.
+
+    What passes here is logged: the way, the outcome and the time until the answer began, and nothing secret.
+    """
+
+    def __init__(self, client: httpx.AsyncClient) -> None:
+        self._client = client
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        started = time.monotonic()
+        outcome: int | str = "cancelled"
+        try:
+            response = await self._client.send(request, stream=True)
+            outcome = response.status_code
+        except httpx.TransportError as error:
+            outcome = type(error).__name__
+            raise
+        finally:
+            seconds = round(time.monotonic() - started, 3)
+            log.debug("github_call", method=request.method, path=request.url.path, status=outcome, seconds=seconds)
+        return response
+
+
+class _Signed(BaseAuthStrategy):
+    """Makes githubkit sign with our tokens."""
+
+    def __init__(self, auth: httpx.Auth) -> None:
+        self._auth = auth
+
+    def get_auth_flow(self, github: githubkit.GitHubCore) -> httpx.Auth:
+        del github
+        return self._auth
+
+
+class GitHub:
+    """GitHub for one App; the door to its repositories.
+
+    Args:
+        app_id: the App's id, or its client id.
+        private_key: its private key, PEM.
+        api_url: the REST root, "https://api.github.com" or "https://HOST/api/v3".
+        transport: carries the requests; None for the network (proxies of the environment are honoured).
+        spacing: seconds between two writes of one installation. GitHub asks for a second at least.
+        pauses: seconds before the first and second repeat of a read.
+    """
+
+    def __init__(
+        self,
+        app_id: str,
+        private_key: str,
+        api_url: str = "https://api.github.com",
+        transport: httpx.AsyncBaseTransport | None = None,
+        *,
+        spacing: float = 1.0,
+        pauses: tuple[float, float] = (0.5, 2.0),
+    ) -> None:
+        self._client = httpx.AsyncClient(transport=transport, timeout=TIMEOUT, follow_redirects=False)
+        self._api_url = api_url
+        self._pauses = pauses
+        self._spacing = spacing
+        self._next_write: dict[int, float] = {}
+        self._app = self._connection(githubkit.AppAuthStrategy(app_id, private_key))
+        self._tokens = Tokens(self._mint)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self._client.aclose()
+
+    def repository(self, installation: int, repository_id: int | None, owner: str, name: str) -> Repository:
+        """One repository as one installation of the App sees it. Asks nothing yet."""
+        key = name if repository_id is None else repository_id
+        return Repository(
+            owner,
+            name,
+            self._repository_connection(Scope(installation, key)),
+            self._repository_connection(Scope(installation, key, REACT)),
+            lambda: self._turn(installation),
+        )
+
+    def forget(self, installation: int) -> None:
+        """Drop the tokens of an installation that was removed, suspended or given other permissions."""
+        self._tokens.forget(installation)
+
+    async def app(self) -> App:
+        """The App, which proves its id and its key.
+
+        Raises:
+            GiveUp: GitHub refuses them, or the key can't sign.
+        """
+        return read(App, body_of(await self._app.rest("GET", "app")), "GET /app")
+
+    def _repository_connection(self, scope: Scope) -> Connection:
+        return self._connection(_Signed(TokenAuth(self._tokens, scope)))
+
+    async def _turn(self, installation: int) -> None:
+        """Wait until an installation's next write may be sent.
+
+        Raises:
+            TryAgain: that is too long to wait inside a job.
+        """
+        now = time.monotonic()
+        at = max(now, self._next_write.get(installation, 0.0))
+        if at - now > LONGEST_WAIT:
+            raise TryAgain(at - now, "too many writes wait for their turn in this installation")
+        self._next_write[installation] = at + self._spacing
+        await asyncio.sleep(at - now)
+
+    def _connection(self, auth: BaseAuthStrategy) -> Connection:
+        kit = githubkit.GitHub(
+            auth,
+            base_url=self._api_url,
+            user_agent=f"postil/{version('postil')}",
+            timeout=TIMEOUT,
+            follow_redirects=False,
+            async_transport=_Lent(self._client),
+            cache_strategy=MemCacheStrategy(),  # holds the App's JWT; the default one is shared by every App
+            http_cache=False,
+            auto_retry=False,
+        )
+        return Connection(kit, self._pauses)
+
+    async def _mint(self, scope: Scope) -> Token:
+        by = "repository_ids" if isinstance(scope.repository, int) else "repositories"
+        asked = {by: [scope.repository], "permissions": dict(scope.permissions)}
+        path = f"app/installations/{scope.installation}/access_tokens"
+        try:
+            response = await self._app.rest("POST", path, json=asked, repeat=True)
+        except Invalid as error:
+            if "repositor" in error.why.lower():
+                raise Moot(f"the App can't see the repository any more: {error.why}") from error
+            raise
+        minted = read(_Minted, body_of(response), "the minting of a token")
+        return Token(minted.token.get_secret_value(), minted.expires_at.timestamp() - date_of(response.headers))
+
+
+class _Minted(Wire):
+    token: SecretStr
+    expires_at: AwareDatetime

@@ -1,0 +1,100 @@
+"""What GitHub says, as thin values of our own: only the fields that are used, unknown ones are ignored.
+
+The aliases are the names of GitHub's GraphQL answers. GitHub adds and drops fields without notice, and strict models of
+its answers refuse many of its own examples.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated
+
+from pydantic import AliasPath, BaseModel, BeforeValidator, ConfigDict, Field
+
+Text = Annotated[str, BeforeValidator(lambda value: value or "")]
+"""A text that GitHub may leave out or give as null."""
+
+
+class Wire(BaseModel):
+    """A frozen value that is read from GitHub's names or built with our own."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", validate_by_name=True, validate_by_alias=True)
+
+
+class ThreadComment(Wire):
+    """One comment of a review thread. `ours` says that this App wrote it; `author` is "" for a deleted account."""
+
+    node_id: str = Field(validation_alias="id")
+    id: int = Field(default=0, validation_alias="fullDatabaseId")
+    body: str
+    ours: bool = Field(validation_alias="viewerDidAuthor")
+    author: Text = Field(default="", validation_alias=AliasPath("author", "login"))
+
+
+class Thread(Wire):
+    """One review thread. `line` is None where the diff has moved on; `comments` are the first twenty."""
+
+    id: str
+    resolved: bool = Field(validation_alias="isResolved")
+    outdated: bool = Field(default=False, validation_alias="isOutdated")
+    path: str
+    line: int | None = None
+    comments: tuple[ThreadComment, ...] = Field(validation_alias=AliasPath("comments", "nodes"))
+
+
+class OwnReview(Wire):
+    """A review that this App posted."""
+
+    node_id: str = Field(validation_alias="id")
+    id: int = Field(validation_alias="fullDatabaseId")
+    body: str
+
+
+class PullContext(Wire):
+    """A pull request as it stands now, what was said on it, and the project files of its base branch.
+
+    `state` is OPEN, CLOSED or MERGED. `base_sha` is the base branch as the pull request knows it, `config_sha` the
+    branch's tip that `base_files` are from ("" where the branch is gone). `author` is "" for a deleted account.
+    """
+
+    number: int
+    state: str
+    draft: bool = Field(validation_alias="isDraft")
+    head_sha: str = Field(validation_alias="headRefOid")
+    base_sha: str = Field(validation_alias="baseRefOid")
+    base_ref: str = Field(validation_alias="baseRefName")
+    author: Text = Field(default="", validation_alias=AliasPath("author", "login"))
+    title: str
+    changed_files: int = Field(validation_alias="changedFiles")
+    repository_id: int | None = None
+    config_sha: str = ""
+    reviews: tuple[OwnReview, ...] = ()
+    threads: tuple[Thread, ...] = ()
+    base_files: Mapping[str, str] = Field(default_factory=dict)
+
+
+class Texts(Wire):
+    """File contents by path, and for each path that has none the reason, as a sentence without the path."""
+
+    texts: Mapping[str, str] = Field(default_factory=dict)
+    missing: Mapping[str, str] = Field(default_factory=dict)
+
+
+class CheckRun(Wire):
+    """A check run. `external_id` is what we gave it; `annotations` counts those that arrived."""
+
+    id: int
+    name: str
+    head_sha: str
+    status: str
+    conclusion: str | None = None
+    external_id: Text = ""
+    annotations: int = Field(default=0, validation_alias=AliasPath("output", "annotations_count"))
+
+
+class App(Wire):
+    """The App as GitHub knows it."""
+
+    id: int
+    slug: Text = ""
+    name: Text = ""
+    permissions: Mapping[str, str] = Field(default_factory=dict)
+    events: tuple[str, ...] = ()

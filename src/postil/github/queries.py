@@ -1,0 +1,85 @@
+"""The GraphQL texts. They are checked against GitHub's published schema in the tests."""
+
+from collections.abc import Sequence
+
+PROJECT_FILES = ("pyproject.toml", ".github/postil.toml", "uv.lock", "pytest.ini", "tox.ini", "setup.cfg")
+"""The files of the base branch that come with the context of a pull request."""
+
+_TEXT = """
+fragment Text on GitObject { oid ... on Blob { byteSize isBinary isTruncated text } }
+"""
+
+_REVIEWS = """
+fragment Reviews on PullRequestReviewConnection {
+  pageInfo { hasPreviousPage startCursor }
+  nodes { id fullDatabaseId state body viewerDidAuthor }
+}
+"""
+
+_THREADS = """
+fragment Threads on PullRequestReviewThreadConnection {
+  pageInfo { hasNextPage endCursor }
+  nodes {
+    id isResolved isOutdated path line
+    comments(first: 20) { nodes { id fullDatabaseId body viewerDidAuthor author { login } } }
+  }
+}
+"""
+
+_PULL = "query($owner: String!, $name: String!, $number: Int!%s) { repository(owner: $owner, name: $name) { %s } }"
+
+_BASE_FILES = " ".join(
+    f'f{index}: file(path: "{path}") {{ object {{ ...Text }} }}' for index, path in enumerate(PROJECT_FILES)
+)
+
+CONTEXT = (
+    _PULL
+    % (
+        "",
+        f"""
+        databaseId
+        pullRequest(number: $number) {{
+          number title state isDraft changedFiles headRefOid baseRefOid baseRefName
+          author {{ login }}
+          baseRef {{ target {{ oid ... on Commit {{ {_BASE_FILES} }} }} }}
+          reviews(last: 100) {{ ...Reviews }}
+          reviewThreads(first: 100) {{ ...Threads }}
+        }}""",
+    )
+    + _REVIEWS
+    + _THREADS
+    + _TEXT
+)
+"""One pull request with what was said on it and the project files of its base branch: one point."""
+
+REVIEWS = (
+    _PULL % (", $before: String", "pullRequest(number: $number) { reviews(last: 100, before: $before) { ...Reviews } }")
+    + _REVIEWS
+)
+"""The reviews before a cursor, newest page first."""
+
+THREADS = (
+    _PULL
+    % (
+        ", $after: String!",
+        "pullRequest(number: $number) { reviewThreads(first: 100, after: $after) { ...Threads } }",
+    )
+    + _THREADS
+)
+"""The review threads after a cursor."""
+
+
+def objects(aliases: Sequence[str]) -> str:
+    """The query for blobs under `aliases`, each its own variable: "o…" by object id, "x…" by "commit:path".
+
+    Paths of a pull request are hostile text: they travel as variables and never become part of a query.
+    """
+    declared = [f"${alias}: {'GitObjectID!' if alias.startswith('o') else 'String!'}" for alias in aliases]
+    asked = [
+        f"{alias}: object({'oid' if alias.startswith('o') else 'expression'}: ${alias}) {{ ...Text }}"
+        for alias in aliases
+    ]
+    return (
+        f"query($owner: String!, $name: String!, {', '.join(declared)}) "
+        f"{{ repository(owner: $owner, name: $name) {{ {' '.join(asked)} }} }}" + _TEXT
+    )
