@@ -14,7 +14,7 @@ from postil.lint.finding import Finding, Problem, Related, Severity, TextEdit
 from postil.lint.positions import Positions, Range
 from postil.lint.project import Project
 from postil.lint.rule import Rule
-from postil.lint.source import SourceFile, Unreadable
+from postil.lint.source import SourceFile, Unreadable, collector_held
 
 _ALLOW = re.compile(r"#\s*postil:\s*allow\s+([\w-]+(?:\s*,\s*[\w-]+)*)(?:\s*--\s*(.*?))?\s*$")
 
@@ -82,11 +82,12 @@ class RuleSet:
 
     def lint(self, path: str, text: str, project: Project | None = None) -> Report:
         """Run the rules about single files. Never raises: what can't be parsed or judged is among the problems."""
-        try:
-            file = SourceFile(path, text, project)
-        except Unreadable as error:
-            return Report(problems=(Problem(path, error.kind, error.message),))
-        return self.lint_file(file)
+        with collector_held():
+            try:
+                file = SourceFile(path, text, project)
+            except Unreadable as error:
+                return Report(problems=(Problem(path, error.kind, error.message),))
+            return self.lint_file(file)
 
     def lint_file(self, file: SourceFile) -> Report:
         """Run the rules about single files on a file that is parsed already."""

@@ -117,7 +117,8 @@ def _bound(scope: cst.CSTNode) -> Bound:
             bound.assignments.setdefault(param.name.value, []).append(param)
     body = scope.body if isinstance(scope, (*FUNCTIONS, cst.ClassDef)) else scope
     for node in walk_scope(body):
-        _record(node, bound, outer)
+        if node.__class__ in _BINDING:
+            _record(node, bound, outer)
     if isinstance(scope, cst.ClassDef):
         outer.clear()
     bound.names -= outer
@@ -125,6 +126,28 @@ def _bound(scope: cst.CSTNode) -> Bound:
         bound.imports.pop(name, None)
         bound.definitions.pop(name, None)
     return bound
+
+
+_BINDING = frozenset(
+    {
+        cst.Import,
+        cst.ImportFrom,
+        cst.FunctionDef,
+        cst.ClassDef,
+        cst.Assign,
+        cst.AnnAssign,
+        cst.AugAssign,
+        cst.NamedExpr,
+        cst.For,
+        cst.WithItem,
+        cst.ExceptHandler,
+        cst.ExceptStarHandler,
+        cst.Global,
+        cst.Nonlocal,
+        cst.MatchAs,
+        cst.MatchStar,
+    }
+)
 
 
 def _record(node: cst.CSTNode, bound: Bound, outer: set[str]) -> None:

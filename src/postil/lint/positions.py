@@ -9,6 +9,7 @@ import re
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from typing import Any
 
 import libcst as cst
 from libcst._nodes.internal import CodegenState
@@ -17,26 +18,10 @@ from postil.lint.source import SourceFile
 from postil.lint.tree import ALL_FIELDS
 
 _LEADING = ("header", "leading_lines", "decorators", "lines_after_decorators")
-_STARTERS = (
-    cst.SimpleStatementLine,
-    cst.BaseCompoundStatement,
-    cst.Else,
-    cst.Finally,
-    cst.ExceptHandler,
-    cst.ExceptStarHandler,
-    cst.MatchCase,
-    cst.Decorator,
-)
-_HEADED = (
-    cst.BaseCompoundStatement,
-    cst.Else,
-    cst.Finally,
-    cst.ExceptHandler,
-    cst.ExceptStarHandler,
-    cst.MatchCase,
-)
-_TEXTS = (cst.SimpleString, cst.FormattedStringText, cst.SimpleWhitespace)
-_TEMPLATE_TEXT = getattr(cst, "TemplatedStringText", cst.FormattedStringText)
+_CLAUSES = (cst.Else, cst.Finally, cst.ExceptHandler, cst.ExceptStarHandler, cst.MatchCase)
+_HEADED = frozenset({*_CLAUSES, *cst.BaseCompoundStatement.__subclasses__()})
+_STARTERS = _HEADED | {cst.SimpleStatementLine, cst.Decorator}
+_TEXTS = frozenset({cst.SimpleString, cst.FormattedStringText, cst.TemplatedStringText, cst.SimpleWhitespace})
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,30 +48,31 @@ def statement_lines(module: cst.Module) -> dict[int, int]:
     lines: dict[int, int] = {}
     line = 1
     default = module.default_newline.count("\n")
-    stack: list[cst.CSTNode | _Mark] = [module]
+    # Nodes and marks. Told apart by their class, as each is seen once, and `isinstance` is slow on abstract classes.
+    stack: list[Any] = [module]
     while stack:
         node = stack.pop()
         kind = node.__class__
-        if isinstance(node, cst.Newline):
+        if kind is cst.Newline:
             line += default if node.value is None else node.value.count("\n")
-        elif isinstance(node, _Mark):
+        elif kind is _Mark:
             lines[id(node.node)] = line
-        elif isinstance(node, (*_TEXTS, _TEMPLATE_TEXT)):
+        elif kind in _TEXTS:
             line += node.value.count("\n")
-            if isinstance(node, cst.SimpleString) and node.lpar:
+            if kind is cst.SimpleString and node.lpar:
                 stack.extend((*node.lpar, *node.rpar))
         else:
-            below: list[cst.CSTNode | _Mark] = []
-            starts = isinstance(node, _STARTERS)
+            below: list[Any] = []
+            starts = kind in _STARTERS
             for name in ALL_FIELDS[kind]:
                 if starts and name not in _LEADING:
                     below.append(_Mark(node))
                     starts = False
                 value = getattr(node, name)
-                if value.__class__ is list or value.__class__ is tuple:
-                    below.extend(value)
-                elif isinstance(value, cst.CSTNode):
+                if value.__class__ in ALL_FIELDS:
                     below.append(value)
+                elif value.__class__ is list or value.__class__ is tuple:
+                    below.extend(value)
             if starts:
                 below.append(_Mark(node))
             below.reverse()
@@ -165,7 +151,7 @@ class Positions:
         """Where `node` is shown: compound statements by their first line, everything else whole."""
         if isinstance(node, cst.Module):
             return Range(1, 1, 1, len(self._text_lines[0].rstrip("\r")) + 1)
-        if isinstance(node, _HEADED) and id(node) in self._lines:
+        if node.__class__ in _HEADED and id(node) in self._lines:
             line = self._lines[id(node)]
             text = self._text_lines[line - 1].rstrip()
             return Range(line, len(text) - len(text.lstrip()) + 1, line, len(text) + 1)

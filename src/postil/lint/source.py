@@ -7,7 +7,8 @@ import builtins
 import codecs
 import gc
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cached_property
 from typing import TypeVar, overload
 
@@ -18,7 +19,7 @@ from postil.lint.check import Located
 from postil.lint.contexts import Route, Task
 from postil.lint.names import Bindings, dotted
 from postil.lint.project import Project
-from postil.lint.tree import CODE_FIELDS, FUNCTIONS, walk
+from postil.lint.tree import CODE_FIELDS, FUNCTIONS
 from postil.lint.types import Types
 
 MAX_NESTING = 200  # CPython's own tokenizer refuses deeper brackets (Parser/tokenizer.h, MAXLEVEL)
@@ -80,17 +81,14 @@ def nesting(text: str) -> int:
 def parse(text: str) -> cst.Module:
     """The syntax tree of `text`.
 
-    The garbage collector is held meanwhile: it finds nothing to free in a growing tree, and costs half the parse.
-
     Raises:
         Unreadable: for what isn't Python 3, and for what nests deeper than Python itself allows.
     """
     if text.count("(") + text.count("[") + text.count("{") > MAX_NESTING and nesting(text) > MAX_NESTING:
         raise Unreadable("too-deep", f"brackets nest deeper than {MAX_NESTING} levels, which Python refuses as well")
-    held = gc.isenabled()
-    gc.disable()
     try:
-        return cst.parse_module(text)
+        with collector_held():
+            return cst.parse_module(text)
     except cst.ParserSyntaxError as error:
         what = error.message.split("\n", 1)[0].strip()
         raise Unreadable("syntax", f"line {error.raw_line}: {what[:200]}") from error
@@ -98,6 +96,15 @@ def parse(text: str) -> cst.Module:
         raise Unreadable("too-deep", "its code nests deeper than the parser bears") from error
     except (cst.CSTValidationError, ValueError, IndexError, AssertionError) as error:
         raise Unreadable("syntax", f"it could not be parsed ({type(error).__name__})") from error
+
+
+@contextmanager
+def collector_held() -> Generator[None]:
+    """Keep the garbage collector from running meanwhile: it finds nothing in a growing tree, and costs half a parse."""
+    held = gc.isenabled()
+    gc.disable()
+    try:
+        yield
     finally:
         if held:
             gc.enable()
@@ -142,32 +149,39 @@ class SourceFile:
     # The tree
 
     @cached_property
-    def _index(self) -> dict[type[cst.CSTNode], list[cst.CSTNode]]:
+    def _walked(self) -> tuple[dict[type[cst.CSTNode], list[cst.CSTNode]], dict[int, cst.CSTNode]]:
+        """The nodes by class, and each node's parent by the node's id: one walk gives both, as most checks ask both."""
         index: dict[type[cst.CSTNode], list[cst.CSTNode]] = {}
-        for node in walk(self.module):
+        parents: dict[int, cst.CSTNode] = {}
+        fields = CODE_FIELDS
+        stack: list[cst.CSTNode] = [self.module]
+        while stack:
+            node = stack.pop()
             kind = node.__class__
             if kind in index:
                 index[kind].append(node)
             else:
                 index[kind] = [node]
-        return index
-
-    @cached_property
-    def _parents(self) -> dict[int, cst.CSTNode]:
-        parents: dict[int, cst.CSTNode] = {}
-        stack: list[cst.CSTNode] = [self.module]
-        while stack:
-            node = stack.pop()
-            for name in CODE_FIELDS[node.__class__]:
+            below: list[cst.CSTNode] = []
+            for name in fields[kind]:
                 value = getattr(node, name)
-                if value.__class__ is list or value.__class__ is tuple:
-                    for child in value:
-                        parents[id(child)] = node
-                    stack.extend(value)
-                elif isinstance(value, cst.CSTNode):
-                    parents[id(value)] = node
-                    stack.append(value)
-        return parents
+                if value.__class__ in fields:
+                    below.append(value)
+                elif value.__class__ is list or value.__class__ is tuple:
+                    below.extend(value)
+            for child in below:
+                parents[id(child)] = node
+            below.reverse()
+            stack.extend(below)
+        return index, parents
+
+    @property
+    def _index(self) -> dict[type[cst.CSTNode], list[cst.CSTNode]]:
+        return self._walked[0]
+
+    @property
+    def _parents(self) -> dict[int, cst.CSTNode]:
+        return self._walked[1]
 
     @overload
     def nodes(self, kind: type[N], /) -> list[N]: ...
