@@ -84,7 +84,7 @@ class Comment:
 
 @dataclass(frozen=True, slots=True)
 class Mention:
-    """A finding that is not an inline comment: shown beside the diff, folded, or suppressed. `url` is the rule's page."""
+    """A finding that is no inline comment: shown beside the diff, folded or suppressed. `url` is the rule's page."""
 
     path: str
     line: int

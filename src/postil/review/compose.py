@@ -1,0 +1,461 @@
+"""Choose, group, cap, and every word the bot says about a review.
+
+Pure: findings, patches and circumstances in, one review out. What it says about a rule comes from the rule's page;
+text from the pull request goes through `markup` and never becomes markup.
+"""
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from urllib.parse import quote
+
+from postil.lint.finding import Finding, Problem, Severity
+from postil.review.diff import Hunks
+from postil.review.marker import Marker, marker, read_marker
+from postil.review.markup import escaped, fenced, link, plain, prose, quoted
+from postil.review.model import (
+    Accounting,
+    Analysis,
+    Annotation,
+    ChangedFile,
+    CheckOutput,
+    Comment,
+    Conclusion,
+    Introduced,
+    Mention,
+    Occasion,
+    Review,
+    RuleWords,
+    Suggestion,
+)
+
+__all__ = [
+    "Marker",
+    "Notice",
+    "accounting_line",
+    "checking",
+    "closed",
+    "compose",
+    "draft",
+    "marker",
+    "read_marker",
+    "refused",
+    "superseded",
+    "unfinished",
+]
+
+INLINE = 20
+"""Most comments of one review: more of them bury what people say."""
+INLINE_OF_ONE_RULE = 3
+BESIDE = 20
+"""Most findings that the review's body tells one by one."""
+ROOM = 64_000
+"""Bytes of one text. GitHub takes 65,536 characters in a body and 65,535 bytes in a check run's summary."""
+
+_SUGGESTION_ROOM = 20_000
+_STEP = " \u203a "
+_PLACES = 20
+_FINGERPRINTS = 2_000
+_LEVELS = {Severity.HINT: "notice", Severity.WARNING: "warning", Severity.ERROR: "failure"}
+_COMMIT = re.compile(r"[0-9a-f]{7,40}")
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What a check run says when nothing was judged: one line, and Markdown."""
+
+    title: str
+    summary: str
+
+
+def compose(analysis: Analysis, files: Sequence[ChangedFile], occasion: Occasion) -> Review:
+    """The one review and the check run for what was found.
+
+    `files` are the pull request's files with their patches, which say where a comment may stand. With nothing to say
+    that was not said before, the review has no body and no comments. A comment that would stand off the diff costs the
+    whole review at GitHub, so each anchor is proved by a patch; what has none is shown beside the diff.
+    """
+    return _Composer(analysis, files, occasion).review()
+
+
+def accounting_line(accounting: Accounting) -> str:
+    """Where every finding went, as one line of plain text."""
+    said = f", {accounting.said_before} said before" if accounting.said_before else ""
+    return (
+        f"{accounting.found} found: {accounting.inline} inline, {accounting.beside} beside the diff, "
+        f"{accounting.folded} folded, {accounting.suppressed} suppressed{said}"
+        f" · config {accounting.config} · guideline {accounting.guideline}"
+    )
+
+
+def checking(head_sha: str, guideline: str) -> Notice:
+    """For the check run while the work goes on."""
+    return Notice("Checking", f"Reading the changes up to `{head_sha[:7]}` against guideline {plain(guideline)}.")
+
+
+def superseded(head_sha: str) -> Notice:
+    """For the check run of a commit that a newer push replaced; `head_sha` is the new one."""
+    return Notice(
+        f"Superseded by {head_sha[:7]}",
+        f"A newer push, `{head_sha[:7]}`, came before this one was judged. The verdict is in its check run.",
+    )
+
+
+def draft() -> Notice:
+    """For the check run of a draft."""
+    return Notice("Not reviewed: a draft", "Postil reviews this pull request when it is marked as ready for review.")
+
+
+def closed() -> Notice:
+    """For the check run of a pull request that was closed meanwhile."""
+    return Notice("Not reviewed: closed", "The pull request was closed before it was judged.")
+
+
+def unfinished(why: str) -> Notice:
+    """For the check run of a review that finally failed; `why` is one sentence."""
+    return Notice(
+        "Could not be reviewed",
+        f"Postil could not finish: {_sentence(prose(why))} Press “Re-run” or comment `/recheck` to try again.",
+    )
+
+
+def refused(login: str, command: str) -> str:
+    """The answer to somebody who may not give a command."""
+    return f"Sorry, {quoted(login)}: {quoted(f'/{command}')} is for the author and for people with write access."
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a comment can stand. `cause` says what stands there, where that isn't the finding but brought it about."""
+
+    path: str
+    line: int
+    hunk: int
+    start_line: int | None = None
+    suggestion: Suggestion | None = None
+    cause: str = ""
+
+
+class _Composer:
+    def __init__(self, analysis: Analysis, files: Sequence[ChangedFile], occasion: Occasion) -> None:
+        self.analysis = analysis
+        self.occasion = occasion
+        self.hunks: Mapping[str, Hunks] = {file.path: Hunks.of(file.patch) for file in files}
+        self.open = sorted(analysis.introduced, key=_order)
+        self.new = [each for each in self.open if each.fingerprint not in occasion.said]
+        self.comments: list[Comment] = []
+        self.beside: list[Introduced] = []
+        self.folded: list[Introduced] = []
+        self._suggested: set[tuple[str, int]] = set()
+
+    def review(self) -> Review:
+        self._choose()
+        accounting = Accounting(
+            found=len(self.open) + len(self.analysis.suppressed),
+            inline=len(self.comments),
+            beside=len(self.beside),
+            folded=len(self.folded),
+            suppressed=len(self.analysis.suppressed),
+            said_before=len(self.open) - len(self.new),
+            config=plain(self.occasion.config),
+            guideline=plain(self.occasion.guideline),
+        )
+        return Review(
+            body=self._body(accounting) if self.new else None,
+            comments=tuple(self.comments),
+            beside=tuple(map(self._mention, self.beside)),
+            folded=tuple(map(self._mention, self.folded)),
+            suppressed=tuple(map(self._mention, sorted(self.analysis.suppressed, key=_order))),
+            problems=self.analysis.problems,
+            accounting=accounting,
+            check=self._check(accounting),
+        )
+
+    # Choosing
+
+    def _choose(self) -> None:
+        """Put each new finding inline, beside the diff or among the folded."""
+        groups: dict[tuple[str, str, str, int], list[tuple[Introduced, _Place]]] = {}
+        for each in self.new:
+            place = self._place(each)
+            if place is None:
+                (self.beside if len(self.beside) < BESIDE else self.folded).append(each)
+            else:
+                key = (each.finding.rule, each.finding.message, place.path, place.hunk)
+                groups.setdefault(key, []).append((each, place))
+        of_rule: Counter[str] = Counter()
+        for group in groups.values():
+            first, place = group[0]
+            repeats = [each for each, _ in group[1:]]
+            rule = first.finding.rule
+            if len(self.comments) < INLINE and of_rule[rule] < INLINE_OF_ONE_RULE:
+                of_rule[rule] += 1
+                self.comments.append(self._comment(first, self._undisputed(first, place), repeats))
+                self.folded += repeats
+            else:
+                self.folded += [first, *repeats]
+        self.folded.sort(key=_order)
+
+    def _place(self, each: Introduced) -> _Place | None:
+        finding = each.finding
+        hunks = self.hunks.get(finding.path, Hunks())
+        suggestion = each.suggestion
+        if suggestion is not None and _offered(suggestion) is not None:
+            hunk = hunks.holding(suggestion.start_line, suggestion.end_line)
+            if hunk is not None:
+                start = suggestion.start_line if suggestion.start_line < suggestion.end_line else None
+                return _Place(finding.path, suggestion.end_line, hunk, start, suggestion)
+        return self._bare_place(finding)
+
+    def _bare_place(self, finding: Finding) -> _Place | None:
+        """The finding's first line on the diff or, failing that, a changed line that brought it about."""
+        hunks = self.hunks.get(finding.path, Hunks())
+        for line in range(finding.line, finding.end_line + 1):
+            if (hunk := hunks.holding(line)) is not None:
+                return _Place(finding.path, line, hunk)
+        for related in finding.related:
+            hunks = self.hunks.get(related.path, Hunks())
+            hunk = hunks.holding(related.line)
+            if hunk is not None and related.line in hunks.added:
+                return _Place(related.path, related.line, hunk, cause=related.text)
+        return None
+
+    def _undisputed(self, each: Introduced, place: _Place) -> _Place:
+        """The place without its suggestion, if another one replaces a line of it already: GitHub takes one a line."""
+        if place.suggestion is None:
+            return place
+        lines = {(place.path, line) for line in range(place.suggestion.start_line, place.suggestion.end_line + 1)}
+        if not lines & self._suggested:
+            self._suggested |= lines
+            return place
+        return self._bare_place(each.finding) or _Place(place.path, place.line, place.hunk)
+
+    # Speaking
+
+    def _words(self, rule: str) -> RuleWords:
+        known = self.occasion.words.get(rule)
+        return known or RuleWords(rule, rule, "", "", "", "", "")
+
+    def _line(self, path: str, line: int) -> str:
+        """A line of head, linked where there is something to link to."""
+        base = self.occasion.blob_url
+        url = f"{base}/{quote(path, safe='/', errors='replace')}#L{line}" if base else ""
+        return link(f"{quoted(path)} line {line}", url)
+
+    def _rule(self, rule: str) -> str:
+        return link(quoted(rule), self._words(rule).rule_url)
+
+    def _comment(self, each: Introduced, place: _Place, repeats: Sequence[Introduced]) -> Comment:
+        finding = each.finding
+        words = self._words(finding.rule)
+        parts = [f"**{words.title}**", _sentence(prose(finding.message))]
+        if (place.path, place.line) != (finding.path, finding.line) and place.suggestion is None:
+            here = f" Here: {_sentence(prose(place.cause, 300))}" if place.cause else ""
+            parts.append(f"This is about {self._line(finding.path, finding.line)}.{here}")
+        if words.why:
+            parts.append(_reflowed(words.why))
+        related = [
+            f"- {self._line(other.path, other.line)}: {prose(other.text, 300)}"
+            for other in finding.related
+            if not place.cause or (other.path, other.line) != (place.path, place.line)
+        ]
+        if related:
+            parts.append("\n".join(_first(related, 5)))
+        if place.suggestion is not None:
+            parts.append(fenced("suggestion", _offered(place.suggestion) or ""))
+        if repeats:
+            lines = [self._line(other.finding.path, other.finding.line) for other in repeats]
+            parts.append(f"The same at {', '.join(_first(lines, _PLACES))}.")
+        section = _STEP.join(title for title in (words.chapter_title, words.section_title) if title)
+        parts.append(" · ".join([*([link(section, words.section_url)] if section else []), self._rule(finding.rule)]))
+        said = [each.fingerprint, *(other.fingerprint for other in repeats)]
+        parts.append(self._marker(said))
+        return Comment(
+            path=place.path,
+            line=place.line,
+            start_line=place.start_line,
+            side="RIGHT",
+            rule=finding.rule,
+            body="\n\n".join(parts),
+            suggestion=place.suggestion.text if place.suggestion else None,
+            fingerprint=each.fingerprint,
+        )
+
+    def _marker(self, fingerprints: Iterable[str]) -> str:
+        said = list(fingerprints)[:_FINGERPRINTS]
+        return marker(self.occasion.run, self.occasion.head_sha, said, self.occasion.key)
+
+    def _body(self, accounting: Accounting) -> str:
+        beside = [
+            f"- {self._line(each.finding.path, each.finding.line)}: {_sentence(prose(each.finding.message, 500))} "
+            f"({self._rule(each.finding.rule)})"
+            for each in self.beside
+        ]
+        listed = [each.fingerprint for each in (*self.beside, *self.folded)]
+        head = [f"**{_count(len(self.new), 'new finding')}**: {_severities(self.new)}."]
+        foot = [_accounted(accounting), self._marker(listed)]
+        sections = [
+            ("**Beside the diff**", beside, ""),
+            ("**Not analysed**", _problems(self.analysis.problems), ""),
+            (f"<details>\n<summary>{len(self.folded)} folded</summary>", self._folds(), "\n\n</details>"),
+        ]
+        return _fitted(head, sections, foot)
+
+    def _folds(self) -> list[str]:
+        """The folded findings under their rule's name, a line for each."""
+        by_rule: defaultdict[str, list[Introduced]] = defaultdict(list)
+        for each in self.folded:
+            by_rule[each.finding.rule].append(each)
+        lines = []
+        for rule, found in by_rule.items():
+            lines.append(f"- **{self._words(rule).title}** · {self._rule(rule)}")
+            lines += [f"  - {self._line(each.finding.path, each.finding.line)}" for each in found]
+        return lines
+
+    def _check(self, accounting: Accounting) -> CheckOutput:
+        problems = self.analysis.problems
+        failing = max(self.occasion.threshold.rank, Severity.WARNING.rank)
+        if any(each.finding.severity.rank >= failing for each in self.open):
+            conclusion = Conclusion.FAILURE
+        elif self.open or problems:
+            conclusion = Conclusion.NEUTRAL
+        else:
+            conclusion = Conclusion.SUCCESS
+        title = f"{_count(len(self.open), 'finding')}: {_severities(self.open)}" if self.open else "No findings"
+        if problems:
+            title += f"; {_count(len({problem.path for problem in problems}), 'file')} not fully analysed"
+        return CheckOutput(title, self._summary(accounting), conclusion, tuple(map(self._annotation, self.open)))
+
+    def _summary(self, accounting: Accounting) -> str:
+        files = self.analysis.files
+        head = [
+            f"{_count(files, 'changed Python file')} read." if files else "No Python file was changed.",
+            _accounted(accounting),
+        ]
+        counts = Counter((each.finding.rule, each.finding.severity) for each in self.open)
+        table = [
+            f"| {self._rule(rule)} | {severity} | {count} |"
+            for (rule, severity), count in sorted(counts.items(), key=lambda item: (-item[0][1].rank, item[0][0]))
+        ]
+        allowed = [
+            f"- {self._line(each.finding.path, each.finding.line)}: {self._rule(each.finding.rule)}, "
+            + (prose(each.finding.allowed, 300) if each.finding.allowed else "without a reason")
+            for each in sorted(self.analysis.suppressed, key=_order)
+        ]
+        failing = Severity.ERROR if self.occasion.threshold is Severity.ERROR else Severity.WARNING
+        verdict = "errors" if failing is Severity.ERROR else "errors and warnings"
+        sections = [
+            ("| Rule | Severity | Found |\n| --- | --- | ---: |", table, ""),
+            ("**Not analysed**", _problems(self.analysis.problems), ""),
+            ("**Allowed in the code**", allowed, ""),
+        ]
+        foot = [f"This check fails on {verdict}."] if self.open else []
+        return _fitted(head, sections, foot)
+
+    def _annotation(self, each: Introduced) -> Annotation:
+        finding = each.finding
+        words = self._words(finding.rule)
+        more = " · ".join(part for part in (finding.rule, words.rule_url) if part)
+        return Annotation(
+            path=finding.path,
+            start_line=finding.line,
+            end_line=max(finding.line, finding.end_line),
+            level=_LEVELS[finding.severity],
+            title=plain(words.title, 200),
+            message=f"{plain(finding.message)}\n{more}",
+        )
+
+    def _mention(self, each: Introduced) -> Mention:
+        finding = each.finding
+        return Mention(
+            path=finding.path,
+            line=finding.line,
+            rule=finding.rule,
+            message=finding.message,
+            severity=finding.severity,
+            url=self._words(finding.rule).rule_url,
+            fingerprint=each.fingerprint,
+        )
+
+
+def _order(each: Introduced) -> tuple[int, str, int, int, str]:
+    finding = each.finding
+    return (-finding.severity.rank, finding.path, finding.line, finding.column, finding.rule)
+
+
+def _offered(suggestion: Suggestion) -> str | None:
+    """A suggestion's text as it goes into a comment; None where GitHub would read other lines than we do."""
+    text = re.sub(r"\r(?=\n|\Z)", "", suggestion.text)
+    return None if "\r" in text or "\0" in text or _size(text) > _SUGGESTION_ROOM else text
+
+
+def _accounted(accounting: Accounting) -> str:
+    """The accounting line as Markdown. A branch's name may hold anything that git allows."""
+    config, at, commit = accounting.config.rpartition("@")
+    if not (config[-1:].isalnum() and _COMMIT.fullmatch(commit)):
+        config, at, commit = accounting.config, "", ""
+    return accounting_line(replace(accounting, config=f"{escaped(config)}{at}{commit}"))
+
+
+def _problems(problems: Sequence[Problem]) -> list[str]:
+    lines = []
+    for problem in problems:
+        what = quoted(problem.path) if problem.path else "The change as a whole"
+        how = "was analysed only in part" if problem.kind == "check-crash" else "could not be analysed"
+        lines.append(f"- {what} {how}: {_sentence(prose(problem.message, 500))}")
+    return lines
+
+
+def _severities(found: Iterable[Introduced]) -> str:
+    counts = Counter(each.finding.severity for each in found)
+    return ", ".join(_count(counts[severity], str(severity)) for severity in reversed(Severity) if counts[severity])
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith((".", "!", "?", "…")) else f"{text}."
+
+
+def _reflowed(text: str) -> str:
+    """A page's prose for a comment, where GitHub shows every line break."""
+    if "```" in text:
+        return text
+    return re.sub(r"(?<=\S)\n(?=[^\s\-*>|#+0-9])", " ", text)
+
+
+def _first(items: Sequence[str], most: int) -> list[str]:
+    rest = len(items) - most
+    return [*items[:most], f"and {rest} more"] if rest > 0 else list(items)
+
+
+def _size(text: str) -> int:
+    """Bytes: never fewer than GitHub's characters, in whatever way it counts them."""
+    return len(text.encode("utf-8", "surrogatepass"))
+
+
+def _fitted(head: Sequence[str], sections: Sequence[tuple[str, Sequence[str], str]], foot: Sequence[str]) -> str:
+    """Paragraphs, then sections of a heading and lines, then paragraphs, within GitHub's limit.
+
+    Lines that don't fit are left out from the last section upwards, and a sentence says how many.
+    """
+    filled = [section for section in sections if section[1]]
+    cut = "- … and {} more lines, which are too many for GitHub to show here. The check run annotates every finding."
+    room = ROOM - sum(_size(part) + 2 for part in (*head, *foot))
+    room -= sum(_size(heading) + _size(end) + _size(cut) + 16 for heading, _, end in filled)
+    parts = list(head)
+    for heading, lines, end in filled:
+        kept = []
+        for line in lines:
+            room -= _size(line) + 1
+            if room < 0:
+                break
+            kept.append(line)
+        if len(kept) < len(lines):
+            kept.append(cut.format(len(lines) - len(kept)))
+        gap = "\n" if heading.startswith("|") else "\n\n"
+        parts.append(f"{heading}{gap}{chr(10).join(kept)}{end}")
+    return "\n\n".join([*parts, *foot])
