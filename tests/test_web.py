@@ -15,6 +15,7 @@ from typing import Any
 
 import anyio
 import httpx
+import psycopg
 import pytest
 import sqlalchemy as sa
 import yaml
@@ -27,11 +28,15 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from inline_snapshot import snapshot
 
+from postgres import fresh_postgres, postgres_url
 from postil import packs
 from postil.app import create_app
 from postil.settings import Settings
 from postil.web.pages import markdown
 from postil.web.setup import EVENTS, OPTIONAL, PERMISSIONS, register_url
+
+# Fixtures.
+__all__ = ["fresh_postgres", "postgres_url"]
 
 ROOT = Path(__file__).parents[1]
 SECRET = "It's a Secret to Everybody"
@@ -235,6 +240,37 @@ async def test_a_rerun_for_a_fork_finds_its_pull_request_by_the_commit(service: 
     assert known.json() == {"result": "coalesced", "why": "check_suite rerequested"}
     assert unknown.json() == {"result": "ignored", "why": "no pull request is known for this commit"}
     assert [delivery for delivery, _ in service.stored()] == ["72d3162e-cc78-11e3", "rerun-1"]
+
+
+async def test_a_database_that_is_down_makes_deliveries_fail_and_the_service_goes_on(
+    tmp_path: Path, fresh_postgres: str
+) -> None:
+    """GitHub keeps a failed delivery for days, so that it can be had again; one answered with 202 is ours to do."""
+    name = sa.make_url(fresh_postgres).database
+
+    def administer(*statements: str) -> None:
+        with psycopg.connect(fresh_postgres.replace(f"/{name}?", "/postgres?"), autocommit=True) as connection:
+            for statement in statements:
+                connection.execute(statement.encode())
+
+    async with running(tmp_path, DATABASE_URL=fresh_postgres) as service:
+        before = await service.deliver("pull_request", opened(), delivery="before")
+        administer(
+            f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false',
+            f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'",  # noqa: S608
+        )
+        down = await service.deliver("pull_request", opened(), delivery="down")
+        ready = await service.http.get("/ready")
+        metrics = await service.http.get("/metrics")
+        health = await service.http.get("/health")
+        administer(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
+        again = await service.deliver("pull_request", opened(), delivery="down")
+
+    assert before.status_code == 202
+    assert (down.status_code, down.json()["error"]["code"]) == (503, "unavailable")
+    assert (ready.status_code, ready.json()["database"]) == (503, False)
+    assert (metrics.status_code, health.status_code) == (200, 200)
+    assert (again.status_code, again.json()["result"]) == (202, "coalesced")
 
 
 json_values = st.recursive(
