@@ -1,5 +1,6 @@
 """Finds context managers whose clean-up is skipped when their body raises."""
 
+import re
 from collections.abc import Iterator, Sequence
 
 import libcst as cst
@@ -11,9 +12,17 @@ from postil.lint.tree import walk, walk_scope
 MENTIONS = ("contextmanager",)
 
 _DECORATORS = ("contextlib.contextmanager", "contextlib.asynccontextmanager")
-# What belongs to the success of the body, or ends a group that ends by itself when the body fails.
-_ON_SUCCESS = frozenset({"commit", "flush", "cancel"})
 _GROUPS = frozenset({"TaskGroup", "create_task_group", "open_nursery"})
+# Names of what undoes, gives back or ends something. A commit or a flush belongs to the success of the body.
+_UNDOES = re.compile(
+    r"(?:^|_)a?(?:stop|close|shut_?down|clean|teardown|exit|dispose|drain|finali[sz]e|terminate|kill|release|remove"
+    r"|delete|del(?:attr|item)$|unlink|rm(?:tree|dir)|restore|reset|unset|give_?back|put_?back|unlock|clear|pop"
+    r"|discard|disconnect|detach|unregister|unsubscribe|uninstall|undo|revert|leave|deactivate|unpatch|destroy"
+    r"|log_?out|down$|drop)",
+    re.IGNORECASE,
+)
+# Names of what puts a value in force: called before the `yield` and again behind it, the second call restores.
+_SETS = re.compile(r"(?:^|_)(?:set|chdir|signal|configure|enable|disable|install|patch|umask|switch|execute)")
 
 _Statement = cst.SimpleStatementLine | cst.BaseCompoundStatement | cst.BaseSmallStatement
 
@@ -30,20 +39,66 @@ def check(function: cst.FunctionDef, file: SourceFile) -> Notes:
 
 def _judged(produced: cst.Yield, function: cst.FunctionDef, file: SourceFile) -> Notes:
     after = list(_run_after(produced, function, file))
-    cleanup = [statement for statement in after if not _only_checks(statement)]
-    if not cleanup:
+    if not after:
         return
-    calls = [call for statement in cleanup for call in walk(statement) if isinstance(call, cst.Call)]
-    names = [(dotted(call.func) or "").rpartition(".")[2] for call in calls]
-    on_success = bool(names) and set(names) <= _ON_SUCCESS
+    undone = next((statement for statement in after if _cleans_up(statement, produced, function, file)), None)
     in_group = any(_opens_group(above, file) for above in file.ancestors(produced))
-    first = cleanup[0]
+    if undone is None and any(_asserts(node) for statement in after for node in walk(statement)):
+        return
+    sure = undone is not None and not in_group
     yield Note(
         produced,
         f"what follows this `yield` is skipped when the body of `with {function.name.value}(…)` raises",
-        severity="hint" if on_success or in_group else None,
-        secondary=(Secondary(first, "skipped"),),
-        fix=None if on_success or in_group else _in_finally(produced, after, file),
+        severity=None if sure else "hint",
+        secondary=(Secondary(undone or after[0], "skipped"),),
+        fix=_in_finally(produced, after, file) if sure else None,
+    )
+
+
+def _cleans_up(statement: _Statement, produced: cst.Yield, function: cst.FunctionDef, file: SourceFile) -> bool:
+    """Whether a statement undoes, by its words or because it sets anew what was set before the `yield`."""
+    targets: set[str] = set()
+    calls: set[str] = set()
+    for node in walk(statement):
+        match node:
+            # A call for the sake of its result undoes nothing.
+            case cst.Expr(value=(cst.Call() as call) | cst.Await(expression=cst.Call() as call)):
+                name = _last(call.func)
+                handling = any(isinstance(above, cst.ExceptHandler) for above in file.ancestors(call))
+                if _UNDOES.search(name) and not handling:
+                    return True
+                if _SETS.search(name):
+                    calls.add(file.code(call.func))
+            case cst.Del(target=cst.Attribute() | cst.Subscript()):
+                return True
+            case cst.AssignTarget(target=target) | cst.AugAssign(target=target):
+                if not isinstance(target, cst.Name):
+                    targets.add(file.code(target))
+    if not targets and not calls:
+        return False
+    for node in walk(function.body):
+        if node is produced:
+            return False
+        match node:
+            case cst.AssignTarget(target=target) | cst.AugAssign(target=target) if file.code(target) in targets:
+                return True
+            # `saved = settings.debug`, and later `settings.debug = saved`
+            case cst.Assign(value=cst.Attribute() | cst.Subscript() as value) if file.code(value) in targets:
+                return True
+            case cst.Call() if file.code(node.func) in calls:
+                return True
+    return False
+
+
+def _last(expression: cst.BaseExpression) -> str:
+    name = expression.attr if isinstance(expression, cst.Attribute) else expression
+    return name.value if isinstance(name, cst.Name) else ""
+
+
+def _asserts(node: cst.CSTNode) -> bool:
+    """Whether code only makes sense for a body that succeeded: it checks what the body did."""
+    return isinstance(node, (cst.Assert, cst.Raise)) or (
+        isinstance(node, cst.Call) and _last(node.func).startswith(("assert", "fail"))
     )
 
 
@@ -90,21 +145,6 @@ def _ends(statement: cst.CSTNode, *kinds: type[cst.CSTNode]) -> bool:
     if isinstance(statement, cst.SimpleStatementLine):
         return isinstance(statement.body[0], kinds)
     return isinstance(statement, kinds)
-
-
-def _only_checks(statement: _Statement) -> bool:
-    """Whether a statement only asserts something of a body that succeeded."""
-    match statement:
-        case cst.SimpleStatementLine():
-            return all(isinstance(part, (cst.Assert, cst.Raise, cst.Pass)) for part in statement.body)
-        case cst.If():
-            branches = [*statement.body.body]
-            if isinstance(statement.orelse, cst.Else):
-                branches.extend(statement.orelse.body.body)
-            elif statement.orelse is not None:
-                branches.append(statement.orelse)
-            return all(isinstance(branch, _Statement) and _only_checks(branch) for branch in branches)
-    return isinstance(statement, (cst.Assert, cst.Raise, cst.Pass))
 
 
 def _opens_group(node: cst.CSTNode, file: SourceFile) -> bool:
