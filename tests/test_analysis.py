@@ -157,9 +157,10 @@ def test_rules_about_the_change_itself_speak_of_what_it_did() -> None:
 def test_each_file_is_announced_before_it_is_looked_at() -> None:
     """When the process dies, the last one named is the reason."""
     said: list[str] = []
-    analyse(RULES, [Change("a.py", "x", None), Change("b.py", "y", None)], Project(), Project(), said.append)
+    changes = [Change("a.py", "x = y == None", None), Change("b.py", "y", None)]
+    analyse(RULES, changes, Project(), Project(), said.append)
 
-    assert said == ["a.py", "b.py", ""]
+    assert said == ["a.py", "b.py", "", "a.py"]
 
 
 def test_a_fix_that_cures_is_offered_as_whole_lines() -> None:
