@@ -37,8 +37,9 @@ def router(guideline: Guideline) -> APIRouter:
     routes = APIRouter()
     guide = Guide(guideline)
 
-    @routes.get("/guide", response_class=HTMLResponse)
-    @routes.get("/guide/{path:path}", response_class=HTMLResponse)
+    # Link checkers ask with HEAD.
+    @routes.api_route("/guide", methods=["GET", "HEAD"], response_class=HTMLResponse)
+    @routes.api_route("/guide/{path:path}", methods=["GET", "HEAD"], response_class=HTMLResponse)
     def show(path: str = "", q: str = "") -> HTMLResponse:
         return guide.show(path, q)
 

@@ -33,7 +33,8 @@ def health(version: str) -> APIRouter:
     """Make the route that says that the process is alive, whatever else is broken."""
     routes = APIRouter()
 
-    @routes.get("/health", response_model=Health)
+    # Some load balancers ask with HEAD.
+    @routes.api_route("/health", methods=["GET", "HEAD"], response_model=Health)
     async def alive(response: Response) -> Health:
         response.headers.update(NO_STORE)
         return Health(version=version)
