@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import uvicorn
@@ -20,7 +21,7 @@ from postil.app import create_app
 from postil.demo.deliveries import Webhook
 from postil.demo.fake_github import FakeGitHub
 from postil.demo.history import GitFailed
-from postil.demo.state import CheckRun, FakePull
+from postil.demo.state import CheckRun, FakePull, FakeRepository
 from postil.log import configure
 from postil.report import printable
 from postil.settings import Settings
@@ -34,6 +35,16 @@ class DemoError(Exception):
     """The demo can't be shown; the text says why."""
 
 
+@dataclass(frozen=True, slots=True)
+class Played:
+    """A pull request that has its review: the seconds since the delivery, and the address of its page."""
+
+    pull: FakePull
+    verdict: CheckRun
+    seconds: float
+    page: str
+
+
 def run(repo: Path | None, revisions: str | None, *, stay: bool) -> None:
     """Review the sample's pull request, or the range `BASE..HEAD` of `repo`, and print what was said.
 
@@ -43,54 +54,67 @@ def run(repo: Path | None, revisions: str | None, *, stay: bool) -> None:
         DemoError: no repository, no such commits, or no review came.
     """
     configure("error")
-    with tempfile.TemporaryDirectory(prefix="postil-demo-") as folder, ExitStack() as stack:
-        ours, theirs = _free_socket(), _free_socket()
-        service, github = _address(ours), _address(theirs)
-        key, public = _key_pair()
-        shared = secrets.token_hex(16)
-        fake = FakeGitHub(
-            Path(folder),
-            webhook=Webhook(f"{service}/webhooks/github", shared),
-            public_key=public,
-            url=github,
-        )
-        pull = _open(fake, repo, revisions)
-        settings = Settings.load(
-            {
-                "POSTIL_GITHUB_APP_ID": fake.app_id,
-                "POSTIL_GITHUB_PRIVATE_KEY": key,
-                "POSTIL_GITHUB_WEBHOOK_SECRET": shared,
-                "POSTIL_GITHUB_API_URL": github,
-                "POSTIL_GITHUB_WEB_URL": github,
-                "POSTIL_DATABASE_URL": f"sqlite:///{folder}/postil.db",
-                "POSTIL_PUBLIC_URL": service,
-            }
-        )
-        stack.enter_context(_serving(fake, theirs, lifespan="off"))
-        stack.enter_context(_serving(create_app(settings), ours, lifespan="on"))
-        began = time.monotonic()
-        answered = asyncio.run(fake.deliver(fake.delivery("pull_request", "opened", pull=pull)))
-        if answered != 202:
-            raise DemoError(f"the service answered the delivery with {answered}")
-        verdict = _wait(pull)
-        for line in _told(pull, verdict, time.monotonic() - began):
+    with played(repo, revisions) as done:
+        for line in _told(done.pull, done.verdict, done.seconds):
             print(printable(line))
-        page = f"{github}/{fake.repository.full_name}/pull/{pull.number}"
-        print(f"\nSee it as a reviewer would: {page}")
+        print(f"\nSee it as a reviewer would: {done.page}")
         if stay:
             print("Ctrl-C ends the demo.")
             with contextlib.suppress(KeyboardInterrupt):
                 threading.Event().wait()
 
 
-def _open(fake: FakeGitHub, repo: Path | None, revisions: str | None) -> FakePull:
-    if repo is None or revisions is None:
-        return fake.open_pull(
-            base_files=dict(_files(SAMPLE / "before")),
-            head_files=dict(_files(SAMPLE / "after")),
-            title="Ship orders and refund them",
-            body="Adds shipping, refunds and coupons that may be unknown.",
-        )
+@contextmanager
+def played(repo: Path | None = None, revisions: str | None = None) -> Generator[Played]:
+    """Have the service review a pull request as `run` does; its page is served until the block ends.
+
+    Raises:
+        DemoError: as `run`.
+    """
+    with tempfile.TemporaryDirectory(prefix="postil-demo-") as folder, ExitStack() as stack:
+        ours, theirs = free_socket(), free_socket()
+        service, github = address(ours), address(theirs)
+        key, public = key_pair()
+        hook = Webhook(f"{service}/webhooks/github", secrets.token_hex(16))
+        fake = FakeGitHub(Path(folder), webhook=hook, public_key=public, url=github)
+        pull = sample_pull(fake) if repo is None or revisions is None else _pull_of(fake, repo, revisions)
+        settings = Settings.load(environment(fake, key, service, folder))
+        stack.enter_context(serving(fake, theirs))
+        stack.enter_context(serving(create_app(settings), ours, lifespan=True))
+        began = time.monotonic()
+        answered = asyncio.run(fake.deliver(fake.delivery("pull_request", "opened", pull=pull)))
+        if answered != 202:
+            raise DemoError(f"the service answered the delivery with {answered}")
+        verdict = _wait(pull)
+        page = f"{github}/{fake.repository.full_name}/pull/{pull.number}"
+        yield Played(pull, verdict, time.monotonic() - began, page)
+
+
+def environment(fake: FakeGitHub, key: str, service: str, folder: str) -> dict[str, str]:
+    """The settings with which a service at the address `service` works for a stand-in, its database in `folder`."""
+    return {
+        "POSTIL_GITHUB_APP_ID": fake.app_id,
+        "POSTIL_GITHUB_PRIVATE_KEY": key,
+        "POSTIL_GITHUB_WEBHOOK_SECRET": fake.webhook.secret,
+        "POSTIL_GITHUB_API_URL": fake.url,
+        "POSTIL_GITHUB_WEB_URL": fake.url,
+        "POSTIL_DATABASE_URL": f"sqlite:///{folder}/postil.db",
+        "POSTIL_PUBLIC_URL": service,
+    }
+
+
+def sample_pull(fake: FakeGitHub, repository: FakeRepository | None = None) -> FakePull:
+    """Open the sample's pull request, in the stand-in's first repository unless told."""
+    return fake.open_pull(
+        base_files=dict(_files(SAMPLE / "before")),
+        head_files=dict(_files(SAMPLE / "after")),
+        title="Ship orders and refund them",
+        body="Adds shipping, refunds and coupons that may be unknown.",
+        repository=repository,
+    )
+
+
+def _pull_of(fake: FakeGitHub, repo: Path, revisions: str) -> FakePull:
     base, dots, head = revisions.partition("..")
     if not dots or not base:
         raise DemoError(f"`{revisions}` is no range; write BASE..HEAD, for example HEAD~1..HEAD")
@@ -106,18 +130,20 @@ def _files(folder: Path) -> Iterator[tuple[str, str]]:
             yield file.relative_to(folder).as_posix(), file.read_text(encoding="utf-8")
 
 
-def _free_socket() -> socket.socket:
+def free_socket() -> socket.socket:
+    """A socket that is bound to a free port of the loopback interface."""
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
     return listening
 
 
-def _address(listening: socket.socket) -> str:
+def address(listening: socket.socket) -> str:
+    """The address of a server on this socket."""
     host, port = listening.getsockname()
     return f"http://{host}:{port}"
 
 
-def _key_pair() -> tuple[str, str]:
+def key_pair() -> tuple[str, str]:
     """A fresh App key: private and public PEM."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     private = key.private_bytes(
@@ -128,10 +154,10 @@ def _key_pair() -> tuple[str, str]:
 
 
 @contextmanager
-def _serving(application: ASGIApp, listening: socket.socket, *, lifespan: str) -> Generator[None]:
+def serving(application: ASGIApp, listening: socket.socket, *, lifespan: bool = False) -> Generator[None]:
     """Serve an application on a bound socket, in a thread of its own, until the block ends."""
     server = uvicorn.Server(
-        uvicorn.Config(application, lifespan="on" if lifespan == "on" else "off", log_config=None, access_log=False)
+        uvicorn.Config(application, lifespan="on" if lifespan else "off", log_config=None, access_log=False)
     )
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
     thread.start()

@@ -1,0 +1,343 @@
+"""`make bench`: what Postil costs, as ratios and percentiles of one run. Asserts nothing, as machines differ.
+
+Four questions: how much slower than the bare parse is a file with every rule? How much memory does the analysing
+process need? How fast is a delivery answered while reviews run? How long does a pull request wait for its review?
+
+The load comes from a process of its own, so that the stand-in for GitHub, which lives in this one, doesn't slow it.
+"""
+
+import argparse
+import asyncio
+import gc
+import json
+import os
+import platform
+import secrets
+import statistics
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import time
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import libcst as cst
+from rich.console import Console
+from rich.table import Table
+
+from postil import packs
+from postil.demo import play
+from postil.demo.deliveries import Delivery, Webhook
+from postil.demo.fake_github import FakeGitHub
+from postil.demo.state import FakePull
+from postil.lint.change import Change
+from postil.lint.engine import RuleSet
+from postil.lint.source import Unreadable, decode
+from postil.sandbox import Analyst, Limits
+
+LARGEST = 200_000
+"""Bytes; larger files of an environment are tables of data, which no one reviews."""
+PULL = 50
+"""Files of the pull request whose memory is measured."""
+ANSWERS = 8
+"""Deliveries a pull request: one that asks for a review, one that is sent again, and talk that asks for nothing."""
+PACE = 0.02
+PATIENCE = 300.0
+
+Row = tuple[str, str, str]
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Measure, and print one table."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("--files", type=int, default=600, help="real files to lint")
+    parser.add_argument("--rounds", type=int, default=3, help="times that each file is measured; the fastest counts")
+    parser.add_argument("--pulls", type=int, default=40, help="pull requests under load; 0 leaves the service out")
+    parser.add_argument("--folder", type=Path, default=Path(sysconfig.get_path("purelib")), help="where the files are")
+    parser.add_argument("--post", metavar="URL", help=argparse.SUPPRESS)
+    options = parser.parse_args(arguments)
+    if options.post:
+        asyncio.run(post(options.post))
+        return
+    texts = real_files(options.folder, options.files)
+    rules = packs.load().rules
+    table = Table(
+        "measured", "figure", "how", title=f"Postil on {platform.machine()}, Python {platform.python_version()}"
+    )
+    rows = [*memory(texts), *speed(rules, texts, options.rounds)]
+    if options.pulls:
+        rows += service(options.pulls)
+    for row in rows:
+        table.add_row(*row)
+    Console(width=None if sys.stdout.isatty() else 140).print(table)
+
+
+def real_files(folder: Path, most: int) -> dict[str, str]:
+    """Up to `most` Python files below a folder, evenly spread over it; those that can't be parsed are left out."""
+    found = [file for file in sorted(folder.rglob("*.py")) if 0 < file.stat().st_size <= LARGEST]
+    texts: dict[str, str] = {}
+    # Some won't parse (templates, tests of parsers), so begin with a few more.
+    for file in found[:: max(1, len(found) // (most + most // 20 + 1))]:
+        try:
+            text = decode(file.read_bytes())
+            cst.parse_module(text)
+        except (Unreadable, cst.ParserSyntaxError):
+            continue
+        texts[file.relative_to(folder).as_posix()] = text
+        if len(texts) == most:
+            break
+    return texts
+
+
+def speed(rules: RuleSet, texts: Mapping[str, str], rounds: int) -> list[Row]:
+    """All rules on each file, positions and findings included, against LibCST's parse of the same file."""
+    parsed, plain, linted, found = [], [], [], 0
+    for path, text in texts.items():
+        times: dict[str, list[float]] = {"parse": [], "plain": [], "lint": []}
+        for turn in range(rounds):
+            # In turns, and each time another one first, so that a busy moment strikes all alike.
+            for what in sorted(times, reverse=bool(turn % 2)):
+                gc.collect(0)
+                if what == "plain":
+                    began = time.perf_counter()
+                    cst.parse_module(text)
+                    times[what].append(time.perf_counter() - began)
+                    continue
+                gc.disable()
+                began = time.perf_counter()
+                if what == "parse":
+                    cst.parse_module(text)
+                else:
+                    report = rules.lint(path, text)
+                times[what].append(time.perf_counter() - began)
+                gc.enable()
+        parsed.append(min(times["parse"]))
+        plain.append(min(times["plain"]))
+        linted.append(min(times["lint"]))
+        found += len(report.findings)
+    lines = sum(text.count("\n") for text in texts.values())
+    ratios = [lint / parse for lint, parse in zip(linted, parsed, strict=True)]
+    return [
+        (
+            f"{len(rules.rules)} rules, against the parse",
+            f"{sum(linted) / sum(parsed):.2f} times libcst.parse_module",
+            f"{len(texts)} real files, {lines:,} lines, {found} findings; target 1.25",
+        ),
+        ("the same, file by file", spread(ratios, "times"), "the garbage collector held for both"),
+        (
+            "the same, against the parse as it comes",
+            f"{sum(linted) / sum(plain):.2f} times libcst.parse_module",
+            "its garbage collector running",
+        ),
+        (
+            "time for each file",
+            spread([1000 * each for each in linted], "ms"),
+            f"{lines / sum(linted):,.0f} lines a second",
+        ),
+    ]
+
+
+def memory(texts: Mapping[str, str]) -> list[Row]:
+    """What the fenced child process holds at its peak (VmHWM), by the size of the change set."""
+    changes = [Change(path, text, None) for path, text in texts.items()]
+    few = changes[:: max(1, len(changes) // PULL)][:PULL]
+    limits = Limits(children=1, total_seconds=3600.0)
+
+    async def measured(changed: Sequence[Change]) -> int:
+        async with Analyst(limits=limits) as analyst:
+            analysis = await analyst.analyse(changed, {}, {})
+            if analysis.files != len(changed):
+                raise SystemExit(f"only {analysis.files} of {len(changed)} files were analysed: {analysis.problems}")
+            return max(peak(child) for child in children(os.getpid()))
+
+    async def all_of_them() -> list[int]:
+        return [await measured(part) for part in ([], few, changes)]
+
+    idle, pull, everything = asyncio.run(all_of_them())
+    sizes = f"{idle / 1e6:.0f} MB idle, {pull / 1e6:.0f} MB, {everything / 1e6:.0f} MB"
+    return [
+        (
+            "peak memory of the analysing process",
+            sizes,
+            f"before any file, with {len(few)}, with {len(changes)} new files",
+        )
+    ]
+
+
+def children(parent: int) -> list[int]:
+    """The processes that a process started."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if int(fields[1]) == parent:
+            found.append(int(stat.parent.name))
+    return found
+
+
+def peak(process: int) -> int:
+    """The most memory that a process held at once, in bytes."""
+    status = Path(f"/proc/{process}/status").read_text(encoding="utf-8")
+    line = next(line for line in status.split("\n") if line.startswith("VmHWM:"))
+    return int(line.split()[1]) * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """One delivery as its sender saw it: when it went out (seconds since 1970), and how long the answer took."""
+
+    guid: str
+    at: float
+    seconds: float
+    status: int
+
+
+def service(pulls: int) -> list[Row]:
+    """The real service in a process of its own, with SQLite, against the stand-in for GitHub without limits."""
+    with tempfile.TemporaryDirectory(prefix="postil-bench-") as folder, ExitStack() as stack:
+        ours, theirs = play.free_socket(), play.free_socket()
+        url, github = play.address(ours), play.address(theirs)
+        ours.close()
+        key, public = play.key_pair()
+        hook = Webhook(f"{url}/webhooks/github", secrets.token_hex(16))
+        fake = FakeGitHub(Path(folder), webhook=hook, public_key=public, url=github, limits=None)
+        stack.enter_context(play.serving(fake, theirs))
+        env = play.environment(fake, key, url, folder) | {
+            "POSTIL_LISTEN": url.removeprefix("http://"),
+            "POSTIL_LOG_LEVEL": "warning",
+        }
+        stack.enter_context(running(env, url))
+        alone = [
+            sent_and_seen([pull], [opened(fake, pull)], hook.url) for pull in opened_pulls(fake, max(3, pulls // 4))
+        ]
+        busy = opened_pulls(fake, pulls)
+        sent, waits = sent_and_seen(busy, [each for pull in busy for each in talk(fake, pull)], hook.url)
+    asked = {each.guid for each in sent}
+    answers = [1000 * each.seconds for each in sent]
+    return [
+        (
+            "webhook's answer while reviews run",
+            spread(answers, "ms"),
+            f"{len(sent)} deliveries ({len(asked)} different), stored in SQLite",
+        ),
+        (
+            "from delivery to review, alone",
+            spread([wait for _, ones in alone for wait in ones], "s"),
+            f"{len(alone)} pull requests, one after the other",
+        ),
+        (
+            "from delivery to review, under load",
+            spread(waits, "s"),
+            f"{len(waits)} pull requests at once, two reviews at a time",
+        ),
+    ]
+
+
+@contextmanager
+def running(env: Mapping[str, str], url: str) -> Generator[None]:
+    """The service, until the block ends."""
+    command = [sys.executable, "-m", "postil.cli", "serve"]
+    with subprocess.Popen(command, env={**os.environ, **env}, stderr=subprocess.DEVNULL) as process:  # noqa: S603 - our own command
+        try:
+            end = time.monotonic() + 60
+            while not answers_health(url):
+                if process.poll() is not None or time.monotonic() > end:
+                    raise SystemExit("the service doesn't start; run `postil serve` to see why")
+                time.sleep(0.1)
+            yield
+        finally:
+            process.terminate()
+
+
+def answers_health(url: str) -> bool:
+    """Whether the service answers."""
+    try:
+        return httpx.get(f"{url}/health", timeout=2).status_code == httpx.codes.OK
+    except httpx.TransportError:
+        return False
+
+
+def opened_pulls(fake: FakeGitHub, count: int) -> list[FakePull]:
+    """Pull requests with the change of `postil demo`, each in a repository and an installation of its own.
+
+    GitHub asks for a second between two writes of one installation, and many installations are what a busy service has.
+    """
+    pulls = []
+    for _ in range(count):
+        owner = f"team-{fake.next_id()}"
+        repository = fake.add_repository("shop", owner=owner, installed=False)
+        fake.install(repository.owner).repositories.append(repository)
+        pulls.append(play.sample_pull(fake, repository))
+    return pulls
+
+
+def opened(fake: FakeGitHub, pull: FakePull) -> Delivery:
+    """The delivery that asks for a review."""
+    installation = next(each for each in fake.installations if pull.repository in each.repositories)
+    return fake.delivery("pull_request", "opened", pull=pull, installation={"id": installation.id})
+
+
+def talk(fake: FakeGitHub, pull: FakePull) -> Iterable[Delivery]:
+    """What comes in for one busy pull request."""
+    first = opened(fake, pull)
+    comment = fake.write_comment(pull, "Shall we ship this on Friday?")
+    chat = [fake.delivery("issue_comment", "created", comment=comment) for _ in range(ANSWERS - 2)]
+    return [first, *chat, first]
+
+
+def sent_and_seen(
+    pulls: Sequence[FakePull], deliveries: Sequence[Delivery], url: str
+) -> tuple[list[Sent], list[float]]:
+    """Send deliveries from another process, wait for all reviews, and tell the seconds that each of them took."""
+    lines = "".join(json.dumps([each.headers, each.body.decode()]) + "\n" for each in deliveries)
+    command = [sys.executable, __file__, "--post", url]
+    done = subprocess.run(command, input=lines, capture_output=True, text=True, timeout=PATIENCE, check=True)  # noqa: S603 - ourselves
+    sent = [Sent(*json.loads(line)) for line in done.stdout.splitlines()]
+    if refused := [each for each in sent if each.status != httpx.codes.ACCEPTED]:
+        raise SystemExit(f"the service refused {len(refused)} deliveries, the first with {refused[0].status}")
+    end = time.monotonic() + PATIENCE
+    while not all(pull.reviews for pull in pulls):
+        if time.monotonic() > end:
+            raise SystemExit(f"{sum(not pull.reviews for pull in pulls)} reviews didn't come in {PATIENCE:.0f} s")
+        time.sleep(0.05)
+    went = {each.guid: each for each in deliveries if each.event == "pull_request"}
+    first = {
+        went[each.guid].payload["repository"]["full_name"]: each.at for each in reversed(sent) if each.guid in went
+    }
+    came = {pull.repository.full_name: pull.reviews[0].submitted_at for pull in pulls}
+    return sent, [at.timestamp() - first[name] for name, at in came.items() if at is not None]
+
+
+async def post(url: str) -> None:
+    """Send the deliveries on stdin at an even pace, and say on stdout what became of each. The load's own process."""
+
+    async def one(client: httpx.AsyncClient, headers: dict[str, str], body: str) -> None:
+        at, began = time.time(), time.perf_counter()
+        answer = await client.post(url, content=body.encode(), headers=headers)
+        taken = time.perf_counter() - began
+        print(json.dumps([headers["X-GitHub-Delivery"], at, taken, answer.status_code]), flush=True)
+
+    deliveries = [json.loads(line) for line in sys.stdin]
+    # GitHub gives up after 10 seconds.
+    async with httpx.AsyncClient(timeout=10) as client, asyncio.TaskGroup() as group:
+        for headers, body in deliveries:
+            group.create_task(one(client, headers, body))
+            await asyncio.sleep(PACE)
+
+
+def spread(values: Sequence[float], unit: str) -> str:
+    """The middle and the bad end of some values."""
+    ordered = sorted(values)
+    last = ordered[min(len(ordered) - 1, int(len(ordered) * 0.99))]
+    digits = 2 if last < 100 else 0
+    return f"p50 {statistics.median(ordered):.{digits}f} {unit}, p99 {last:.{digits}f} {unit}"
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
