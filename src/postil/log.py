@@ -60,6 +60,8 @@ def configure(level: str = "info", secrets: Iterable[str] = (), stream: TextIO |
         # DBOS adds a handler of its own unless its logger has one; so it gets ours.
         own: list[logging.Handler] = [handler] if name == "dbos" else []
         logger.handlers, logger.propagate = own, not own
+        # An earlier server in this process may have quietened them.
+        logger.setLevel(logging.NOTSET)
     for name in _TALKATIVE:
         logging.getLogger(name).setLevel(logging.WARNING)
     structlog.configure(
