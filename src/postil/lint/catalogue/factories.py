@@ -1,5 +1,7 @@
 """Functions that make objects, and the classes of what they make. Read in the libraries' own documentation."""
 
+from postil.lint.catalogue.loggers import STRUCTLOG_LOGGERS
+
 FACTORIES: dict[str, str] = {
     "requests.session": "requests.Session",
     "requests.sessions.session": "requests.Session",
@@ -19,7 +21,9 @@ FACTORIES: dict[str, str] = {
     "structlog.get_logger": "structlog.BoundLogger",
     "structlog.getLogger": "structlog.BoundLogger",
     "structlog.stdlib.get_logger": "structlog.BoundLogger",
-    "structlog.stdlib.get_logger.bind": "structlog.BoundLogger",
+    "structlog.wrap_logger": "structlog.BoundLogger",
+    "opentelemetry.metrics.get_meter": "opentelemetry.metrics.Meter",
+    "opentelemetry.metrics.get_meter_provider": "opentelemetry.metrics.MeterProvider",
     "boto3.client": "boto3.client",
     "boto3.resource": "boto3.resource",
     "boto3.session.Session": "boto3.Session",
@@ -34,10 +38,12 @@ FACTORIES: dict[str, str] = {
 }
 
 METHOD_RESULTS: dict[tuple[str, str], str] = {
-    ("structlog.BoundLogger", "bind"): "structlog.BoundLogger",
-    ("structlog.BoundLogger", "new"): "structlog.BoundLogger",
-    ("structlog.BoundLogger", "unbind"): "structlog.BoundLogger",
-    ("structlog.BoundLogger", "try_unbind"): "structlog.BoundLogger",
+    **{(logger, method): logger for logger in STRUCTLOG_LOGGERS for method in ("bind", "new", "unbind", "try_unbind")},
+    ("opentelemetry.metrics.MeterProvider", "get_meter"): "opentelemetry.metrics.Meter",
+    ("opentelemetry.metrics.Meter", "create_counter"): "opentelemetry.metrics.Counter",
+    ("opentelemetry.metrics.Meter", "create_up_down_counter"): "opentelemetry.metrics.UpDownCounter",
+    ("opentelemetry.metrics.Meter", "create_histogram"): "opentelemetry.metrics.Histogram",
+    ("opentelemetry.metrics.Meter", "create_gauge"): "opentelemetry.metrics.Gauge",
     ("redis.Redis", "pipeline"): "redis.client.Pipeline",
     ("redis.asyncio.Redis", "pipeline"): "redis.asyncio.client.Pipeline",
     ("sqlite3.Connection", "cursor"): "sqlite3.Cursor",
