@@ -14,7 +14,6 @@ import typer
 
 from postil import packs
 from postil.files import Tree, read_trees, write_text
-from postil.lint.change import Change
 from postil.lint.engine import apply_edits
 from postil.lint.finding import Finding, Problem
 from postil.log import configure
@@ -177,6 +176,7 @@ async def _analyse(
     async with Analyst(_folders(folders), LIMITS) as analyst:
         for tree, plan in zip(trees, plans, strict=True):
             tree.changes = [change for change in tree.changes if not plan.config.excludes(change.path)]
+            tree.project = {path: text for path, text in tree.project.items() if not plan.config.excludes(path)}
             analysis = await analyst.analyse(tree.changes, tree.project, tree.project, plan.rules)
             for _ in range(FIX_ROUNDS if fix else 0):
                 if not _write_fixes(tree, analysis):
@@ -202,7 +202,7 @@ def _write_fixes(tree: Tree, analysis: Analysis) -> int:
                 written += 1
         if text != change.head:
             write_text(Path(tree.shown[change.path]), text)
-            tree.changes[position] = Change(change.path, text, None)
+            tree.changes[position] = replace(change, head=text)
     return written
 
 

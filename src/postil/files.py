@@ -8,8 +8,8 @@ from pathlib import Path
 
 from postil.lint.change import Change
 from postil.lint.finding import Problem
+from postil.lint.project import is_project_file
 from postil.lint.source import Unreadable, decode
-from postil.repository import PROJECT_FILES
 
 MAX_BYTES = 1_000_000  # a larger file is generated or data, and costs seconds to parse
 _LEFT_OUT = frozenset(
@@ -47,6 +47,9 @@ def read_trees(paths: Sequence[Path]) -> list[Tree]:
             tree = trees[root] = Tree(root, project=_project(root))
         for file in _python_files(path):
             _read(file, tree)
+    for root, tree in trees.items():
+        for inside in tree.project:
+            tree.shown.setdefault(inside, os.path.relpath(root / inside).replace(os.sep, "/"))
     return list(trees.values())
 
 
@@ -63,12 +66,14 @@ def _project(root: Path) -> dict[str, str]:
     found = {}
     for folder, folders, names in os.walk(root):
         depth = len(Path(folder).relative_to(root).parts)
-        folders[:] = [] if depth >= 3 else sorted(f for f in folders if f not in _LEFT_OUT and not f.startswith("."))
+        seen = [f for f in folders if f not in _LEFT_OUT and (f == ".github" or not f.startswith("."))]
+        folders[:] = [] if depth >= 3 else sorted(seen)
         for name in names:
-            if name in PROJECT_FILES:
-                file = Path(folder, name)
+            file = Path(folder, name)
+            inside = file.relative_to(root).as_posix()
+            if is_project_file(inside):
                 try:
-                    found[file.relative_to(root).as_posix()] = decode(file.read_bytes())
+                    found[inside] = decode(file.read_bytes())
                 except (OSError, Unreadable):
                     continue
     return found
@@ -101,7 +106,7 @@ def _read(file: Path, tree: Tree) -> None:
     except Unreadable as error:
         tree.problems.append(Problem(shown, error.kind, error.message))
     else:
-        tree.changes.append(Change(inside, text, None))
+        tree.changes.append(Change(inside, text, None, compared=False))
 
 
 def _text(file: Path) -> str:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from postil.lint.change import Change
 from postil.lint.finding import Problem
+from postil.lint.project import is_project_file
 from postil.lint.source import Unreadable, decode
 from postil.review.model import ChangedFile, FileStatus
 
-PROJECT_FILES = ("pyproject.toml", "uv.lock", "pytest.ini", "tox.ini", "setup.cfg", "conftest.py")
 _SECONDS = 60
 _STATUS = {
     "A": FileStatus.ADDED,
@@ -53,7 +53,7 @@ def local_pull(folder: Path, revisions: str) -> LocalPull:
     base_sha = git.line("merge-base", git.commit(base), head_sha)
     files = tuple(git.changed(base_sha, head_sha))
     changes, problems = [], []
-    concerned = [f for f in files if f.path.endswith((".py", ".pyi")) or f.path.rpartition("/")[2] in PROJECT_FILES]
+    concerned = [f for f in files if f.path.endswith((".py", ".pyi")) or is_project_file(f.path)]
     heads = git.blobs(head_sha, [f.path for f in concerned if f.status is not FileStatus.REMOVED])
     bases = git.blobs(base_sha, [f.previous_path or f.path for f in concerned if f.status is not FileStatus.ADDED])
     for file in concerned:
@@ -145,7 +145,7 @@ class _Git:
         """The project files of a commit, wherever they stand."""
         names = self.raw("ls-tree", "-r", "-z", "--name-only", revision).decode("utf-8", "replace").split("\0")
         found = {}
-        for path, raw in self.blobs(revision, [n for n in names if n.rpartition("/")[2] in PROJECT_FILES]).items():
+        for path, raw in self.blobs(revision, filter(is_project_file, names)).items():
             try:
                 found[path] = decode(raw)
             except Unreadable:

@@ -3,7 +3,7 @@
 May not touch the world: no await, no disk, no network, no clock, no log.
 """
 
-from postil.lint.change import Change, ChangeSet, FileChange
+from postil.lint.change import Change, ChangeSet, FileChange, TextChange
 from postil.lint.check import (
     Check,
     Fix,
@@ -17,7 +17,7 @@ from postil.lint.check import (
     Span,
 )
 from postil.lint.finding import Finding, Problem, Related, Severity, TextEdit
-from postil.lint.project import Project, TomlFile
+from postil.lint.project import Project, TomlFile, is_project_file, lines_of
 from postil.lint.source import SourceFile, argument, has_unpacking, string_value
 
 __all__ = [
@@ -40,9 +40,12 @@ __all__ = [
     "Severity",
     "SourceFile",
     "Span",
+    "TextChange",
     "TextEdit",
     "TomlFile",
     "argument",
     "has_unpacking",
+    "is_project_file",
+    "lines_of",
     "string_value",
 ]

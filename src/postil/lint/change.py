@@ -1,21 +1,29 @@
 """What a pull request did: one file before and after, and all of them together."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from difflib import SequenceMatcher
 from functools import cached_property
+from posixpath import basename
 
-from postil.lint.project import Project
+from postil.lint.check import Span
+from postil.lint.project import Project, TomlFile, lines_of, toml_file
 from postil.lint.source import SourceFile, Unreadable
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One changed file as text: `base` is None when it is new, `head` when it was removed."""
+    """One changed file as text: `base` is None when it is new, `head` when it was removed.
+
+    `compared` is False where no base was looked at: then `base` is None as well, and nothing counts as new.
+    """
 
     path: str
     head: str | None
     base: str | None
     previous_path: str | None = None
+    compared: bool = True
 
     @property
     def is_python(self) -> bool:
@@ -24,16 +32,66 @@ class Change:
 
 
 @dataclass(frozen=True)
-class FileChange:
-    """One Python file before and after; either side may be missing.
-
-    A side is parsed when a check asks for it, so look at the texts first: most files concern few checks.
-    """
+class TextChange:
+    """One file of any kind before and after, as text; either side may be missing. `compared` is as in `Change`."""
 
     path: str
     previous_path: str | None
     base_text: str | None
     head_text: str | None
+    compared: bool = field(default=True, kw_only=True)
+
+    @property
+    def is_added(self) -> bool:
+        """Whether the file is new."""
+        return self.compared and self.base_text is None
+
+    @cached_property
+    def added(self) -> tuple[Span, ...]:
+        """The lines that head has and base has not, in order. A line that only moved or was indented is not added."""
+        if not self.compared or self.head_text is None:
+            return ()
+        head = tuple(lines_of(self.path, self.head_text))
+        if self.base_text is None:
+            return head
+        base = [line.code for line in lines_of(self.path, self.base_text)]
+        new: list[Span] = []
+        gone: Counter[str] = Counter()
+        matcher = SequenceMatcher(None, base, [line.code for line in head])
+        for kind, base_start, base_end, start, end in matcher.get_opcodes():
+            if kind != "equal":
+                gone.update(base[base_start:base_end])
+                new += head[start:end]
+        added = []
+        for line in new:
+            if gone[line.code]:
+                gone[line.code] -= 1
+            else:
+                added.append(line)
+        return tuple(added)
+
+    @cached_property
+    def base_toml(self) -> TomlFile | None:
+        """The file before as TOML; None when it is new or isn't TOML."""
+        return None if self.base_text is None else toml_file(self.previous_path or self.path, self.base_text)
+
+    @cached_property
+    def head_toml(self) -> TomlFile | None:
+        """The file after as TOML; None when it was removed or isn't TOML."""
+        return None if self.head_text is None else toml_file(self.path, self.head_text)
+
+    def mentions(self, *words: str) -> bool:
+        """Whether one of these words stands in the file, before or after."""
+        return any(word in text for text in (self.base_text, self.head_text) if text for word in words)
+
+
+@dataclass(frozen=True)
+class FileChange(TextChange):
+    """One Python file before and after; either side may be missing.
+
+    A side is parsed when a check asks for it, so look at the texts first: most files concern few checks.
+    """
+
     project: Project = field(default_factory=Project)
     base_project: Project = field(default_factory=Project)
 
@@ -46,10 +104,6 @@ class FileChange:
     def head(self) -> SourceFile | None:
         """The file after; None when it was removed or doesn't parse."""
         return _parsed(self.path, self.head_text, self.project)
-
-    def mentions(self, *words: str) -> bool:
-        """Whether one of these words stands in the file, before or after."""
-        return any(word in text for text in (self.base_text, self.head_text) if text for word in words)
 
 
 def _parsed(path: str, text: str | None, project: Project) -> SourceFile | None:
@@ -65,13 +119,26 @@ def _parsed(path: str, text: str | None, project: Project) -> SourceFile | None:
 class ChangeSet:
     """Every changed file, and the project files before and after.
 
-    `changed` holds the paths of all changed files, project files included.
+    `files` are the Python files and `texts` the others; `changed` holds the paths of both. `compared` is False where
+    no base was looked at: then nothing counts as new, and rules about the state of things speak of all that is there.
     """
 
     files: tuple[FileChange, ...]
     project: Project = field(default_factory=Project)
     base_project: Project = field(default_factory=Project)
     changed: frozenset[str] = frozenset()
+    texts: tuple[TextChange, ...] = ()
+    compared: bool = True
+
+    def touches(self, path: str) -> bool:
+        """Whether the state of `path` is this change's concern: it was changed, or no base was looked at."""
+        return path in self.changed or not self.compared
+
+    def named(self, name: str) -> Iterator[TextChange]:
+        """The changed files with this name that aren't Python, in any folder, as far as they are still there."""
+        for change in self.texts:
+            if change.head_text is not None and basename(change.path) == name:
+                yield change
 
     def heads(self, *words: str) -> Iterator[SourceFile]:
         """The changed files as they are now; with `words`, only those in which one of them stands."""

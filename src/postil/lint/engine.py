@@ -8,7 +8,7 @@ from typing import Any
 
 import libcst as cst
 
-from postil.lint.change import Change, ChangeSet, FileChange
+from postil.lint.change import Change, ChangeSet, FileChange, TextChange
 from postil.lint.check import Located, Note, Notes, Place, Replace, Span
 from postil.lint.finding import Finding, Problem, Related, Severity, TextEdit
 from postil.lint.positions import Positions, Range
@@ -114,9 +114,22 @@ class RuleSet:
         if not self.compares:
             return Report()
         pairs = tuple(
-            FileChange(change.path, change.previous_path, change.base, change.head, project, base_project)
+            FileChange(
+                change.path,
+                change.previous_path,
+                change.base,
+                change.head,
+                project,
+                base_project,
+                compared=change.compared,
+            )
             for change in changes
             if change.is_python
+        )
+        others = tuple(
+            TextChange(change.path, change.previous_path, change.base, change.head, compared=change.compared)
+            for change in changes
+            if not change.is_python
         )
         texts = {change.path: change.head or "" for change in changes} | dict(project.files)
         findings: list[Finding] = []
@@ -129,7 +142,14 @@ class RuleSet:
                 gathered.take(rule, pair.path, partial(rule.check, pair, **rule.options))
                 findings.extend(_located(gathered, _heads(pairs, gathered.notes, pair.path), pair.path, texts))
         gathered.notes.clear()
-        change_set = ChangeSet(pairs, project, base_project, frozenset(change.path for change in changes))
+        change_set = ChangeSet(
+            pairs,
+            project,
+            base_project,
+            frozenset(change.path for change in changes),
+            others,
+            compared=all(change.compared for change in changes),
+        )
         for rule in self._whole(ChangeSet):
             gathered.take(rule, "", partial(rule.check, change_set, **rule.options))
         findings.extend(_located(gathered, _heads(pairs, gathered.notes, None), None, texts))

@@ -4,10 +4,11 @@ May not read the disk: the texts are handed in.
 """
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from functools import cached_property
-from posixpath import dirname, join
+from posixpath import basename, dirname, join
 from typing import Any, TypeAlias
 
 import tree_sitter
@@ -18,6 +19,67 @@ from postil.lint.check import Span
 Key: TypeAlias = str | int
 
 _TOML = tree_sitter.Language(tree_sitter_toml.language())
+_PROJECT_NAMES = frozenset(
+    {
+        "pyproject.toml",
+        "uv.lock",
+        "uv.toml",
+        "Pipfile",
+        "setup.cfg",
+        "tox.ini",
+        "pytest.ini",
+        "ruff.toml",
+        ".ruff.toml",
+        ".flake8",
+        ".isort.cfg",
+        ".coveragerc",
+        ".gitignore",
+        ".git-blame-ignore-revs",
+        ".pre-commit-config.yaml",
+        "conftest.py",
+        "Makefile",
+        "justfile",
+        "README.md",
+        "README.rst",
+    }
+)
+_PROJECT_PATTERNS = (
+    "requirements*.txt",
+    "requirements*.in",
+    "Dockerfile*",
+    "Containerfile*",
+    "*.Dockerfile",
+    "*.dockerfile",
+    "*.sh",
+    "*.mk",
+)
+
+
+def is_project_file(path: str) -> bool:
+    """Whether rules look at this file though it is no source code: what builds, locks, installs, checks or ignores."""
+    name = basename(path)
+    if name in _PROJECT_NAMES or any(fnmatchcase(name, pattern) for pattern in _PROJECT_PATTERNS):
+        return True
+    if name.endswith((".yml", ".yaml")):
+        return f"/{path}".rpartition("/")[0].endswith("/.github/workflows")
+    return name.endswith(".txt") and basename(dirname(path)) == "requirements"
+
+
+def lines_of(path: str, text: str) -> Iterator[Span]:
+    """The lines of a file that aren't blank, each without the white space around it, and where it stands."""
+    for number, line in enumerate(text.split("\n"), 1):
+        code = line.strip()
+        if code:
+            start = len(line) - len(line.lstrip()) + 1
+            yield Span(path, number, start, number, start + len(code), code)
+
+
+def toml_file(path: str, text: str) -> "TomlFile | None":
+    """`text` as TOML; None when it isn't."""
+    try:
+        return TomlFile(path, text, tomllib.loads(text))
+    except (tomllib.TOMLDecodeError, RecursionError):
+        return None
 
 
 @dataclass(frozen=True)
@@ -119,10 +181,7 @@ class Project:
         """The TOML file at `path`; None when it isn't there or isn't valid TOML."""
         if path not in self._tomls:
             text = self.files.get(path)
-            try:
-                self._tomls[path] = None if text is None else TomlFile(path, text, tomllib.loads(text))
-            except (tomllib.TOMLDecodeError, RecursionError):
-                self._tomls[path] = None
+            self._tomls[path] = None if text is None else toml_file(path, text)
         return self._tomls[path]
 
     def nearest(self, path: str, name: str) -> str | None:

@@ -116,7 +116,9 @@ def run_example(rules: "RuleSet", rule: Rule, example: Example) -> list[Finding]
     base_project = Project({path: text for path, text in (bases or heads).items() if not path.endswith(".py")})
     findings: list[Finding] = []
     if rule.subscription.whole in (FileChange, ChangeSet):
-        changes = [Change(path, heads.get(path), bases.get(path)) for path in sorted({*heads, *bases})]
+        # A block without a side, beside ones with: a file that is there and isn't changed.
+        paths = [path for path in sorted({*heads, *bases}) if heads.get(path) != bases.get(path)]
+        changes = [Change(path, heads.get(path), bases.get(path)) for path in paths]
         report = only.lint_change_set(changes, project, base_project)
     else:
         report = None

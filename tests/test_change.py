@@ -1,0 +1,141 @@
+"""What a change set tells checks: which lines are new, in files of every kind, and when nothing counts as new."""
+
+import pytest
+
+from postil.lint.change import Change, ChangeSet, TextChange
+from postil.lint.check import Note, Notes, Span
+from postil.lint.engine import RuleSet
+from postil.lint.finding import Severity
+from postil.lint.page import Page
+from postil.lint.project import Project, is_project_file
+from postil.lint.rule import Rule, subscription
+
+
+def added(before: str | None, after: str | None) -> list[tuple[int, str]]:
+    change = TextChange("Dockerfile", None, before, after)
+    return [(line.line, line.code) for line in change.added]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "pyproject.toml",
+        "services/orders/uv.lock",
+        "requirements-dev.txt",
+        "requirements/base.txt",
+        "docker/Dockerfile.worker",
+        ".github/workflows/ci.yml",
+        "fork/.github/workflows/ci.yaml",
+        "scripts/deploy.sh",
+        ".gitignore",
+        "tests/conftest.py",
+    ],
+)
+def test_what_builds_installs_or_checks_is_a_project_file(path: str) -> None:
+    """Rules about tooling see nothing else than what is let through here."""
+    assert is_project_file(path)
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["src/app.py", "workflows/ci.yml", ".github/dependabot.yml", "notes.txt", "docs/uv.lock.md", "Dockerfiles/x"],
+)
+def test_other_files_are_no_project_files(path: str) -> None:
+    """Each costs a download and a place in the request to the child process."""
+    assert not is_project_file(path)
+
+
+def test_added_lines_are_those_that_base_has_not() -> None:
+    """A comment stands on the very line that came."""
+    assert added("FROM python\nRUN make\n", "FROM python\nRUN pip install x\n\nRUN make\n") == [
+        (2, "RUN pip install x")
+    ]
+
+
+def test_a_line_that_moved_or_was_indented_is_not_added() -> None:
+    """Who moves an old line has not written it."""
+    assert added("a\nb\nc\n", "b\nc\n    a\n") == []
+    assert added("a\n", "a\na\n") == [(2, "a")]
+
+
+def test_every_line_of_a_new_file_is_added_and_none_of_a_removed_one() -> None:
+    """There is nothing to compare with."""
+    assert added(None, "a\n\nb\n") == [(1, "a"), (3, "b")]
+    assert added("a\n", None) == []
+
+
+def test_columns_begin_where_the_text_begins() -> None:
+    """What is underlined is the text, not the white space around it."""
+    (line,) = TextChange("Makefile", None, "", "all:\n\tpip install x \r\n").added[1:]
+
+    assert line == Span("Makefile", 2, 2, 2, 15, "pip install x")
+
+
+def test_nothing_is_new_where_no_base_was_looked_at() -> None:
+    """`postil check` sees a folder as it is; most of it is old."""
+    change = TextChange("Dockerfile", None, None, "RUN pip install x\n", compared=False)
+
+    assert not change.is_added
+    assert change.added == ()
+    assert TextChange("Dockerfile", None, None, "RUN pip install x\n").is_added
+
+
+def test_the_state_of_things_is_a_concern_where_it_changed_or_nothing_is_compared() -> None:
+    """Else every pull request would be told what was wrong before it."""
+    changed = ChangeSet((), changed=frozenset({"pyproject.toml"}))
+
+    assert changed.touches("pyproject.toml")
+    assert not changed.touches("uv.lock")
+    assert ChangeSet((), compared=False).touches("uv.lock")
+
+
+def test_toml_is_read_on_both_sides() -> None:
+    """A rule about an entry compares values, not lines."""
+    change = TextChange("pyproject.toml", "old.toml", "a = 1\n", "a = [\n")
+
+    assert change.base_toml is not None
+    assert change.base_toml.data == {"a": 1}
+    assert change.base_toml.path == "old.toml"
+    assert change.head_toml is None
+
+
+def _tell(change_set: ChangeSet) -> Notes:
+    """Speaks of every added line, and of new Python files."""
+    for change in change_set.texts:
+        for line in change.added:
+            yield Note(line, f"{line.code!r} is new")
+    for file in change_set.files:
+        if file.is_added and file.head is not None:
+            yield Note(file.head.at(file.head.module), "this file is new")
+
+
+def _rules() -> RuleSet:
+    page = Page("tell", "section", Severity.HINT, False, (), "Tell", "", (), (), (), (), "")
+    return RuleSet([Rule("tell", "c", "C", "S", page, _tell, subscription(_tell), Severity.HINT, False)])
+
+
+def test_a_check_of_the_change_set_sees_added_lines_of_other_files() -> None:
+    """Dockerfiles and workflows are reviewed like code."""
+    changes = [
+        Change("Dockerfile", "FROM a\nRUN b\n", "FROM a\n"),
+        Change("new.py", "x = 1\n", None),
+        Change("old.py", "x = 1\n", "x = 2\n"),
+    ]
+
+    report = _rules().lint_change_set(changes, Project(), Project())
+
+    assert [(f.path, f.line, f.message) for f in report.findings] == [
+        ("Dockerfile", 2, "'RUN b' is new"),
+        ("new.py", 1, "this file is new"),
+    ]
+    assert not report.problems
+
+
+def test_without_a_base_a_check_of_the_change_set_sees_nothing_new() -> None:
+    """The flag comes through from each change to the check."""
+    changes = [
+        Change("Dockerfile", "RUN b\n", None, compared=False),
+        Change("new.py", "x = 1\n", None, compared=False),
+    ]
+
+    assert _rules().lint_change_set(changes, Project(), Project()).findings == ()
