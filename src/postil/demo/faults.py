@@ -101,9 +101,9 @@ def primary_limit(reset: int) -> Fault:
     return Fault(403, _message("API rate limit exceeded for installation ID 1.", 403), headers)
 
 
-def slow(seconds: float) -> Fault:
-    """The true answer, late."""
-    return Fault(delay=seconds)
+def slow(seconds: float, *, after_the_work: bool = False) -> Fault:
+    """The true answer, late; the request is carried out at its end, or (`after_the_work`) at its beginning."""
+    return Fault(delay=seconds, after_the_work=after_the_work)
 
 
 @dataclass(slots=True)
