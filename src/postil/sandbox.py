@@ -1,0 +1,356 @@
+"""Runs the analysis in fenced child processes, because what it parses was written by strangers.
+
+A file can bring the parser down, take it minutes or gigabytes. That costs a child process and one line in the review:
+the child says which file it begins, so the one that it died on becomes a problem, and a fresh child does the rest. The
+child inherits nothing but the packs' paths, has limits on memory, processor time, open files and written bytes, and
+dies with its parent. It talks JSON, one value a line: requests on stdin, answers on stdout.
+"""
+
+import asyncio
+import contextlib
+import ctypes
+import gc
+import json
+import os
+import resource
+import signal
+import sys
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, Self
+
+import structlog
+from pydantic import TypeAdapter
+
+from postil import packs
+from postil.lint.change import Change
+from postil.lint.engine import RuleSet
+from postil.lint.finding import Problem
+from postil.lint.project import Project
+from postil.review.analysis import analyse
+from postil.review.model import Analysis
+
+log = structlog.get_logger(__name__)
+
+_CHANGES = TypeAdapter(tuple[Change, ...])
+_FILES = TypeAdapter(dict[str, str])
+_ANALYSIS = TypeAdapter(Analysis)
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What the analysis of a change set may cost.
+
+    `seconds` is for one file, `total_seconds` for all of them, both by the clock; the processor's time is limited to
+    the same. A child has `memory` bytes of address space, and its answer at most `output` bytes. After `deaths`
+    children that died on one change set the rest of it isn't tried. `children` run at the same time, and each is
+    replaced after `uses` change sets.
+    """
+
+    file_bytes: int = 1_000_000
+    seconds: float = 20.0
+    total_seconds: float = 240.0
+    memory: int = 1 << 30
+    output: int = 32 << 20
+    deaths: int = 5
+    children: int = 2
+    uses: int = 200
+
+
+class SandboxError(Exception):
+    """The child process can't be started, or can't begin. That is our fault, not that of a file."""
+
+
+class _DeathError(Exception):
+    """A child died or was ended: on which file (None before the first, "" for all of them together), and why.
+
+    After a `final` one no other child would fare better.
+    """
+
+    def __init__(self, path: str | None, kind: str, message: str, *, final: bool = False) -> None:
+        super().__init__(path, kind, message)
+        self.path = path
+        self.kind = kind
+        self.message = message
+        self.final = final
+
+
+class Analyst:
+    """Children that analyse change sets under the rules of `paths`, kept warm, replaced when they die."""
+
+    def __init__(self, paths: Sequence[Path] = (packs.BUILT_IN,), limits: Limits | None = None) -> None:
+        self._paths = [str(path) for path in paths]
+        self._limits = limits or Limits()
+        self._free = asyncio.Semaphore(self._limits.children)
+        self._idle: list[_Child] = []
+        self._all: set[_Child] = set()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self.close()
+
+    async def analyse(
+        self,
+        changes: Sequence[Change],
+        project_files: Mapping[str, str],
+        base_project_files: Mapping[str, str],
+        rules: Sequence[str] | None = None,
+    ) -> Analysis:
+        """What `changes` introduced. Files that can't be analysed are among the problems, and cost the others nothing.
+
+        `rules` are names; None means the rules that are on by default.
+
+        Raises:
+            SandboxError: no child could be started.
+        """
+        problems: list[Problem] = []
+        left: list[Change] = []
+        for change in changes:
+            size = max(len((text or "").encode("utf-8", "surrogatepass")) for text in (change.head, change.base))
+            if change.is_python and size > self._limits.file_bytes:
+                allowed = f"files over {self._limits.file_bytes / 1e6:g} MB are left out"
+                problems.append(Problem(change.path, "too-large", f"it has {size / 1e6:.1f} MB; {allowed}"))
+            else:
+                left.append(change)
+        files = {"files": dict(project_files), "base_files": dict(base_project_files)}
+        analysis = await self._analyse(left, {**files, "rules": None if rules is None else list(rules)}, problems)
+        return Analysis(analysis.introduced, analysis.suppressed, (*analysis.problems, *problems), analysis.files)
+
+    async def _analyse(self, left: list[Change], around: Mapping[str, Any], problems: list[Problem]) -> Analysis:
+        """Try until a child comes through, each time without the file that the one before died on."""
+        compare = True
+        why = "other files of the change brought the analysis down too often"
+        async with self._free:
+            for _ in range(self._limits.deaths):
+                changes = _CHANGES.dump_python(tuple(left), mode="json")
+                request = {**around, "changes": changes, "compare": compare}
+                try:
+                    async with self._child() as child:
+                        return await child.ask(request)
+                except _DeathError as death:
+                    log.warning("child_died", file=death.path, kind=death.kind, why=death.message)
+                    if death.final:
+                        why = death.message
+                        break
+                    if death.path == "":
+                        compare = False
+                        left_out = f"the rules about the change as a whole were left out: {death.message}"
+                        problems.append(Problem("", death.kind, left_out))
+                    elif death.path is not None:
+                        problems.append(Problem(death.path, death.kind, death.message))
+                        left = [change for change in left if change.path != death.path]
+        python = [change.path for change in left if change.is_python and change.head is not None]
+        problems.extend(Problem(path, "crash", why) for path in python)
+        return Analysis(files=0)
+
+    @asynccontextmanager
+    async def _child(self) -> AsyncGenerator["_Child"]:
+        child = next((each for each in self._idle if each.alive), None)
+        for each in list(self._idle):
+            if each is child or not each.alive:
+                self._idle.remove(each)
+        if child is None:
+            child = _Child(self._paths, self._limits)
+            self._all.add(child)
+        fit = False
+        try:
+            await child.start()
+            yield child
+            fit = child.uses < self._limits.uses
+        finally:
+            if fit:
+                self._idle.append(child)
+            else:
+                self._all.discard(child)
+                await child.end()
+
+    async def close(self) -> None:
+        """End every child."""
+        self._idle.clear()
+        for child in list(self._all):
+            await child.end()
+        self._all.clear()
+
+
+class _Child:
+    """One child process, as its parent sees it."""
+
+    def __init__(self, paths: Sequence[str], limits: Limits) -> None:
+        self.uses = 0
+        self._paths = paths
+        self._limits = limits
+        self._process: asyncio.subprocess.Process | None = None
+
+    @property
+    def alive(self) -> bool:
+        """Whether it was started and hasn't ended."""
+        return self._process is not None and self._process.returncode is None
+
+    @property
+    def pid(self) -> int:
+        """Its process id; 0 before it is started."""
+        return self._process.pid if self._process is not None else 0
+
+    async def start(self) -> None:
+        """Start the process and wait until it has read its rules. Raises SandboxError."""
+        if self._process is not None:
+            return
+        settings = {"memory": self._limits.memory, "seconds": self._limits.seconds, "parent": os.getpid()}
+        self._process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-PB",
+            "-m",
+            "postil.sandbox",
+            json.dumps(settings),
+            *self._paths,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+            # Nothing of our environment, which may hold secrets; only where its modules are.
+            env={"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "LC_ALL": "C.UTF-8"},
+            cwd="/",
+            start_new_session=True,
+            limit=self._limits.output,
+        )
+        try:
+            async with asyncio.timeout(60):
+                answer = await self._read()
+        except TimeoutError as error:
+            raise SandboxError("the analysing process took longer than a minute to start") from error
+        except _DeathError as death:
+            raise SandboxError(f"the analysing process can't start: {death.message}") from death
+        if "ready" not in answer:
+            raise SandboxError(f"the analysing process can't read the packs: {answer.get('failed')}")
+
+    async def ask(self, request: Mapping[str, Any]) -> Analysis:
+        """Have a change set analysed. Raises _DeathError, and then it's of no further use."""
+        self.uses += 1
+        loop = asyncio.get_running_loop()
+        end = loop.time() + self._limits.total_seconds
+        path: str | None = None
+        await self._write(request)
+        while True:
+            file_end = loop.time() + self._limits.seconds
+            try:
+                async with asyncio.timeout_at(min(file_end, end)):
+                    answer = await self._read()
+            except TimeoutError as error:
+                if loop.time() >= end:
+                    why = f"the whole change took longer than {self._limits.total_seconds:g} s"
+                    raise _DeathError(path, "timeout", why, final=True) from error
+                raise _DeathError(path, "timeout", f"it took longer than {self._limits.seconds:g} s") from error
+            except _DeathError as death:
+                raise _DeathError(path, death.kind, death.message, final=death.final) from death
+            if "analysis" in answer:
+                return _ANALYSIS.validate_python(answer["analysis"])
+            path = str(answer.get("started"))
+
+    async def _write(self, request: Mapping[str, Any]) -> None:
+        assert self._process is not None and self._process.stdin is not None  # noqa: S101, PT018
+        self._process.stdin.write(json.dumps(request).encode() + b"\n")
+        with contextlib.suppress(ConnectionError):
+            # That it is dead shows, with the reason, when its answer is read.
+            await self._process.stdin.drain()
+
+    async def _read(self) -> dict[str, Any]:
+        """Its next line. Raises _DeathError, with no path, when there is none."""
+        assert self._process is not None and self._process.stdout is not None  # noqa: S101, PT018
+        try:
+            line = await self._process.stdout.readline()
+        except ValueError as error:
+            why = f"there is more to say about the change than {self._limits.output / (1 << 20):g} MiB hold"
+            raise _DeathError(None, "crash", why, final=True) from error
+        if line.endswith(b"\n"):
+            return json.loads(line)
+        return self._died(await self._process.wait())
+
+    def _died(self, code: int) -> Any:
+        memory = f"it needed more than {self._limits.memory / (1 << 30):g} GiB of memory"
+        match -code:
+            case signal.SIGSEGV | signal.SIGBUS:
+                raise _DeathError(None, "too-deep", "its code nests deeper than the parser bears")
+            case signal.SIGXCPU:
+                raise _DeathError(None, "timeout", f"it took longer than {self._limits.seconds:g} s")
+            case signal.SIGABRT | signal.SIGKILL:
+                raise _DeathError(None, "crash", memory)
+        raise _DeathError(None, "crash", f"the analysing process ended with {code}")
+
+    async def end(self) -> None:
+        """End the process, whatever it does."""
+        if self._process is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            self._process.kill()
+        await self._process.wait()
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Be the child: `{"memory": …, "seconds": …, "parent": …}` and the packs' paths."""
+    settings = json.loads(arguments[0])
+    _fence(settings["memory"], settings["parent"])
+    # Whatever a check prints must not get into the conversation.
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    try:
+        guideline = packs.load([Path(path) for path in arguments[1:]])
+    except packs.PackError as error:
+        _say(answers, {"failed": str(error)})
+        return
+    resource.setrlimit(resource.RLIMIT_NOFILE, (16, 16))
+    # What is loaded now stays for ever; what comes is freed by its counters, and swept between change sets.
+    gc.freeze()
+    gc.disable()
+    _say(answers, {"ready": True})
+    for line in sys.stdin.buffer:
+        try:
+            _say(answers, {"analysis": _answer(json.loads(line), guideline, answers, settings["seconds"])})
+        except MemoryError:
+            # As the parser's own code does.
+            os.abort()
+        gc.collect()
+
+
+def _answer(request: dict[str, Any], guideline: packs.Guideline, answers: BinaryIO, seconds: float) -> Any:
+    def started(path: str) -> None:
+        _say(answers, {"started": path})
+        usage = resource.getrusage(resource.RUSAGE_SELF)
+        used = usage.ru_utime + usage.ru_stime
+        resource.setrlimit(resource.RLIMIT_CPU, (round(used + seconds) + 1, resource.RLIM_INFINITY))
+
+    names = request["rules"]
+    rules = guideline.default_rules if names is None else guideline.rules.only(names)
+    if not request["compare"]:
+        rules = rules.only(rule.name for rule in rules.rules if not RuleSet([rule]).compares)
+    analysis = analyse(
+        rules,
+        _CHANGES.validate_python(request["changes"]),
+        Project(_FILES.validate_python(request["files"])),
+        Project(_FILES.validate_python(request["base_files"])),
+        started,
+    )
+    return _ANALYSIS.dump_python(analysis, mode="json")
+
+
+def _say(answers: BinaryIO, value: Mapping[str, Any]) -> None:
+    answers.write(json.dumps(value).encode() + b"\n")
+    answers.flush()
+
+
+def _fence(memory: int, parent: int) -> None:
+    """Die with the parent, and have limits that no code in here can lift."""
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        # It died before the line above; nobody would be told.
+        raise SystemExit(1)
+    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
