@@ -62,6 +62,7 @@ def test_every_line_of_a_new_file_is_added_and_none_of_a_removed_one() -> None:
     """There is nothing to compare with."""
     assert added(None, "a\n\nb\n") == [(1, "a"), (3, "b")]
     assert added("a\n", None) == []
+    assert [line.code for line in TextChange("Makefile", None, "a\nb\n", "b\n").removed] == ["a"]
 
 
 def test_columns_begin_where_the_text_begins() -> None:
@@ -97,6 +98,27 @@ def test_toml_is_read_on_both_sides() -> None:
     assert change.base_toml.data == {"a": 1}
     assert change.base_toml.path == "old.toml"
     assert change.head_toml is None
+
+
+def test_the_state_of_toml_files_comes_with_what_it_was_before() -> None:
+    """Where no base was looked at, all of them are there, with nothing before."""
+    change = TextChange("pyproject.toml", None, "a = 1\n", "a = 2\n")
+    project = Project({"pyproject.toml": "a = 2\n", "docs/pyproject.toml": "a = 3\n"})
+
+    ((after, before),) = ChangeSet((), project, texts=(change,)).tomls("pyproject.toml")
+    states = list(ChangeSet((), project, compared=False).tomls("pyproject.toml"))
+
+    assert (after.get("a"), before and before.get("a")) == (2, 1)
+    assert [(toml.path, base) for toml, base in states] == [("docs/pyproject.toml", None), ("pyproject.toml", None)]
+
+
+def test_a_value_that_is_not_there_is_none_whatever_stands_above_it() -> None:
+    """Checks ask for deep keys of files that strangers wrote."""
+    toml = Project({"x.toml": "a = [{b = 1}]\nc = 3\n"}).toml("x.toml")
+
+    assert toml is not None
+    assert toml.get("a", 0, "b") == 1
+    assert [toml.get("a", 1), toml.get("a", "b"), toml.get("c", "d"), toml.get("e", "f")] == [None] * 4
 
 
 def _tell(change_set: ChangeSet) -> Notes:

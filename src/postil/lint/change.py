@@ -51,24 +51,14 @@ class TextChange:
         """The lines that head has and base has not, in order. A line that only moved or was indented is not added."""
         if not self.compared or self.head_text is None:
             return ()
-        head = tuple(lines_of(self.path, self.head_text))
+        return tuple(_lines_only_in(self.path, self.head_text, self.base_text or ""))
+
+    @cached_property
+    def removed(self) -> tuple[Span, ...]:
+        """The lines that base has and head has not, in order."""
         if self.base_text is None:
-            return head
-        base = [line.code for line in lines_of(self.path, self.base_text)]
-        new: list[Span] = []
-        gone: Counter[str] = Counter()
-        matcher = SequenceMatcher(None, base, [line.code for line in head])
-        for kind, base_start, base_end, start, end in matcher.get_opcodes():
-            if kind != "equal":
-                gone.update(base[base_start:base_end])
-                new += head[start:end]
-        added = []
-        for line in new:
-            if gone[line.code]:
-                gone[line.code] -= 1
-            else:
-                added.append(line)
-        return tuple(added)
+            return ()
+        return tuple(_lines_only_in(self.previous_path or self.path, self.base_text, self.head_text or ""))
 
     @cached_property
     def base_toml(self) -> TomlFile | None:
@@ -106,6 +96,23 @@ class FileChange(TextChange):
         return _parsed(self.path, self.head_text, self.project)
 
 
+def _lines_only_in(path: str, text: str, other: str) -> Iterator[Span]:
+    lines = list(lines_of(path, text))
+    others = [line.code for line in lines_of(path, other)]
+    new: list[Span] = []
+    moved: Counter[str] = Counter()
+    matcher = SequenceMatcher(None, others, [line.code for line in lines])
+    for kind, other_start, other_end, start, end in matcher.get_opcodes():
+        if kind != "equal":
+            moved.update(others[other_start:other_end])
+            new += lines[start:end]
+    for line in new:
+        if moved[line.code]:
+            moved[line.code] -= 1
+        else:
+            yield line
+
+
 def _parsed(path: str, text: str | None, project: Project) -> SourceFile | None:
     if text is None:
         return None
@@ -139,6 +146,14 @@ class ChangeSet:
         for change in self.texts:
             if change.head_text is not None and basename(change.path) == name:
                 yield change
+
+    def tomls(self, name: str) -> Iterator[tuple[TomlFile, TomlFile | None]]:
+        """The TOML files with this name whose state is the change's concern: after, and before where there is one."""
+        if not self.compared:
+            yield from ((toml, None) for toml in self.project.tomls(name))
+        for change in self.named(name):
+            if change.head_toml is not None:
+                yield change.head_toml, change.base_toml
 
     def heads(self, *words: str) -> Iterator[SourceFile]:
         """The changed files as they are now; with `words`, only those in which one of them stands."""

@@ -112,6 +112,18 @@ class TomlFile:
                         _record_pair(part, keys, spans)
         return spans
 
+    def get(self, *keys: Key) -> Any:
+        """The value under `keys` (names, and indexes into arrays); None when it isn't there."""
+        value: Any = self.data
+        for key in keys:
+            if isinstance(value, Mapping):
+                value = value.get(key)
+            elif isinstance(value, list) and isinstance(key, int) and key < len(value):
+                value = value[key]
+            else:
+                return None
+        return value
+
     def span(self, *keys: Key) -> Span | None:
         """Where the value under `keys` (names, and indexes into arrays) stands; None when it isn't there."""
         node = self._spans.get(keys)
@@ -194,6 +206,12 @@ class Project:
             if not folder:
                 return None
             folder = dirname(folder)
+
+    def tomls(self, name: str) -> Iterator[TomlFile]:
+        """The TOML files with this name, in any folder."""
+        for path in sorted(self.files):
+            if basename(path) == name and (found := self.toml(path)) is not None:
+                yield found
 
     def requires_python(self, path: str) -> tuple[int, int] | None:
         """The lowest Python version, as (major, minor), that the project around `path` declares to support."""

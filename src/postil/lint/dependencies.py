@@ -1,0 +1,102 @@
+"""What a project says that it depends on, and which tool installs it, as far as its files show."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from packaging.utils import canonicalize_name
+
+from postil.lint.project import Project, TomlFile
+
+_NAME = re.compile(r"\s*([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)")
+
+
+def distribution(requirement: object) -> str | None:
+    """The normalised name (PEP 503) that a requirement begins with; None for what is no requirement."""
+    found = _NAME.match(requirement) if isinstance(requirement, str) else None
+    return canonicalize_name(found[1]) if found else None
+
+
+def distributions(requirements: object) -> Iterator[str]:
+    """The normalised names in a list of requirements, or in a table whose keys are names; nothing for other values."""
+    if isinstance(requirements, (list, Mapping)):
+        for requirement in requirements:
+            if (name := distribution(requirement)) is not None:
+                yield name
+
+
+def tables(value: object) -> Mapping[str, Any]:
+    """`value` if it is a table, else an empty one."""
+    return value if isinstance(value, Mapping) else {}
+
+
+def declared(pyproject: TomlFile) -> frozenset[str]:
+    """The normalised names of everything that a pyproject.toml declares: dependencies, extras, groups, build tools.
+
+    Knows PEP 621, PEP 735 and the tables of uv, Poetry, PDM and Hatch.
+    """
+    names: set[str] = set()
+    lists: list[object] = [
+        pyproject.get("project", "dependencies"),
+        pyproject.get("build-system", "requires"),
+        pyproject.get("tool", "uv", "dev-dependencies"),
+        pyproject.get("tool", "poetry", "dependencies"),
+        pyproject.get("tool", "poetry", "dev-dependencies"),
+        *tables(pyproject.get("project", "optional-dependencies")).values(),
+        *tables(pyproject.get("dependency-groups")).values(),
+        *tables(pyproject.get("tool", "pdm", "dev-dependencies")).values(),
+        *(tables(each).get("dependencies") for each in tables(pyproject.get("tool", "poetry", "group")).values()),
+        *(tables(each).get("dependencies") for each in tables(pyproject.get("tool", "hatch", "envs")).values()),
+    ]
+    for each in lists:
+        names.update(distributions(each))
+    if (own := distribution(pyproject.get("project", "name"))) is not None:
+        names.add(own)
+    return frozenset(names)
+
+
+def locked(lock: TomlFile) -> dict[str, Mapping[str, Any]]:
+    """The packages of a uv.lock by normalised name; of several versions of one package, the last."""
+    packages = lock.get("package")
+    found = {}
+    for package in packages if isinstance(packages, list) else []:
+        if (name := distribution(tables(package).get("name"))) is not None:
+            found[name] = package
+    return found
+
+
+def reached(packages: Mapping[str, Mapping[str, Any]], names: Iterable[str]) -> frozenset[str]:
+    """`names` and every package that they bring along, by the dependencies and extras in a lock."""
+    seen: set[str] = set()
+    queue = list(names)
+    while queue:
+        name = queue.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        package = packages.get(name, {})
+        lists = [package.get("dependencies"), *tables(package.get("optional-dependencies")).values()]
+        for each in lists:
+            for dependency in each if isinstance(each, list) else []:
+                if (below := distribution(tables(dependency).get("name"))) is not None:
+                    queue.append(below)
+    return frozenset(seen)
+
+
+def uses_uv(project: Project, path: str) -> bool:
+    """Whether the project around `path` is managed by uv: a lock, or a `[tool.uv]` table, in its folder or above."""
+    if project.nearest(path, "uv.lock") is not None:
+        return True
+    nearest = project.nearest(path, "pyproject.toml")
+    toml = project.toml(nearest) if nearest is not None else None
+    return toml is not None and toml.get("tool", "uv") is not None
+
+
+def is_library(pyproject: TomlFile | None) -> bool:
+    """Whether a project is built for others to install, and starts no application itself."""
+    return (
+        pyproject is not None
+        and pyproject.get("build-system") is not None
+        and pyproject.get("project", "scripts") is None
+        and pyproject.get("project", "gui-scripts") is None
+    )
