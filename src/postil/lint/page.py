@@ -209,7 +209,7 @@ def _examples(name: str, first_line: int, lines: list[str], faults: list[Fault])
                 grouped = False
             if opened[2] == "" and not path:
                 faults.append(Fault(first_line + number, "say the language of the block: ```python"))
-            if block.side and not path and blocks and blocks[-1][-1].side == "before" and block.side == "after":
+            if block.side == "after" and not path and blocks and blocks[-1] and blocks[-1][-1].side == "before":
                 grouped = True
             if grouped and blocks:
                 blocks[-1].append(block)
