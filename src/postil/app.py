@@ -1,8 +1,10 @@
 """Puts everything together: reads packs, connects, starts what the role asks for, and stops it in order."""
 
+import hmac
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib import metadata
+from pathlib import Path
 
 import httpx
 import structlog
@@ -14,36 +16,52 @@ from starlette.staticfiles import StaticFiles
 from postil import log as logs
 from postil import packs
 from postil.github import GitHub
-from postil.jobs import Jobs
-from postil.packs import Guideline
+from postil.jobs import AlreadyRunningError, Jobs, UnavailableError
+from postil.packs import Guideline, Links
+from postil.sandbox import Analyst, Limits
 from postil.settings import PREFIX, Credentials, Role, Settings
 from postil.web import errors, guide, hooks, setup, status
 from postil.web.metrics import Metrics
 from postil.web.pages import STATIC, SecurityHeaders
+from postil.worker import Reviewer
 
 log = structlog.get_logger(__name__)
 
 VERSION = metadata.version("postil")
+SPACING = 1.0
+"""Seconds between two writes of one installation; GitHub asks integrations for at least one."""
 GRACE = 20.0
 """Seconds that a shutdown leaves to reviews under way; what isn't done then is handed over."""
 
 
 def create_app(
-    settings: Settings, guideline: Guideline | None = None, transport: httpx.AsyncBaseTransport | None = None
+    settings: Settings,
+    guideline: Guideline | None = None,
+    transport: httpx.AsyncBaseTransport | None = None,
+    spacing: float = SPACING,
 ) -> FastAPI:
     """Make the service that the settings ask for. It starts, and stops, with the application's lifespan.
 
     Without credentials it only shows how to get some. `guideline` saves reading the packs again; `transport` carries
-    the requests to GitHub (None for the network).
+    the requests to GitHub (None for the network); `spacing` are the seconds between two writes of one installation.
 
     Raises:
         postil.packs.PackError: a pack is wrong.
         postil.jobs.UnusableDatabaseError: the database's address is.
     """
-    guideline = guideline or packs.load((packs.BUILT_IN, *settings.packs))
+    guideline = guideline or packs.load(_pack_paths(settings))
     measured = Metrics(VERSION, guideline.version)
     credentials = settings.credentials
-    service = None if credentials is None else _Service(settings, credentials, guideline, measured, transport)
+    service = None
+    if credentials is not None:
+        github = GitHub(
+            credentials.app_id,
+            credentials.private_key.get_secret_value(),
+            settings.github_api_url,
+            transport,
+            spacing=spacing,
+        )
+        service = _Service(settings, credentials, guideline, measured, github)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
@@ -75,22 +93,46 @@ class _Service:
         credentials: Credentials,
         guideline: Guideline,
         measured: Metrics,
-        transport: httpx.AsyncBaseTransport | None,
+        github: GitHub,
     ) -> None:
-        self.settings = settings
-        self.guideline = guideline
-        self.measured = measured
         self.secrets = [secret.get_secret_value() for secret in credentials.webhook_secrets]
         self.jobs = Jobs(settings.database_url.get_secret_value(), concurrency=settings.concurrency)
-        self.github = GitHub(
-            credentials.app_id, credentials.private_key.get_secret_value(), settings.github_api_url, transport
+        self.github = github
+        self._works = settings.role is not Role.WEB
+        self._analyst = Analyst(_pack_paths(settings), Limits(children=settings.concurrency))
+        self._reviewer = Reviewer(
+            github=self.github,
+            analyst=self._analyst,
+            book=self.jobs,
+            guideline=guideline,
+            links=_links(settings, guideline),
+            web_url=settings.web_url,
+            # All replicas have them, they outlive restarts, and while a secret is replaced both are there.
+            keys=[hmac.digest(secret.encode(), b"postil: hidden markers", "sha256") for secret in self.secrets],
+            meter=measured,
         )
 
     async def start(self, stack: AsyncExitStack) -> None:
-        """Start what the role asks for; `stack` stops it again, the last first."""
+        """Start what the role asks for; `stack` stops it again, the last first: no work before its tools are let go."""
         await stack.enter_async_context(self.github)
+        await stack.enter_async_context(self._analyst)
         stack.push_async_callback(self.jobs.stop, GRACE)
-        await self.jobs.open()
+        try:
+            await (self.jobs.start(self._reviewer) if self._works else self.jobs.open())
+        except (UnavailableError, AlreadyRunningError) as error:
+            log.error("not_started", why=str(error))  # noqa: TRY400 - its traceback tells an operator nothing
+            raise
+
+
+def _pack_paths(settings: Settings) -> tuple[Path, ...]:
+    return (packs.BUILT_IN, *settings.packs)
+
+
+def _links(settings: Settings, guideline: Guideline) -> Links:
+    """Where comments link to."""
+    if settings.guide_url is not None:
+        return Links(settings.guide_url, repository=True)
+    return guide.links(guideline, settings.public_url or "")
 
 
 def _add_web(

@@ -11,7 +11,9 @@ from typing import Protocol
 
 import structlog
 
-from postil.github import BadAnchors, GitHub, GiveUp, Moot, PullContext, Repository, Texts, TryAgain
+from postil.github import GitHub, Repository
+from postil.github.errors import BadAnchors, GiveUp, Moot, TryAgain
+from postil.github.model import PullContext, Texts
 from postil.jobs import Again as LaterAgain
 from postil.jobs import Ask, Done, Failed, Intent, Job, Outcome, Superseded
 from postil.lint.change import Change
@@ -66,7 +68,8 @@ class Meter(Protocol):
 class Reviewer:
     """Reviews pull requests.
 
-    `links` say where comments point; `web_url` is GitHub's address for people; `key` signs the hidden markers.
+    `links` say where comments point; `web_url` is GitHub's address for people. The first of `keys` signs the hidden
+    markers; those that the others signed are believed as well, while a secret is replaced.
     """
 
     github: GitHub
@@ -75,7 +78,7 @@ class Reviewer:
     guideline: Guideline
     links: Links
     web_url: str
-    key: bytes
+    keys: Sequence[bytes]
     meter: Meter
 
     async def __call__(self, job: Job) -> Outcome:
@@ -213,14 +216,14 @@ class _Run:
             threshold=config.threshold,
             said=self._said(pull),
             blob_url=f"{self.us.web_url}/{self.job.pull.owner}/{self.job.pull.name}/blob/{pull.head_sha}",
-            key=self.us.key,
+            key=self.us.keys[0],
         )
 
     def _said(self, pull: PullContext) -> frozenset[str]:
         """The findings that we told this pull request already, by the markers of our own comments and reviews."""
         ours = [review.body for review in pull.reviews]
         ours += [comment.body for thread in pull.threads for comment in thread.comments if comment.ours]
-        markers = [marker for body in ours if (marker := read_marker(body, self.us.key))]
+        markers = [marker for body in ours for key in self.us.keys if (marker := read_marker(body, key))]
         return frozenset(fingerprint for marker in markers for fingerprint in marker.fingerprints)
 
     async def _post(self, name: str, pull: PullContext, review: Review, beside: Callable[[], Review]) -> Review:
