@@ -4,7 +4,13 @@ import gzip
 import hashlib
 import hmac
 import json
+import os
 import re
+import signal
+import socket
+import subprocess
+import sys
+import time
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -585,3 +591,56 @@ async def test_errors_have_one_shape_for_programs_and_a_page_for_people(service:
     assert person.status_code == 404
     assert "There is no page for" in person.text
     assert (method.status_code, method.json()["error"]["code"]) == (405, "method_not_allowed")
+
+
+# The process
+
+
+def free_port() -> int:
+    """Find a port of this machine that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def wait_for(url: str, process: subprocess.Popen[str]) -> httpx.Response:
+    """Wait until a process that was just started answers."""
+    for _ in range(300):
+        assert process.poll() is None, process.communicate()
+        try:
+            return httpx.get(url, timeout=5)
+        except httpx.TransportError:
+            time.sleep(0.1)
+    raise AssertionError(url)
+
+
+@pytest.mark.kill
+def test_a_process_answers_and_ends_in_order_when_it_is_told_to(tmp_path: Path) -> None:
+    """Orchestrators send SIGTERM; every line that is logged until the end is one JSON object, whoever wrote it."""
+    port = free_port()
+    env = {
+        "POSTIL_GITHUB_APP_ID": "12345",
+        "POSTIL_GITHUB_PRIVATE_KEY": PEM,
+        "POSTIL_GITHUB_WEBHOOK_SECRET": SECRET,
+        "POSTIL_PUBLIC_URL": "https://postil.example.com",
+        "POSTIL_DATABASE_URL": f"sqlite:///{tmp_path}/data/postil.db",
+        "POSTIL_LISTEN": f"127.0.0.1:{port}",
+    }
+    code = "from postil.app import serve; from postil.settings import Settings; serve(Settings.load())"
+    process = subprocess.Popen([sys.executable, "-c", code], env=os.environ | env, stderr=subprocess.PIPE, text=True)
+    try:
+        health = wait_for(f"http://127.0.0.1:{port}/health", process)
+        ready = httpx.get(f"http://127.0.0.1:{port}/ready", timeout=10)
+        process.send_signal(signal.SIGTERM)
+        _, logged = process.communicate(timeout=60)
+    finally:
+        process.kill()
+        process.wait()
+    lines = [json.loads(line) for line in logged.splitlines()]
+
+    assert health.status_code == 200
+    assert (ready.status_code, ready.json()["worker"]) == (200, True)
+    # uvicorn raises the signal again once all is stopped.
+    assert process.returncode in (0, -signal.SIGTERM)
+    assert [line["event"] for line in lines if line["logger"] == "postil.app"] == ["started", "stopping", "stopped"]
+    assert all("\n" not in line["event"] for line in lines)
