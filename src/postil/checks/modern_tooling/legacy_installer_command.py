@@ -1,0 +1,101 @@
+"""Finds new commands of the tools that uv replaces, in a project that uses uv."""
+
+import re
+from fnmatch import fnmatchcase
+from posixpath import basename
+
+from postil.lint import ChangeSet, Note, Notes, TextChange
+from postil.lint.contexts import is_test_path
+from postil.lint.dependencies import uses_uv
+
+_FILES = (
+    "Dockerfile*",
+    "Containerfile*",
+    "*.Dockerfile",
+    "*.dockerfile",
+    "Makefile",
+    "*.mk",
+    "justfile",
+    "*.sh",
+    "tox.ini",
+)
+_START = (
+    r"(?:^|&&|\|\||[;|`]|\$\(|\bthen\s|\bdo\s)\s*"
+    r"(?:(?:sudo|exec|time|env)\s+(?:-\S+\s+)*)*(?:\w+=\S*\s+)*(?:[\w./$~{}-]*/)?"
+)
+_PYTHON = r"python(?:\d(?:\.\d+)?)?\s+(?:-[A-Za-z]\s+)*?-m\s+"
+_LEGACY: tuple[tuple[re.Pattern[str], str], ...] = tuple(
+    (re.compile(_START + pattern), says)
+    for pattern, says in (
+        (
+            rf"(?P<shown>(?:{_PYTHON})?pip\d?(?:\.\d+)?\s+install)\b(?P<rest>[^;&|]*)",
+            "chooses versions without `uv.lock`",
+        ),
+        (r"(?P<shown>poetry\s+(?:install|run)|pipenv\s+\w+)\b", "takes its packages from another lock than `uv.lock`"),
+        (
+            rf"(?P<shown>{_PYTHON}(?:venv|virtualenv)|virtualenv)\s+(?=[\w./$~{{\"'-])",
+            "sets up an environment that uv knows nothing of",
+        ),
+        (r"(?P<shown>pyenv\s+install)\b", "brings a Python that uv knows nothing of"),
+        (
+            r"(?P<shown>pipx\s+(?:install|run|inject))\b(?P<rest>[^;&|]*)",
+            "installs a tool that `uv.lock` knows nothing of",
+        ),
+        (
+            r"(?P<shown>(?:source|\.)\s+\S*/bin/activate)\b",
+            "enters an environment without first bringing it up to date with `uv.lock`",
+        ),
+    )
+)
+# What is built here is installed as its users install it, and uv has to come from somewhere.
+_FINE = re.compile(r"(?:^|\s)[\"']?uv(?:[=<>~!\[\s\"']|$)|\bdist/|\.whl\b")
+_OTHER_KEY = re.compile(r"(?!run:)[\w.-]+:(?:\s|$)")
+_INSTRUCTION = re.compile(r"(?:ONBUILD\s+)?(?:RUN|CMD|ENTRYPOINT)\s+(?:--\S+\s+)*")
+_NOX_RUN = re.compile(r"session\.run(?:_always|_install)?\(")
+
+
+def check(change_set: ChangeSet) -> Notes:
+    for change in (*change_set.texts, *change_set.files):
+        if not _runs_commands(change.path) or is_test_path(change.path) or not uses_uv(change_set.project, change.path):
+            continue
+        for line in change.added:
+            command = _command(line.code, change)
+            for pattern, says in _LEGACY:
+                found = pattern.search(command)
+                if found is None or _FINE.search(found.groupdict().get("rest") or ""):
+                    continue
+                shown = " ".join(found["shown"].split())
+                yield Note(line, f"`{shown}` {says}")
+                break
+
+
+def _runs_commands(path: str) -> bool:
+    name = basename(path)
+    return (
+        "/.github/workflows/" in f"/{path}" or name == "noxfile.py" or any(fnmatchcase(name, each) for each in _FILES)
+    )
+
+
+def _command(code: str, change: TextChange) -> str:
+    """The part of a line that a shell, or a session of nox, would run; "" for what is none."""
+    name = basename(change.path)
+    if code.startswith("#"):
+        return ""
+    if name == "noxfile.py":
+        found = _NOX_RUN.search(code)
+        return _listed(code[found.end() :]) if found else ""
+    if "/.github/workflows/" in f"/{change.path}":
+        code = code.removeprefix("- ").lstrip()
+        return "" if _OTHER_KEY.match(code) else code.removeprefix("run:").strip().strip("\"'")
+    if name == "tox.ini":
+        key, equals, value = code.partition("=")
+        return value.strip() if equals and key.strip() in ("commands", "commands_pre", "commands_post") else code
+    if found := _INSTRUCTION.match(code):
+        code = code[found.end() :]
+        return _listed(code) if code.startswith("[") else code
+    return code.lstrip("@-") if name == "Makefile" or name.endswith((".mk", "justfile")) else code
+
+
+def _listed(code: str) -> str:
+    """The words of a command that is written as a list of strings."""
+    return " ".join(re.sub(r"[\[\]\"',]", " ", code).split())
