@@ -117,11 +117,8 @@ def _default(value: cst.BaseExpression, file: SourceFile) -> _Default | None:
     if (text := string_value(value)) is not None:
         if not text.strip():
             return _Default("an empty string", empty=True)
-        return (
-            None
-            if _FILE_DATABASE.match(text) or _NO_SECRET.match(text)
-            else _Default("a value in the source", empty=False)
-        )
+        harmless = _FILE_DATABASE.match(text) or _NO_SECRET.match(text) or _PUBLIC.match(text)
+        return None if harmless else _Default("a value in the source", empty=False)
     if not isinstance(value, cst.Call):
         return None
     name = file.name_of(value.func) or dotted(value.func) or ""
