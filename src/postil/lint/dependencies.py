@@ -6,7 +6,7 @@ from typing import Any
 
 from packaging.utils import canonicalize_name
 
-from postil.lint.project import Project, TomlFile
+from postil.lint.project import Key, Project, TomlFile
 
 _NAME = re.compile(r"\s*([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)")
 
@@ -53,6 +53,18 @@ def declared(pyproject: TomlFile) -> frozenset[str]:
     if (own := distribution(pyproject.get("project", "name"))) is not None:
         names.add(own)
     return frozenset(names)
+
+
+def requirements(pyproject: TomlFile) -> Iterator[tuple[tuple[str, tuple[str, ...]], tuple[Key, ...]]]:
+    """The requirements of PEP 621, PEP 735 and uv: each with the keys of its table, and with its own keys."""
+    places: list[tuple[str, ...]] = [("project", "dependencies"), ("tool", "uv", "dev-dependencies")]
+    for table in (("project", "optional-dependencies"), ("dependency-groups",)):
+        places += [(*table, name) for name in tables(pyproject.get(*table))]
+    for place in places:
+        entries = pyproject.get(*place)
+        for index, entry in enumerate(entries if isinstance(entries, list) else []):
+            if isinstance(entry, str):
+                yield (entry, place), (*place, index)
 
 
 def locked(lock: TomlFile) -> dict[str, Mapping[str, Any]]:

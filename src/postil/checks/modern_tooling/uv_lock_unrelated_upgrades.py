@@ -1,10 +1,7 @@
 """Finds changes of a few dependencies that move the versions of many other packages in uv.lock."""
 
-from collections.abc import Iterator
-from typing import Any
-
 from postil.lint import ChangeSet, Note, Notes, Span, TomlFile
-from postil.lint.dependencies import distribution, locked, reached, tables
+from postil.lint.dependencies import distribution, locked, reached, requirements, tables
 
 MORE_THAN = 5
 PER_DEPENDENCY = 3
@@ -52,26 +49,14 @@ def _versions(lock: TomlFile) -> dict[str, frozenset[str]]:
 
 def _altered(base: TomlFile, head: TomlFile) -> dict[str, Span]:
     """The names whose requirements differ, with the place of the new one; removed ones stand for the whole table."""
-    before, after = dict(_requirements(base)), dict(_requirements(head))
+    before, after = dict(requirements(base)), dict(requirements(head))
     found: dict[str, Span] = {}
     for (requirement, table), keys in after.items():
         name, place = distribution(requirement), head.span(*keys)
         if (requirement, table) not in before and name is not None and place is not None:
             found.setdefault(name, place)
-    for requirement, table in before.keys() - after.keys():
+    for requirement, table in sorted(before.keys() - after.keys()):
         name, place = distribution(requirement), head.span(*table) or head.span("project")
         if name is not None and place is not None:
             found.setdefault(name, place)
     return found
-
-
-def _requirements(toml: TomlFile) -> Iterator[tuple[tuple[str, tuple[str, ...]], tuple[Any, ...]]]:
-    """Every requirement with the table that it stands in, and its keys."""
-    places: list[tuple[str, ...]] = [("project", "dependencies"), ("tool", "uv", "dev-dependencies")]
-    for table in (("project", "optional-dependencies"), ("dependency-groups",)):
-        places += [(*table, name) for name in tables(toml.get(*table))]
-    for place in places:
-        entries = toml.get(*place)
-        for index, entry in enumerate(entries if isinstance(entries, list) else []):
-            if isinstance(entry, str):
-                yield (entry, place), (*place, index)

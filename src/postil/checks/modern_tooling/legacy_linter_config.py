@@ -1,0 +1,74 @@
+"""Finds new configuration of black, isort or flake8 in a project that uses ruff."""
+
+import re
+from collections.abc import Iterator
+from posixpath import basename
+
+from postil.lint import ChangeSet, Note, Notes, Project, Span, TextChange
+from postil.lint.catalogue.flake8 import IN_RUFF, OTHERS
+from postil.lint.contexts import is_test_path
+from postil.lint.dependencies import distribution, requirements
+
+_TOOLS = ("black", "isort", "flake8")
+_FILES = {".flake8": "flake8", ".isort.cfg": "isort"}
+_HOOK = re.compile(r"repo:.*?/(?:psf|pycqa)/(black|isort|flake8)\b", re.IGNORECASE)
+_PLUGIN = re.compile(rf"\b(?:flake8-[\w-]+|{'|'.join(OTHERS)})\b", re.IGNORECASE)
+_CONFIGURES_FLAKE8 = (".flake8", "setup.cfg", "tox.ini", "pyproject.toml", ".pre-commit-config.yaml")
+
+
+def check(change_set: ChangeSet) -> Notes:
+    for change in change_set.texts:
+        if is_test_path(change.path) or not _uses_ruff(change.path, change_set.project):
+            continue
+        for place, tool, says in _configured(change):
+            if tool != "flake8" or not _has_plugin(change_set.project):
+                yield Note(place, f"{says}, and ruff does the work of {tool} here")
+
+
+def _uses_ruff(path: str, project: Project) -> bool:
+    if project.nearest(path, "ruff.toml") or project.nearest(path, ".ruff.toml"):
+        return True
+    nearest = project.nearest(path, "pyproject.toml")
+    toml = project.toml(nearest) if nearest is not None else None
+    return toml is not None and toml.get("tool", "ruff") is not None
+
+
+def _configured(change: TextChange) -> Iterator[tuple[Span, str, str]]:
+    """What a change adds for the older tools: where, for which, and what it is."""
+    name = basename(change.path)
+    if name == "pyproject.toml":
+        yield from _in_pyproject(change)
+    elif name in _FILES:
+        if change.is_added and change.added:
+            yield change.added[0], _FILES[name], f"`{name}` configures {_FILES[name]}"
+    elif name in ("setup.cfg", "tox.ini"):
+        for line in change.added:
+            if line.code in ("[flake8]", "[isort]"):
+                yield line, line.code[1:-1], f"`{line.code}` configures {line.code[1:-1]}"
+    elif name == ".pre-commit-config.yaml":
+        for line in change.added:
+            if found := _HOOK.search(line.code):
+                tool = found[1].lower()
+                yield line, tool, f"this hook runs {tool}"
+
+
+def _in_pyproject(change: TextChange) -> Iterator[tuple[Span, str, str]]:
+    toml, base = change.head_toml, change.base_toml
+    if toml is None or not change.compared:
+        return
+    for tool in _TOOLS:
+        place = toml.span("tool", tool)
+        if place is not None and (base is None or base.get("tool", tool) is None):
+            yield place, tool, f"`[tool.{tool}]` configures {tool}"
+    before = {distribution(requirement) for (requirement, _), _ in requirements(base)} if base is not None else set()
+    for (requirement, table), keys in requirements(toml):
+        tool, place = distribution(requirement), toml.span(*keys)
+        # What the package itself needs, it calls: a code generator formats with black.
+        if tool in _TOOLS and tool not in before and place is not None and table != ("project", "dependencies"):
+            yield place, tool, f"`{requirement}` installs {tool}"
+
+
+def _has_plugin(project: Project) -> bool:
+    """Whether flake8 runs a plugin whose rules ruff has not got."""
+    texts = (text for path, text in project.files.items() if basename(path) in _CONFIGURES_FLAKE8)
+    return any(plugin.lower() not in IN_RUFF for text in texts for plugin in _PLUGIN.findall(text))
