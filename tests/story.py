@@ -1,0 +1,98 @@
+"""The whole service in one process, against the stand-in for GitHub: what a story needs to be told."""
+
+import time
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import anyio
+import httpx
+import sqlalchemy as sa
+from fastapi import FastAPI
+
+from postil import packs
+from postil.app import create_app
+from postil.demo.deliveries import Delivery
+from postil.demo.state import FakePull
+from postil.settings import Settings
+from validated_github import ValidatedGitHub
+
+GUIDELINE = packs.load()
+
+
+class Postil:
+    """The running service, as GitHub sees it."""
+
+    def __init__(self, app: FastAPI, github: ValidatedGitHub, database: Path) -> None:
+        self._github = github
+        self._engine = sa.create_engine(f"sqlite:///{database}")
+        self._http = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="https://postil.example.com")
+
+    async def answers(self, delivery: Delivery) -> int:
+        """Send one delivery as GitHub does; gives the status of the answer."""
+        headers, body = delivery
+        response = await self._http.post("/webhooks/github", content=body, headers=headers)
+        return response.status_code
+
+    async def receives(self, *deliveries: Delivery) -> None:
+        """Send deliveries, and wait until nothing is left to do."""
+        for delivery in deliveries:
+            assert await self.answers(delivery) == 202
+        await self.rests()
+
+    async def rests(self, seconds: float = 90) -> None:
+        """Wait until every pull request is idle (or given up)."""
+        end = time.monotonic() + seconds
+        while busy := self._busy():
+            assert time.monotonic() < end, f"still busy: {busy}"
+            await anyio.sleep(0.05)
+
+    def _busy(self) -> list[tuple[str, str]]:
+        with self._engine.connect() as connection:
+            rows = connection.execute(
+                sa.text("SELECT key, state FROM postil_pulls WHERE state IN ('queued', 'running')")
+            )
+            return [(row.key, row.state) for row in rows]
+
+    def stored(self) -> int:
+        """How many deliveries were stored."""
+        with self._engine.connect() as connection:
+            return connection.execute(sa.text("SELECT count(*) FROM postil_deliveries")).scalar_one()
+
+    async def close(self) -> None:
+        """Let go of the database and the client."""
+        await self._http.aclose()
+        self._engine.dispose()
+
+
+@asynccontextmanager
+async def running(
+    github: ValidatedGitHub, app_key: tuple[str, str], folder: Path, **changes: str
+) -> AsyncGenerator[Postil]:
+    """The service with a database in `folder`, speaking to `github`."""
+    database = folder / "postil.db"
+    env = {
+        "POSTIL_GITHUB_APP_ID": github.app_id,
+        "POSTIL_GITHUB_PRIVATE_KEY": app_key[0],
+        "POSTIL_GITHUB_WEBHOOK_SECRET": github.webhook.secret,
+        "POSTIL_PUBLIC_URL": "https://postil.example.com",
+        "POSTIL_DATABASE_URL": f"sqlite:///{database}",
+    }
+    settings = Settings.load(env | {f"POSTIL_{name}": value for name, value in changes.items()})
+    app = create_app(settings, GUIDELINE, httpx.ASGITransport(github), spacing=0)
+    async with app.router.lifespan_context(app):
+        postil = Postil(app, github, database)
+        try:
+            yield postil
+        finally:
+            await postil.close()
+
+
+def said(pull: FakePull) -> list[tuple[str, int | None, str]]:
+    """The inline comments on a pull request: path, line, and the comment's first line."""
+    return [(comment.path, comment.line, comment.body.split("\n", 1)[0]) for comment in pull.comments]
+
+
+def verdicts(pull: FakePull) -> list[tuple[str, str | None, str | None]]:
+    """The check runs of a pull request's head: status, conclusion and title."""
+    return [(run.status, run.conclusion, run.title) for run in pull.check_runs]

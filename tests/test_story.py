@@ -1,0 +1,241 @@
+"""The life of a pull request, told as its author sees it."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncGenerator, Callable
+from pathlib import Path
+
+import anyio
+import httpx
+import pytest
+from inline_snapshot import snapshot
+
+from postil.demo import faults
+from postil.demo.deliveries import Webhook
+from story import Postil, running, said, verdicts
+from validated_github import ValidatedGitHub, served
+
+pytestmark = pytest.mark.anyio
+
+PAY = """\
+def pay(card):
+    try:
+        charge(card)
+    except CardError as error:
+        raise PaymentFailed(card)
+"""
+REFUND = """\
+def refund(card):
+    try:
+        credit(card)
+    except CardError as error:
+        raise RefundFailed(card)
+"""
+CLEAN = "def total(prices):\n    return sum(prices)\n"
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    """The service runs on asyncio."""
+    return "asyncio"
+
+
+@pytest.fixture
+async def postil(github: ValidatedGitHub, app_key: tuple[str, str], tmp_path: Path) -> AsyncGenerator[Postil]:
+    """The service, speaking to `github`."""
+    async with running(github, app_key, tmp_path) as service:
+        yield service
+
+
+async def test_an_opened_pull_request_gets_one_review(github: ValidatedGitHub, postil: Postil) -> None:
+    """The whole way: a delivery, a review with comments that explain themselves, a verdict."""
+    pull = github.open_pull(base_files={"shop/a.py": CLEAN}, head_files={"shop/pay.py": PAY})
+    await postil.receives(github.delivery("pull_request", "opened", pull=pull))
+    (review,) = pull.reviews
+    (comment,) = pull.comments
+
+    assert said(pull) == snapshot([("shop/pay.py", 5, "**Chain the new exception to its cause**")])
+    assert verdicts(pull) == snapshot([("completed", "failure", "1 finding: 1 warning")])
+    assert review.state == "COMMENTED"
+    assert "https://postil.example.com/guide/" in comment.body
+    assert "`raise-without-from`" in comment.body
+    assert "```suggestion\n        raise PaymentFailed(card) from error\n```" in comment.body
+    assert "1 found: 1 inline, 0 beside the diff, 0 folded, 0 suppressed · config defaults" in review.body
+    assert "1 found: 1 inline" in (pull.check_runs[-1].summary or "")
+
+
+async def test_a_redelivery_is_no_second_review(github: ValidatedGitHub, postil: Postil) -> None:
+    """GitHub redelivers under the same id; the author is told once."""
+    pull = github.open_pull(base_files={"a.py": CLEAN}, head_files={"shop/pay.py": PAY})
+    opened = github.delivery("pull_request", "opened", pull=pull)
+    await postil.receives(opened, opened)
+    await postil.receives(opened)
+
+    assert len(pull.reviews) == 1
+    assert len(pull.check_runs) == 1
+
+
+async def test_a_push_is_told_only_what_is_new(github: ValidatedGitHub, postil: Postil) -> None:
+    """What was said stays; nothing is said twice."""
+    pull = github.open_pull(base_files={"a.py": CLEAN}, head_files={"shop/pay.py": PAY})
+    await postil.receives(github.delivery("pull_request", "opened", pull=pull))
+    pull.push({"shop/pay.py": "# Payments\n\n" + PAY, "shop/refund.py": REFUND})
+    await postil.receives(github.delivery("pull_request", "synchronize", pull=pull))
+
+    assert [(path, first) for path, _, first in said(pull)] == snapshot(
+        [
+            ("shop/pay.py", "**Chain the new exception to its cause**"),
+            ("shop/refund.py", "**Chain the new exception to its cause**"),
+        ]
+    )
+    assert len(pull.reviews) == 2
+    assert "1 said before" in pull.reviews[-1].body
+
+
+async def test_a_push_with_nothing_new_gets_no_review(github: ValidatedGitHub, postil: Postil) -> None:
+    """A review that repeats itself is noise; the check run keeps the verdict."""
+    pull = github.open_pull(base_files={"a.py": CLEAN}, head_files={"shop/pay.py": PAY})
+    await postil.receives(github.delivery("pull_request", "opened", pull=pull))
+    pull.push({"b.py": CLEAN})
+    await postil.receives(github.delivery("pull_request", "synchronize", pull=pull))
+
+    assert len(pull.reviews) == 1
+    assert verdicts(pull)[-1][:2] == ("completed", "failure")
+
+
+async def test_the_author_may_ask_for_another_check(github: ValidatedGitHub, postil: Postil) -> None:
+    """`/recheck` judges the same head again and says nothing twice."""
+    pull = github.open_pull(base_files={"a.py": CLEAN}, head_files={"shop/pay.py": PAY})
+    await postil.receives(github.delivery("pull_request", "opened", pull=pull))
+    before = len(github.calls_without_tokens)
+    comment = pull.comment("Mended, I think.\n/recheck", by=pull.author.login)
+    await postil.receives(github.delivery("issue_comment", "created", comment=comment))
+
+    assert len(github.calls_without_tokens) > before
+    assert len(pull.reviews) == 1
+    assert verdicts(pull)[-1][:2] == ("completed", "failure")
+    assert len(pull.issue_comments) == 1
+
+
+async def test_a_stranger_is_refused_politely(github: ValidatedGitHub, postil: Postil) -> None:
+    """Anybody may comment on a public pull request; only its author and people with write access give orders."""
+    pull = github.open_pull(base_files={"a.py": CLEAN}, head_files={"shop/pay.py": PAY})
+    await postil.receives(github.delivery("pull_request", "opened", pull=pull))
+    runs = len(pull.check_runs)
+    comment = pull.comment("/recheck", by="stranger")
+    await postil.receives(github.delivery("issue_comment", "created", comment=comment))
+
+    assert pull.issue_comments[-1].body.split("\n<!--")[0].strip() == snapshot(
+        "Sorry, `stranger`: `/recheck` is for the author and for people with write access."
+    )
+    assert len(pull.check_runs) == runs
+
+
+async def test_a_clean_pull_request_gets_a_green_check_and_no_review(github: ValidatedGitHub, postil: Postil) -> None:
+    """Nothing to say: nothing is said."""
+    pull = github.open_pull(base_files={"a.py": CLEAN}, head_files={"b.py": CLEAN})
+    await postil.receives(github.delivery("pull_request", "opened", pull=pull))
+
+    assert pull.reviews == []
+    assert verdicts(pull) == snapshot([("completed", "success", "No findings")])
+
+
+async def test_a_file_that_ends_the_parser_costs_only_itself(github: ValidatedGitHub, postil: Postil) -> None:
+    """The others are reviewed, and the check run names the one that was not, with the reason."""
+    deep = "x = " + "[" * 5000 + "]" * 5000 + "\n"
+    pull = github.open_pull(base_files={"a.py": CLEAN}, head_files={"deep.py": deep, "shop/pay.py": PAY})
+    await postil.receives(github.delivery("pull_request", "opened", pull=pull))
+
+    assert [path for path, _, _ in said(pull)] == ["shop/pay.py"]
+    assert [line for line in (pull.check_runs[-1].summary or "").split("\n") if "deep.py" in line] == snapshot(
+        ["- `deep.py` could not be analysed: brackets nest deeper than 200 levels, which Python refuses as well."]
+    )
+
+
+async def test_a_502_after_the_review_was_made_is_one_review(github: ValidatedGitHub, postil: Postil) -> None:
+    """GitHub's proxy may fail after the work is done; asking again blindly would say everything twice."""
+    github.misbehave("POST", r"/pulls/\d+/reviews$", faults.BAD_GATEWAY_AFTER_THE_WORK)
+    pull = github.open_pull(base_files={"a.py": CLEAN}, head_files={"shop/pay.py": PAY})
+    await postil.receives(github.delivery("pull_request", "opened", pull=pull))
+
+    assert len(pull.reviews) == 1
+    assert verdicts(pull)[-1][:2] == ("completed", "failure")
+
+
+async def test_a_wrong_signature_is_turned_away_and_nothing_is_stored(github: ValidatedGitHub, postil: Postil) -> None:
+    """Anybody can reach the endpoint; only GitHub knows the secret."""
+    pull = github.open_pull(base_files={"a.py": CLEAN}, head_files={"shop/pay.py": PAY})
+    headers, body = github.delivery("pull_request", "opened", pull=pull)
+    forged = {**headers, "X-Hub-Signature-256": "sha256=" + "0" * 64}
+
+    assert await postil.answers(type(github.delivery("ping"))(forged, body)) == 401
+    assert postil.stored() == 0
+
+
+@pytest.mark.parametrize(("files", "calls"), [(5, 6), (50, 6), (60, 7)])
+async def test_a_review_costs_six_calls(github: ValidatedGitHub, postil: Postil, files: int, calls: int) -> None:
+    """A bot that asks for each file alone runs into GitHub's limits; a regression to that must be seen."""
+    changed = {f"shop/m{number}.py": CLEAN for number in range(files - 1)} | {"shop/pay.py": PAY}
+    pull = github.open_pull(base_files={"a.py": CLEAN}, head_files=changed)
+    await postil.receives(github.delivery("pull_request", "opened", pull=pull))
+
+    assert len(github.calls_without_tokens) == calls, github.calls_without_tokens
+
+
+@pytest.mark.kill
+async def test_a_killed_service_says_it_once_after_its_restart(
+    github: ValidatedGitHub, app_key: tuple[str, str], tmp_path: Path
+) -> None:
+    """A delivery that was answered is never lost, and a review that was posted is never posted again."""
+    pull = github.open_pull(base_files={"a.py": CLEAN}, head_files={"shop/pay.py": PAY})
+    # The review is made, and the answer comes late enough for the process to be killed before it reads it.
+    github.misbehave("POST", r"/pulls/\d+/reviews$", faults.slow(20, after_the_work=True))
+    with served(github) as url:
+        github.url = url
+        env = {
+            "PATH": os.environ["PATH"],
+            "POSTIL_GITHUB_APP_ID": github.app_id,
+            "POSTIL_GITHUB_PRIVATE_KEY": app_key[0],
+            "POSTIL_GITHUB_WEBHOOK_SECRET": github.webhook.secret,
+            "POSTIL_GITHUB_API_URL": url,
+            "POSTIL_PUBLIC_URL": "http://127.0.0.1:18431",
+            "POSTIL_DATABASE_URL": f"sqlite:///{tmp_path / 'postil.db'}",
+            "POSTIL_LISTEN": "127.0.0.1:18431",
+        }
+        command = [sys.executable, "-m", "postil.cli", "serve"]
+        github.webhook = Webhook("http://127.0.0.1:18431/webhooks/github", github.webhook.secret)
+        first = await anyio.open_process(command, env=env, stdout=None, stderr=subprocess.DEVNULL)
+        await _answers("http://127.0.0.1:18431/health")
+        assert await github.deliver(github.delivery("pull_request", "opened", pull=pull)) == 202
+        await _until(lambda: bool(pull.reviews))
+        first.send_signal(signal.SIGKILL)
+        await first.wait()
+        second = await anyio.open_process(command, env=env, stdout=None, stderr=subprocess.DEVNULL)
+        await _until(lambda: any(run.status == "completed" for run in pull.check_runs))
+        second.terminate()
+        await second.wait()
+
+    assert len(pull.reviews) == 1
+    assert [run.conclusion for run in pull.check_runs if run.status == "completed"] == ["failure"]
+
+
+async def _answers(url: str) -> None:
+    async with httpx.AsyncClient(timeout=5) as client:
+        end = time.monotonic() + 60
+        while time.monotonic() < end:
+            try:
+                if (await client.get(url)).status_code == 200:
+                    return
+            except httpx.TransportError:
+                await anyio.sleep(0.1)
+    raise TimeoutError(url)
+
+
+async def _until(happened: Callable[[], bool], seconds: float = 120) -> None:
+    end = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < end, "it did not happen"
+        await anyio.sleep(0.05)
