@@ -26,7 +26,7 @@ async def main(url: str, ledger: Path, lease: float) -> None:
         await asyncio.sleep(random.uniform(0, 0.02))  # noqa: S311
         line = f"{job.pull.key} {job.head}"
         intent = await jobs.intend(job, f"review {job.head}")
-        if not await jobs.is_current(job):
+        if await jobs.standing(job) != "current":
             return Superseded()
         await asyncio.to_thread(post, ledger, line, look=intent.repeated)
         await asyncio.sleep(random.uniform(0, 0.02))  # noqa: S311

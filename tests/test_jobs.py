@@ -203,7 +203,7 @@ def test_a_push_makes_the_run_under_way_out_of_date(url: str) -> None:
         async def work(job: Job) -> Outcome:
             if not seen:
                 await jobs.accept("d2", push("bbb", 2.0))
-            current = await jobs.is_current(job)
+            current = await jobs.standing(job) == "current"
             seen.append((job.head, current, len(job.asks)))
             return Done() if current else Superseded()
 
@@ -218,13 +218,13 @@ def test_a_push_makes_the_run_under_way_out_of_date(url: str) -> None:
 
 def test_a_recheck_during_a_run_is_another_run_and_stops_nothing(url: str) -> None:
     """A comment changes nothing about the diff, and on an unchanged head it must really be checked again."""
-    seen: list[tuple[str, bool]] = []
+    seen: list[tuple[str, str]] = []
 
     async def story() -> None:
         async def work(job: Job) -> Outcome:
             if not seen:
                 await jobs.accept("d2", recheck(5))
-            seen.append((job.id, await jobs.is_current(job)))
+            seen.append((job.id, await jobs.standing(job)))
             return Done()
 
         async with working(url, work) as jobs:
@@ -233,19 +233,19 @@ def test_a_recheck_during_a_run_is_another_run_and_stops_nothing(url: str) -> No
 
     asyncio.run(story())
 
-    assert seen == [("o/r#7@run 1", True), ("o/r#7@run 2", True)]
+    assert seen == [("o/r#7@run 1", "current"), ("o/r#7@run 2", "current")]
 
 
 def test_closing_stops_the_run_under_way_and_starts_none_by_itself(url: str) -> None:
     """An idle pull request that is closed costs nothing."""
-    seen: list[tuple[str, bool]] = []
+    seen: list[tuple[str, str]] = []
     closing = Ask(pull(), "pull_request closed", outdates=True, wakes=False)
 
     async def story() -> list[str]:
         async def work(job: Job) -> Outcome:
             answer = await jobs.accept(f"close {job.number}", closing) if not seen else ""
-            seen.append((answer, await jobs.is_current(job)))
-            return Done() if seen[-1][1] else Superseded()
+            seen.append((answer, await jobs.standing(job)))
+            return Done() if seen[-1][1] == "current" else Superseded()
 
         async with working(url, work) as jobs:
             idle = await jobs.accept("before", closing)
@@ -255,7 +255,7 @@ def test_closing_stops_the_run_under_way_and_starts_none_by_itself(url: str) -> 
             return [idle]
 
     assert asyncio.run(story()) == ["coalesced"]
-    assert seen == [("coalesced", False), ("", True)]
+    assert seen == [("coalesced", "outdated"), ("", "current")]
 
 
 def test_try_again_is_a_run_of_its_own_with_the_same_origin(url: str) -> None:

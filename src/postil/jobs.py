@@ -40,6 +40,7 @@ QUEUE = "reviews"
 # Changes only with the sequence of steps in a run: a run is taken up again only under the version that began it.
 VERSION = "1"
 POLLING = 0.1
+# With doubled pauses of at most a quarter of an hour these are more than half an hour.
 MAX_TRIES = 12
 MAX_BACKOFF = 900.0
 FINISHED = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
@@ -117,6 +118,11 @@ class Job:
     asks: tuple[Ask, ...]
     deliveries: tuple[str, ...]
 
+    @property
+    def last_try(self) -> bool:
+        """Whether this run is not tried again."""
+        return self.tries + 1 >= MAX_TRIES
+
 
 @dataclass(frozen=True, slots=True)
 class Done:
@@ -146,6 +152,7 @@ class Failed:
 Outcome: TypeAlias = Done | Superseded | Again | Failed
 Work: TypeAlias = Callable[[Job], Awaitable[Outcome]]
 Accepted: TypeAlias = Literal["accepted", "coalesced", "duplicate"]
+Standing: TypeAlias = Literal["current", "outdated", "lost"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,7 +246,7 @@ intents = sa.Table(
     "postil_intents",
     metadata,
     sa.Column("pull", sa.String(300), primary_key=True),
-    sa.Column("what", sa.String(150), primary_key=True),
+    sa.Column("what", sa.String(400), primary_key=True),
     sa.Column("at", sa.Float, nullable=False),
     sa.Column("github_id", sa.BigInteger),
 )
@@ -666,7 +673,7 @@ class Jobs:
                     .values(done=True)
                 )
             match outcome:
-                case Again(after, why) if job.tries + 1 < MAX_TRIES:
+                case Again(after, why) if not job.last_try:
                     delay = max(after, min(2.0**job.tries, MAX_BACKOFF))
                     self._enqueue_if(connection, mine, now, fresh=False, delay=delay, why=why)
                     return
@@ -681,27 +688,29 @@ class Jobs:
             if not self._enqueue_if(connection, mine & pulls.c.again, now, fresh=True):
                 connection.execute(sa.update(pulls).where(mine).values(**end))
 
-    async def is_current(self, job: Job) -> bool:
-        """Tell, right before posting, whether this run is still ours and no newer push has made it pointless.
+    async def standing(self, job: Job) -> Standing:
+        """Tell, right before posting, what a run is still good for.
 
-        A process that slept through its lease gets False even if nobody has taken its run over yet.
+        "outdated": a newer push made it pointless. "lost": it isn't ours any more; a process that slept through its
+        lease hears so even if nobody has taken its run over yet.
         """
-        return await self._call(self._is_current, job)
+        return await self._call(self._standing, job)
 
-    def _is_current(self, job: Job) -> bool:
+    def _standing(self, job: Job) -> Standing:
         with self._engine.connect() as connection:
             row = connection.execute(
-                sa.select(leases.c.seen)
+                sa.select(leases.c.seen, pulls.c.outdated)
                 .join_from(pulls, leases, pulls.c.executor == leases.c.executor)
                 .where(
                     pulls.c.key == job.pull.key,
                     pulls.c.run == job.number,
                     pulls.c.state == "running",
                     pulls.c.executor == self._executor_id,
-                    ~pulls.c.outdated,
                 )
             ).first()
-            return row is not None and row.seen > self._now(connection) - self._lease / 2
+            if row is None or row.seen < self._now(connection) - self._lease / 2:
+                return "lost"
+            return "outdated" if row.outdated else "current"
 
     async def intend(self, job: Job, what: str) -> Intent:
         """Write down that `what` is about to be posted. A repeat is told so, with GitHub's id if that was confirmed."""

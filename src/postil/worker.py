@@ -7,15 +7,16 @@ marker before anything is posted.
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
 from typing import Protocol
 
 import structlog
 
 from postil.github import GitHub, Repository
+from postil.github.contents import BATCH
 from postil.github.errors import BadAnchors, GiveUp, Moot, TryAgain
 from postil.github.model import PullContext, Texts
-from postil.jobs import Again as LaterAgain
-from postil.jobs import Ask, Done, Failed, Intent, Job, Outcome, Superseded
+from postil.jobs import Again, Ask, Done, Failed, Intent, Job, Outcome, Standing, Superseded
 from postil.lint.change import Change
 from postil.lint.finding import Problem
 from postil.lint.project import is_project_file
@@ -24,14 +25,18 @@ from postil.review import compose as words
 from postil.review.command import RECHECK
 from postil.review.compose import compose
 from postil.review.config import Config, chosen, read
-from postil.review.marker import read_marker
+from postil.review.marker import Marker, read_marker
 from postil.review.model import Analysis, ChangedFile, FileStatus, Occasion, Review
 from postil.sandbox import Analyst, SandboxError
 
 log = structlog.get_logger(__name__)
 
-ROOT_FILES = ("pyproject.toml", "uv.lock", "pytest.ini", "tox.ini", "setup.cfg", "conftest.py", ".gitignore")
-"""Project files that rules look at even where the pull request doesn't change them."""
+MAX_FILES = 500
+"""Files of one pull request that are analysed; GitHub lists 3000 at most."""
+
+AROUND = ("pyproject.toml", "uv.lock", "conftest.py")
+ROOT_FILES = (*AROUND, "pytest.ini", "tox.ini", "setup.cfg", ".gitignore")
+"""Project files that rules look at even where the pull request doesn't change them: in each folder, and at the root."""
 
 MAY_COMMAND = frozenset({"admin", "write"})
 
@@ -39,8 +44,8 @@ MAY_COMMAND = frozenset({"admin", "write"})
 class Book(Protocol):
     """What is written down about runs; `postil.jobs.Jobs` is one."""
 
-    async def is_current(self, job: Job) -> bool:
-        """Whether the run is still ours, and worth posting."""
+    async def standing(self, job: Job) -> Standing:
+        """Whether the run is still worth posting ("current"), out of date, or not ours any more ("lost")."""
         ...
 
     async def intend(self, job: Job, what: str) -> Intent:
@@ -68,8 +73,7 @@ class Meter(Protocol):
 class Reviewer:
     """Reviews pull requests.
 
-    `links` say where comments point; `web_url` is GitHub's address for people. The first of `keys` signs the hidden
-    markers; those that the others signed are believed as well, while a secret is replaced.
+    `links` say where comments point; `web_url` is GitHub's address for people; `key` signs the hidden markers.
     """
 
     github: GitHub
@@ -78,7 +82,7 @@ class Reviewer:
     guideline: Guideline
     links: Links
     web_url: str
-    keys: Sequence[bytes]
+    key: bytes
     meter: Meter
 
     async def __call__(self, job: Job) -> Outcome:
@@ -96,10 +100,11 @@ class Reviewer:
         run = _Run(self, job)
         try:
             return await run.review()
-        except TryAgain as error:
-            return LaterAgain(error.after, error.why)
-        except SandboxError as error:
-            return LaterAgain(5.0, str(error))
+        except (TryAgain, SandboxError) as error:
+            after, why = (error.after, error.why) if isinstance(error, TryAgain) else (5.0, str(error))
+            if job.last_try:
+                await run.abandon(why)
+            return Again(after, why)
         except GiveUp as error:
             await run.abandon(error.why)
             return Failed(error.why)
@@ -125,7 +130,9 @@ class _Run:
         pull = await self.repository.context(self.job.pull.number)
         if pull.state != "OPEN":
             return Done()
-        wanted = [ask for ask in self.job.asks if ask.wakes and await self._permitted(ask, pull)]
+        if self._is_stale(pull):
+            raise TryAgain(2.0, "GitHub shows another head than its delivery told of")
+        wanted = [ask for ask in self.job.asks if await self._permitted(ask, pull)]
         if not wanted or (pull.draft and not any(ask.command for ask in wanted)):
             return Done()
         # The name under which this work is found again: the same for each try of it on the same commit.
@@ -136,8 +143,10 @@ class _Run:
         analysis = await self._analyse(pull, files, config)
         occasion = self._occasion(name, pull, config)
         review = compose(analysis, files, occasion)
-        if not await self.us.book.is_current(self.job):
-            await self._superseded(pull)
+        standing = await self.us.book.standing(self.job)
+        if standing != "current":
+            if standing == "outdated":
+                await self._say_outdated()
             return Superseded()
         if review.body is not None:
             review = await self._post(name, pull, review, lambda: compose(analysis, _without_patches(files), occasion))
@@ -154,6 +163,11 @@ class _Run:
             await self.repository.complete_check(self.check, "neutral", words.unfinished(why))
         except (TryAgain, GiveUp, Moot) as error:
             log.warning("check_left_open", why=str(error))
+
+    def _is_stale(self, pull: PullContext) -> bool:
+        """Whether GitHub's answer may be older than its delivery, as a replica's may be. A second one is believed."""
+        told = [ask.head for ask in self.job.asks if ask.head]
+        return self.job.tries == 0 and bool(told) and pull.head_sha != self.job.head
 
     async def _permitted(self, ask: Ask, pull: PullContext) -> bool:
         """Whether an ask may be answered: events may, commands when their writer is the author or may write."""
@@ -188,22 +202,28 @@ class _Run:
     async def _analyse(self, pull: PullContext, files: Sequence[ChangedFile], config: Config) -> Analysis:
         """Fetch what the rules look at, and have it judged."""
         concerned = [file for file in files if _is_concerned(file.path) and not config.excludes(file.path)]
+        concerned, left_out = concerned[:MAX_FILES], concerned[MAX_FILES:]
         blobs = [(file.path, file.sha) for file in concerned if file.status is not FileStatus.REMOVED]
-        paths = {file.path for file in concerned}
-        around = {path: f"{pull.head_sha}:{path}" for path in ROOT_FILES if path not in paths}
+        paths = {file.path for file in files}
+        around = {path: f"{pull.head_sha}:{path}" for path in _project_paths(concerned) if path not in paths}
         heads = await self.repository.texts(blobs, around)
         bases = await self.repository.base_texts(concerned, heads.texts, pull.base_sha, pull.head_sha)
         changes = [change for file in concerned if (change := _change(file, heads, bases)) is not None]
         missing = {**bases.missing, **heads.missing}
-        problems = tuple(Problem(path, "unreadable", why) for path, why in sorted(missing.items()) if path in paths)
+        problems = [Problem(path, "unreadable", why) for path, why in sorted(missing.items()) if path in paths]
+        problems += [Problem(file.path, "too-large", f"it is not among the first {MAX_FILES}") for file in left_out]
+        if pull.changed_files > len(files):
+            why = f"GitHub lists only {len(files)} of its {pull.changed_files} files"
+            problems.append(Problem("", "too-large", why))
         project = {path: text for path, text in heads.texts.items() if is_project_file(path)}
-        bases_of_project = {c.path: c.base for c in changes if c.base is not None and is_project_file(c.path)}
-        base_project = {**project, **pull.base_files, **bases_of_project}
+        unchanged = {path: text for path, text in project.items() if path not in paths}
+        bases_of_project = {c.previous_path or c.path: c.base for c in changes if c.base and is_project_file(c.path)}
+        base_project = {**unchanged, **pull.base_files, **bases_of_project}
         rules, faults = chosen(self.us.guideline.rules, config, self.us.guideline.aliases)
         names = [rule.name for rule in rules.rules]
         analysis = await self.us.analyst.analyse(changes, project, base_project, names)
-        wrong = tuple(Problem(config.source, "config", fault) for fault in (*config.faults, *faults))
-        return replace(analysis, problems=(*analysis.problems, *problems, *wrong))
+        problems += [Problem(config.source, "config", fault) for fault in (*config.faults, *faults)]
+        return replace(analysis, problems=(*analysis.problems, *problems))
 
     def _occasion(self, name: str, pull: PullContext, config: Config) -> Occasion:
         known = config.source != "defaults"
@@ -214,17 +234,10 @@ class _Run:
             guideline=self.us.guideline.version,
             config=f"{pull.base_ref}@{pull.config_sha[:7]}" if known else "defaults",
             threshold=config.threshold,
-            said=self._said(pull),
+            said=frozenset(each for found in _markers(pull) if found.run != name for each in found.fingerprints),
             blob_url=f"{self.us.web_url}/{self.job.pull.owner}/{self.job.pull.name}/blob/{pull.head_sha}",
-            key=self.us.keys[0],
+            key=self.us.key,
         )
-
-    def _said(self, pull: PullContext) -> frozenset[str]:
-        """The findings that we told this pull request already, by the markers of our own comments and reviews."""
-        ours = [review.body for review in pull.reviews]
-        ours += [comment.body for thread in pull.threads for comment in thread.comments if comment.ours]
-        markers = [marker for body in ours for key in self.us.keys if (marker := read_marker(body, key))]
-        return frozenset(fingerprint for marker in markers for fingerprint in marker.fingerprints)
 
     async def _post(self, name: str, pull: PullContext, review: Review, beside: Callable[[], Review]) -> Review:
         """Post a review once, however often this runs; gives the one that was posted."""
@@ -232,7 +245,10 @@ class _Run:
         intent = await self.us.book.intend(self.job, what)
         if intent.github_id is not None:
             return review
-        posted = await self.repository.find_review(pull.number, name) if intent.repeated else None
+        posted = next((each.id for each in pull.reviews if _run_of(each.body) == name), None)
+        if posted is None and intent.repeated:
+            # It may be too young to be in what was read at the beginning.
+            posted = await self.repository.find_review(pull.number, name)
         if posted is None:
             posted, review = await self._send(pull, review, beside)
             for comment in review.comments:
@@ -251,14 +267,43 @@ class _Run:
         again = beside()
         return await self.repository.post_review(pull.number, pull.head_sha, again.body or "", again.comments), again
 
-    async def _superseded(self, pull: PullContext) -> None:
-        newest = self.job.head if self.job.head and self.job.head != pull.head_sha else pull.head_sha
-        if self.check is not None:
-            await self.repository.complete_check(self.check, "cancelled", words.superseded(newest))
+    async def _say_outdated(self) -> None:
+        """Say in the check run what became of the pull request meanwhile."""
+        if self.check is None:
+            return
+        now = await self.repository.context(self.job.pull.number)
+        if now.state != "OPEN":
+            notice = words.closed()
+        else:
+            notice = words.draft() if now.draft else words.superseded(now.head_sha)
+        await self.repository.complete_check(self.check, "cancelled", notice)
+
+
+def _markers(pull: PullContext) -> list[Marker]:
+    """What we told this pull request already, by the hidden lines of our own comments and reviews.
+
+    GitHub says that they are ours, so the signature adds nothing, and a new secret makes nothing be said twice.
+    """
+    ours = [review.body for review in pull.reviews]
+    ours += [comment.body for thread in pull.threads for comment in thread.comments if comment.ours]
+    return [found for body in ours if (found := read_marker(body))]
+
+
+def _run_of(body: str) -> str:
+    found = read_marker(body)
+    return found.run if found else ""
 
 
 def _is_concerned(path: str) -> bool:
     return path.endswith((".py", ".pyi")) or is_project_file(path)
+
+
+def _project_paths(files: Sequence[ChangedFile]) -> list[str]:
+    """The project files that can stand around changed files, as many as fit into the calls that fetch those."""
+    folders = {str(folder) for file in files for folder in PurePosixPath(file.path).parents} - {"."}
+    nested = [f"{folder}/{name}" for name in AROUND for folder in sorted(folders)]
+    calls = max(1, -(-len(files) // BATCH))
+    return [*ROOT_FILES, *nested][: calls * BATCH]
 
 
 def _change(file: ChangedFile, heads: Texts, bases: Texts) -> Change | None:
