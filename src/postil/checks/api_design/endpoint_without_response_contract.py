@@ -1,0 +1,131 @@
+"""Finds FastAPI endpoints that promise nothing about what they answer."""
+
+import re
+
+import libcst as cst
+
+from postil.lint import Fix, FixKind, Insert, Note, Notes, SourceFile, argument, has_unpacking, string_value
+from postil.lint.contexts import Route
+from postil.lint.names import dotted
+from postil.lint.tree import walk_scope
+
+MENTIONS = ("fastapi", "APIRouter")
+
+_METHODS = frozenset({"get", "post", "put", "patch", "delete", "api_route"})
+_CONTRACTS = ("response_model", "response_class")
+# Answers that are no JSON, and describe themselves.
+_ANSWERS = frozenset(
+    {
+        "Response",
+        "StreamingResponse",
+        "FileResponse",
+        "RedirectResponse",
+        "HTMLResponse",
+        "PlainTextResponse",
+        "EventSourceResponse",
+        "TemplateResponse",
+        "_TemplateResponse",
+    }
+)
+_NO_BODY = re.compile(
+    r"^(?:HTTP_)?(?:204|205|3\d\d)(?:\D|$)|^(?:NO_CONTENT|RESET_CONTENT|NOT_MODIFIED|FOUND|SEE_OTHER)$"
+)
+
+
+def check(file: SourceFile) -> Notes:
+    if not file.is_service:
+        return
+    for route in file.routes:
+        if route.framework == "fastapi" and route.method in _METHODS and not _has_contract(route, file):
+            yield from _judged(route.function, file)
+
+
+def _has_contract(route: Route, file: SourceFile) -> bool:
+    """Whether an endpoint says what it answers, or that it isn't part of the interface."""
+    call = route.call
+    if route.function.returns is not None or has_unpacking(call):
+        return True
+    if any(argument(call, name) is not None for name in _CONTRACTS) or _is_hidden(call):
+        return True
+    # `/upstream/{rest:path}` for several methods passes on what another service answers.
+    if route.method == "api_route" and (route.path or "").endswith(":path}"):
+        return True
+    status = argument(call, "status_code")
+    if status is not None and _NO_BODY.match((dotted(status) or file.code(status)).rpartition(".")[2]):
+        return True
+    methods = argument(call, "methods")
+    listed = methods.elements if isinstance(methods, (cst.List, cst.Tuple, cst.Set)) else ()
+    if listed and {string_value(element.value) for element in listed} <= {"HEAD", "OPTIONS"}:
+        return True
+    made = file.value_of(route.owner)
+    if not isinstance(made, cst.Call):
+        return False
+    return has_unpacking(made) or argument(made, "default_response_class") is not None or _is_hidden(made)
+
+
+def _is_hidden(call: cst.Call) -> bool:
+    shown = argument(call, "include_in_schema")
+    return isinstance(shown, cst.Name) and shown.value == "False"
+
+
+def _judged(function: cst.FunctionDef, file: SourceFile) -> Notes:
+    values: list[cst.BaseExpression] = []
+    for node in walk_scope(function.body):
+        if isinstance(node, cst.Yield):
+            return
+        if isinstance(node, cst.Return) and node.value is not None and dotted(node.value) != "None":
+            values.append(node.value)
+    name = function.name.value
+    if not values:
+        yield Note(function, f"`{name}` declares no response type, and returns nothing", severity="hint")
+    elif not all(_answers(value, file) for value in values):
+        yield Note(
+            function,
+            f"`{name}` declares no response type, so whatever it returns is sent",
+            fix=_annotated(function, values, file),
+        )
+
+
+def _answers(value: cst.BaseExpression, file: SourceFile) -> bool:
+    """Whether a value is a response of its own kind: a file, a stream, a redirect, a page."""
+    if isinstance(value, cst.IfExp):
+        return _answers(value.body, file) and _answers(value.orelse, file)
+    if isinstance(value, cst.Await):
+        value = value.expression
+    # A function called so makes a response of its own kind, and elsewhere.
+    if isinstance(value, cst.Call) and (dotted(value.func) or "").endswith((".TemplateResponse", "_response")):
+        return True
+    kind = file.type_of(value)
+    return kind is not None and "." in kind and kind.rpartition(".")[2] in _ANSWERS
+
+
+def _annotated(function: cst.FunctionDef, values: list[cst.BaseExpression], file: SourceFile) -> Fix | None:
+    """The return annotation, where every `return` makes the same model of this file."""
+    kinds = {file.type_of(value) for value in values}
+    name = kinds.pop() if len(kinds) == 1 else None
+    model = file.class_named(name) if name is not None and "." not in name else None
+    if model is None or not _is_model(model, file) or not _stands_before(model, function, file):
+        return None
+    end = function.whitespace_before_colon
+    return Fix((Insert(end, f" -> {name}"),), FixKind.SUGGESTION)
+
+
+def _is_model(model: cst.ClassDef, file: SourceFile, depth: int = 0) -> bool:
+    for base in model.bases:
+        if (file.name_of(base.value) or "").rpartition(".")[2] == "BaseModel":
+            return True
+        found = file.definition_of(base.value)
+        if isinstance(found, cst.ClassDef) and depth < 8 and _is_model(found, file, depth + 1):
+            return True
+    return False
+
+
+def _stands_before(model: cst.ClassDef, function: cst.FunctionDef, file: SourceFile) -> bool:
+    """Whether the model exists when the function is defined: an annotation is evaluated then."""
+    around = {id(above) for above in (function, *file.ancestors(function))}
+    for statement in file.module.body:
+        if statement is model:
+            return True
+        if id(statement) in around:
+            return False
+    return False
