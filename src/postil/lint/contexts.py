@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from postil.lint.names import dotted
-from postil.lint.tree import walk, walk_scope
+from postil.lint.names import dotted, parameters
+from postil.lint.tree import FUNCTIONS, walk, walk_scope
 
 if TYPE_CHECKING:
     from postil.lint.source import SourceFile
@@ -21,7 +21,7 @@ _TEST_PATH = re.compile(r"(^|/)(tests?|testing|testsuite|conftest\.py$|test_[^/]
 _SCRIPT_FOLDER = re.compile(
     r"(^|/)(scripts?|examples?|samples?|docs?|docs_src|benchmarks?|tools?|migrations|alembic|tutorials?)/"
 )
-_SCRIPT_FILES = frozenset({"noxfile.py", "setup.py", "manage.py", "fabfile.py", "tasks.py", "conftest.py"})
+_SCRIPT_FILES = frozenset({"noxfile.py", "setup.py", "manage.py", "fabfile.py"})
 _VERBS = frozenset(
     {"get", "post", "put", "patch", "delete", "head", "options", "trace", "route", "api_route", "websocket",
      "websocket_route"}
@@ -42,24 +42,48 @@ _APPS: dict[str, str] = {
     "litestar.Litestar": "litestar",
 }
 _APP_NAMES = re.compile(r"(^|_)(app|router|api|application|blueprint|bp|routes)$")
+# Django REST framework's actions beside the verbs.
+_VIEW_METHODS = _VERBS | {"list", "retrieve", "create", "update", "partial_update", "destroy", "dispatch"}
 _HOOKS = frozenset({"middleware", "exception_handler", "errorhandler", "before_request", "after_request"})
-_OFFLOADERS: dict[str, int] = {
-    "asyncio.to_thread": 0,
-    "anyio.to_thread.run_sync": 0,
-    "anyio.to_process.run_sync": 0,
-    "starlette.concurrency.run_in_threadpool": 0,
-    "fastapi.concurrency.run_in_threadpool": 0,
-    "asgiref.sync.sync_to_async": 0,
-    "trio.to_thread.run_sync": 0,
+# What runs a callable in a thread or process, and the position and keyword of that callable.
+_OFFLOADERS: dict[str, tuple[int, str]] = {
+    "asyncio.to_thread": (0, "func"),
+    "anyio.to_thread.run_sync": (0, "func"),
+    "anyio.to_process.run_sync": (0, "func"),
+    "trio.to_thread.run_sync": (0, "sync_fn"),
+    "starlette.concurrency.run_in_threadpool": (0, "func"),
+    "fastapi.concurrency.run_in_threadpool": (0, "func"),
+    "asgiref.sync.sync_to_async": (0, "func"),
+    "channels.db.database_sync_to_async": (0, "func"),
+    "twisted.internet.threads.deferToThread": (0, "f"),
+    "threading.Thread": (1, "target"),
+    "threading.Timer": (1, "function"),
+    "multiprocessing.Process": (1, "target"),
 }
-_LOOP_CALLBACKS = frozenset({"call_soon", "call_later", "call_at", "call_soon_threadsafe", "add_done_callback"})
+_OFFLOADING_METHODS: dict[str, tuple[int, str]] = {
+    "run_in_executor": (1, "func"),
+    "async_add_executor_job": (0, "target"),  # Home Assistant's
+}
+_POOL_METHODS: dict[str, tuple[int, str]] = {"submit": (0, "fn"), "map": (0, "fn"), "apply_async": (0, "func")}
+_POOLS = re.compile(r"(Executor|\.pool\.(Thread)?Pool|multiprocessing\.Pool)$")
+_POOL_NAME = re.compile(r"executor|pool", re.IGNORECASE)
+_OFFLOADING_DECORATORS = ("asgiref.sync.sync_to_async", "channels.db.database_sync_to_async")
+# Methods of the loop that call what they are given on it.
+_LOOP_CALLBACKS = frozenset(
+    {"call_soon", "call_later", "call_at", "call_soon_threadsafe", "add_signal_handler", "add_reader", "add_writer"}
+)
+_TASKS = frozenset({"asyncio.Task", "asyncio.Future"})
+_EVENTS = frozenset({"startup", "shutdown"})
 _STARTUP_NAMES = frozenset(
     {"create_app", "make_app", "get_app", "main", "setup", "startup", "on_startup", "lifespan", "__init__",
      "__aenter__", "__enter__", "__post_init__", "configure", "bootstrap"}
 )  # fmt: skip
+_FIXTURES = ("pytest.fixture", "pytest_asyncio.fixture", "pytest.yield_fixture")
 _CLEANUP_NAME = re.compile(
-    r"stop|close|shutdown|clean|cancel|teardown|exit|dispose|drain|finali[sz]e|terminate|__del__"
+    r"(?:^|_)(?:a?stop|a?close|close[ds]|stopp(?:ed|ing)|closing|shut_?(?:ting_?)?down|clean(?:_?up|ing|s)?|cancel(?:l?ing)?"
+    r"|tear_?down|a?exit|dispose|drain|finali[sz]er?|terminate|del)(?:_|$|\d)"
 )
+_CLEANUP_METHODS = frozenset({"close", "aclose", "cancel", "stop"})
 _LIFESPAN_OWNERS = frozenset({"FastAPI", "Starlette", "Litestar", "Quart", "FastMCP"})
 _CACHES = ("functools.lru_cache", "functools.cache", "async_lru.alru_cache", "cachetools.func.lru_cache")
 
@@ -126,7 +150,7 @@ def find_routes(file: "SourceFile") -> Iterator[Route]:
                 continue
             path = _literal(call.args[0].value) if call.args else _keyword_literal(call, "path")
             kind = file.type_of(owner)
-            framework = _APPS.get(kind) if kind else None
+            framework = _framework(kind)
             known_otherwise = kind is not None and framework is None
             name = (dotted(owner) or "").rpartition(".")[2]
             if framework is None and (known_otherwise or path is None or not _APP_NAMES.search(name)):
@@ -135,6 +159,13 @@ def find_routes(file: "SourceFile") -> Iterator[Route]:
                 continue
             yield Route(function, decorator, call, method, path, owner, framework or _guess(file))
             break
+
+
+def _framework(kind: str | None) -> str | None:
+    """The framework of an app or router by its class; a project's own `APIRouter` is a subclass of FastAPI's."""
+    if kind is None:
+        return None
+    return _APPS.get(kind) or ("fastapi" if kind.rpartition(".")[2] in ("FastAPI", "APIRouter") else None)
 
 
 def _guess(file: "SourceFile") -> str | None:
@@ -197,6 +228,30 @@ def find_tasks(file: "SourceFile") -> Iterator[Task]:
                 break
 
 
+def arq_functions(file: "SourceFile") -> set[str]:
+    """The names of the functions that a file gives to arq: by `WorkerSettings.functions`, `func(…)` and `cron(…)`."""
+    given: list[cst.BaseExpression] = []
+    for owner in file.nodes(cst.ClassDef):
+        if owner.name.value == "WorkerSettings":
+            for node in walk_scope(owner.body):
+                if isinstance(node, cst.Assign) and any(dotted(each.target) == "functions" for each in node.targets):
+                    given.extend(_elements(node.value))
+    if "arq" in file.text:
+        for call in file.nodes(cst.Call):
+            if file.name_of(call.func) in _ARQ_WRAPPERS and call.args:
+                given.append(call.args[0].value)
+    return {name for each in given if (name := dotted(each)) is not None}
+
+
+_ARQ_WRAPPERS = frozenset({"arq.func", "arq.worker.func", "arq.cron", "arq.cron.cron"})
+
+
+def _elements(expression: cst.BaseExpression) -> Iterator[cst.BaseExpression]:
+    """The elements of a list or tuple literal; none of anything else."""
+    if isinstance(expression, (cst.List, cst.Tuple)):
+        yield from (element.value for element in expression.elements)
+
+
 _TASK_METHODS = frozenset({"task", "actor", "job", "periodic_task"})
 
 
@@ -219,71 +274,108 @@ def _owner_framework(file: "SourceFile", target: cst.Attribute) -> str | None:
     return None
 
 
+@dataclass(frozen=True, eq=False)
+class Handover:
+    """One value that a call gives to a thread or process to be called there.
+
+    `by` names what takes it ("asyncio.to_thread", "submit"). `certain` is False where only the name of a variable
+    ("pool", "executor") says that this is a pool.
+    """
+
+    call: cst.Call
+    arg: cst.Arg
+    by: str
+    certain: bool
+
+    @property
+    def value(self) -> cst.BaseExpression:
+        """What is handed over."""
+        return self.arg.value
+
+
+def find_handovers(file: "SourceFile") -> Iterator[Handover]:
+    """What a file hands to threads and processes to be called there."""
+    for call in file.nodes(cst.Call):
+        found = _offloader(call, file)
+        if found is None:
+            continue
+        by, (position, keyword), certain = found
+        for index, arg in enumerate(call.args):
+            if arg.star or (arg.keyword is None and index > position):
+                break
+            if arg.keyword.value == keyword if arg.keyword is not None else index == position:
+                yield Handover(call, arg, by, certain)
+                break
+
+
+def _offloader(call: cst.Call, file: "SourceFile") -> tuple[str, tuple[int, str], bool] | None:
+    func = call.func
+    if isinstance(func, cst.Attribute):
+        method = func.attr.value
+        if method in _OFFLOADING_METHODS:
+            return method, _OFFLOADING_METHODS[method], True
+        if method in _POOL_METHODS:
+            kind = file.type_of(func.value)
+            certain = kind is not None and _POOLS.search(kind) is not None
+            if certain or (kind is None and _POOL_NAME.search((dotted(func.value) or "").rpartition(".")[2])):
+                return method, _POOL_METHODS[method], certain
+            return None
+    name = file.name_of(func)
+    return (name, _OFFLOADERS[name], True) if name in _OFFLOADERS else None
+
+
 class Contexts:
     """The contexts of one file; each set is gathered once, when asked."""
 
     def __init__(self, file: "SourceFile") -> None:
         self._file = file
-        self._offloaded_names, self._offloaded_nodes, self._callbacks = self._gather()
-        self._dependencies: set[str] | None = None
+        self._elsewhere, self._callbacks, self._events = self._gather()
+        self._dependencies: set[int] | None = None
         self._lifespans: set[str] | None = None
 
-    def _gather(self) -> tuple[set[str], set[int], set[str]]:
-        names: set[str] = set()
-        nodes: set[int] = set()
-        callbacks: set[str] = set()
-        for call in self._file.nodes(cst.Call):
-            for value in self._handed_over(call):
-                nodes.add(id(value))
-                if (name := dotted(_unwrapped(self._file, value))) is not None:
-                    names.add(name.removeprefix("self."))
-            if isinstance(call.func, cst.Attribute) and call.func.attr.value in _LOOP_CALLBACKS:
-                for arg in call.args:
-                    if (name := dotted(arg.value)) is not None:
-                        callbacks.add(name.removeprefix("self."))
-        return names, nodes, callbacks
+    def _gather(self) -> tuple[set[int], set[int], set[int]]:
+        """The ids of the functions that run in threads, that the loop calls, and that start or end an app."""
+        file = self._file
+        elsewhere: set[int] = set()
+        callbacks: set[int] = set()
+        events: set[int] = set()
+        for handover in file.handovers:
+            elsewhere.update(self._referred(handover.value))
+            # A generator is consumed where it is sent to: `to_thread(list, (read(p) for p in paths))`.
+            elsewhere.update(id(arg.value) for arg in handover.call.args if isinstance(arg.value, cst.GeneratorExp))
+        for call in file.nodes(cst.Call):
+            for value in _called_by_loop(call, file):
+                callbacks.update(self._referred(value))
+            for value in _event_handlers(call):
+                events.update(self._referred(value))
+        for function in file.nodes(cst.FunctionDef):
+            if function.decorators and file.decorator(function, *_OFFLOADING_DECORATORS) is not None:
+                elsewhere.add(id(function))
+            elif any(_is_event_decorator(decorator) for decorator in function.decorators):
+                events.add(id(function))
+        return elsewhere, callbacks, events
 
-    def _handed_over(self, call: cst.Call) -> Iterator[cst.BaseExpression]:
-        """The arguments of a call that are run in a thread or process."""
-        func = call.func
-        name = self._file.name_of(func)
-        position: int | None = _OFFLOADERS.get(name or "")
-        if position is None and isinstance(func, cst.Attribute):
-            if func.attr.value == "run_in_executor":
-                position = 1
-            elif func.attr.value in ("submit", "map"):
-                kind = self._file.type_of(func.value) or ""
-                owner = (dotted(func.value) or "").lower()
-                if "Executor" in kind or "executor" in owner or "pool" in owner:
-                    position = 0
-        if position is not None and len(call.args) > position and not call.args[position].star:
-            yield call.args[position].value
-        if name in ("threading.Thread", "multiprocessing.Process", "threading.Timer"):
-            for index, arg in enumerate(call.args):
-                if (arg.keyword is not None and arg.keyword.value in ("target", "function")) or (
-                    arg.keyword is None and index == 1
-                ):
-                    yield arg.value
+    def _referred(self, value: cst.BaseExpression) -> Iterator[int]:
+        """The function that a reference stands for, `functools.partial` taken off, or the lambda itself."""
+        value = _unwrapped(self._file, value)
+        if isinstance(value, cst.Lambda):
+            yield id(value)
+        elif isinstance(found := self._file.definition_of(value), cst.FunctionDef):
+            yield id(found)
 
     def is_offloaded(self, node: cst.CSTNode) -> bool:
         """Whether `node` is inside a callable that is handed to a thread or process."""
-        for above in (node, *self._file.ancestors(node)):
-            if id(above) in self._offloaded_nodes:
-                return True
-            if isinstance(above, cst.FunctionDef) and above.name.value in self._offloaded_names:
-                return True
-        return False
+        return any(id(above) in self._elsewhere for above in (node, *self._file.ancestors(node)))
 
     def runs_on_loop(self, node: cst.CSTNode) -> bool:
         """Whether the event loop runs `node` itself."""
         function = self._file.enclosing_function(node)
-        if not isinstance(function, cst.FunctionDef):
+        if function is None:
             return False
-        if function.asynchronous is not None:
-            return True
-        if function.name.value in self._callbacks and function.name.value not in self._offloaded_names:
-            return True
-        return any(_is_event_decorator(decorator) for decorator in function.decorators)
+        if isinstance(function, cst.FunctionDef) and function.asynchronous is not None:
+            return not self._elsewhere or not self.is_offloaded(node)
+        called = id(function) in self._callbacks or id(function) in self._events
+        return called and id(function) not in self._elsewhere
 
     def is_startup(self, node: cst.CSTNode) -> bool:
         """Whether `node` runs once, when the process starts."""
@@ -293,9 +385,13 @@ class Contexts:
         name = function.name.value
         if name in _STARTUP_NAMES or "lifespan" in name or "startup" in name:
             return True
-        if any(_is_event_decorator(decorator) for decorator in function.decorators):
+        if id(function) in self._events or self.is_lifespan(function):
             return True
-        zero_arguments = not any(param.name.value not in ("self", "cls") for param in function.params.params)
+        if not function.decorators:
+            return False
+        if self._file.decorator(function, *_FIXTURES) is not None:
+            return True
+        zero_arguments = not any(param.name.value not in ("self", "cls") for param in parameters(function))
         return zero_arguments and self._file.decorator(function, *_CACHES) is not None
 
     def is_request_handler(self, function: cst.FunctionDef) -> bool:
@@ -308,7 +404,7 @@ class Contexts:
             if isinstance(target, cst.Attribute) and target.attr.value in _HOOKS:
                 return True
         name = function.name.value
-        if name in self._depended_on():
+        if id(function) in self._depended_on():
             return True
         owner = file.enclosing_class(function)
         params = [param.name.value for param in function.params.params]
@@ -320,9 +416,10 @@ class Contexts:
             return True
         if name == "__call__" and params[-3:] == ["scope", "receive", "send"]:
             return True
-        if owner is not None and name in _VERBS and any("View" in (dotted(b.value) or "") for b in owner.bases):
+        if owner is not None and name in _VIEW_METHODS and any("View" in (dotted(b.value) or "") for b in owner.bases):
             return True
-        first = function.params.params[0] if function.params.params else None
+        plain = [param for param in function.params.params if param.name.value != "self"]
+        first = plain[0] if plain else None
         return (
             function.asynchronous is not None
             and first is not None
@@ -331,14 +428,13 @@ class Contexts:
             in ("aiohttp.web.Request", "aiohttp.web_request.Request")
         )
 
-    def _depended_on(self) -> set[str]:
+    def _depended_on(self) -> set[int]:
         if self._dependencies is None:
             self._dependencies = set()
             for call in self._file.nodes(cst.Call):
                 name = self._file.name_of(call.func) or ""
-                injects = name.startswith("fastapi.") and name.endswith((".Depends", ".Security"))
-                if injects and call.args and (dependency := dotted(call.args[0].value)) is not None:
-                    self._dependencies.add(dependency)
+                if name.startswith("fastapi.") and name.endswith((".Depends", ".Security")) and call.args:
+                    self._dependencies.update(self._referred(call.args[0].value))
         return self._dependencies
 
     def is_lifespan(self, function: cst.FunctionDef) -> bool:
@@ -361,25 +457,68 @@ class Contexts:
         return function.name.value in self._lifespans
 
     def is_cleanup(self, node: cst.CSTNode) -> bool:
-        """Whether `node` belongs to code that ends something."""
+        """Whether `node` belongs to code that ends something, or is itself a call that does."""
+        if _ends_something(node):
+            return True
+        child = node
         for above in self._file.ancestors(node):
             if isinstance(above, cst.Finally):
                 return True
+            if isinstance(above, FUNCTIONS) and child is above.body:
+                break
+            child = above
         function = self._file.enclosing_def(node)
         if function is None:
             return False
-        if _CLEANUP_NAME.search(function.name.value):
+        if _CLEANUP_NAME.search(_snake(function.name.value)):
             return True
-        return any(
-            isinstance(inner, cst.Call) and isinstance(inner.func, cst.Attribute) and inner.func.attr.value == "cancel"
-            for inner in walk_scope(function.body)
-        )
+        return any(isinstance(inner, cst.Call) and _method(inner) == "cancel" for inner in walk_scope(function.body))
+
+
+def _ends_something(node: cst.CSTNode) -> bool:
+    """Whether a node is a call of `.close()`, `.aclose()`, `.cancel()` or `.stop()`, awaited or not."""
+    call = node.expression if isinstance(node, cst.Await) else node
+    return isinstance(call, cst.Call) and _method(call) in _CLEANUP_METHODS
+
+
+def _snake(name: str) -> str:
+    """`tearDownClass` as `tear_down_class`."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
 
 
 def _is_event_decorator(decorator: cst.Decorator) -> bool:
     """`@app.on_event("startup")` and `("shutdown")`, which the loop calls itself, sync ones too."""
     call = decorator.decorator
-    return isinstance(call, cst.Call) and isinstance(call.func, cst.Attribute) and call.func.attr.value == "on_event"
+    return (
+        isinstance(call, cst.Call)
+        and _method(call) == "on_event"
+        and bool(call.args)
+        and _literal(call.args[0].value) in _EVENTS
+    )
+
+
+def _event_handlers(call: cst.Call) -> Iterator[cst.BaseExpression]:
+    """What a call registers for the start and the end of an app; the loop calls these itself, sync ones too."""
+    if _method(call) == "add_event_handler" and call.args and _literal(call.args[0].value) in _EVENTS:
+        yield from (arg.value for arg in call.args[1:])
+    for arg in call.args:
+        if arg.keyword is not None and arg.keyword.value in ("on_startup", "on_shutdown"):
+            yield from _elements(arg.value)
+
+
+def _called_by_loop(call: cst.Call, file: "SourceFile") -> Iterator[cst.BaseExpression]:
+    """The callbacks in a call that the event loop runs itself."""
+    if not isinstance(call.func, cst.Attribute):
+        return
+    method = call.func.attr.value
+    # The callbacks of a `concurrent.futures.Future` run in the worker's thread.
+    if method in _LOOP_CALLBACKS or (method == "add_done_callback" and file.type_of(call.func.value) in _TASKS):
+        yield from (arg.value for arg in call.args if not arg.star)
+
+
+def _method(call: cst.Call) -> str | None:
+    """`m` of `x.m(…)`."""
+    return call.func.attr.value if isinstance(call.func, cst.Attribute) else None
 
 
 def _unwrapped(file: "SourceFile", value: cst.BaseExpression) -> cst.BaseExpression:

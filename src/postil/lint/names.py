@@ -116,9 +116,14 @@ def _bound(scope: cst.CSTNode) -> Bound:
             bound.names.add(param.name.value)
             bound.assignments.setdefault(param.name.value, []).append(param)
     body = scope.body if isinstance(scope, (*FUNCTIONS, cst.ClassDef)) else scope
+    for_types: list[cst.Import | cst.ImportFrom] = []
     for node in walk_scope(body):
         if node.__class__ in _BINDING:
             _record(node, bound, outer)
+        elif node.__class__ is cst.If and dotted(node.test) in CHECKED_ONLY:
+            for_types.extend(each for each in walk_scope(node.body) if isinstance(each, (cst.Import, cst.ImportFrom)))
+    if for_types:
+        _prefer_running(bound, for_types, body)
     if isinstance(scope, cst.ClassDef):
         outer.clear()
     bound.names -= outer
@@ -127,6 +132,20 @@ def _bound(scope: cst.CSTNode) -> Bound:
         bound.definitions.pop(name, None)
     return bound
 
+
+def _prefer_running(bound: Bound, for_types: list[cst.Import | cst.ImportFrom], body: cst.CSTNode) -> None:
+    """Give names that are imported both under `if TYPE_CHECKING:` and otherwise the origin they have at run time."""
+    never_run = {id(statement) for statement in for_types}
+    shadowed = {local for statement in for_types for local, _ in imported(statement)}
+    for node in walk_scope(body):
+        if isinstance(node, (cst.Import, cst.ImportFrom)) and id(node) not in never_run:
+            for local, origin in imported(node):
+                if local in shadowed:
+                    bound.imports[local] = origin
+                    shadowed.discard(local)
+
+
+CHECKED_ONLY = frozenset({"TYPE_CHECKING", "typing.TYPE_CHECKING", "t.TYPE_CHECKING"})
 
 _BINDING = frozenset(
     {

@@ -15,9 +15,10 @@ from typing import TypeVar, overload
 import libcst as cst
 
 from postil.lint import contexts
+from postil.lint.calls import Calls
 from postil.lint.check import Located
-from postil.lint.contexts import Route, Task
-from postil.lint.names import Bindings, dotted
+from postil.lint.contexts import Handover, Route, Task
+from postil.lint.names import CHECKED_ONLY, Bindings, dotted
 from postil.lint.project import Project
 from postil.lint.tree import CODE_FIELDS, FUNCTIONS
 from postil.lint.types import Types
@@ -145,6 +146,16 @@ class SourceFile:
     def is_service(self) -> bool:
         """Whether this may be part of the running service: neither test nor script."""
         return not self.is_test and not self.is_script
+
+    def in_test(self, node: cst.CSTNode) -> bool:
+        """Whether `node` is test code: in a test file, or in a function with a decorator of pytest's."""
+        if self.is_test:
+            return True
+        return any(
+            isinstance(above, cst.FunctionDef)
+            and any((dotted(_called(each.decorator)) or "").startswith("pytest.") for each in above.decorators)
+            for above in (node, *self.ancestors(node))
+        )
 
     # The tree
 
@@ -373,7 +384,12 @@ class SourceFile:
         return None
 
     def value_of(self, name: cst.CSTNode) -> cst.BaseExpression | None:
-        """The one expression that a plain name is assigned where it is bound; None when there are several or none."""
+        """The one expression that a plain name is assigned where it is bound; None when there are several or none.
+
+        An attribute of `self`, `cls` or a class of this file has a value where its class assigns it once.
+        """
+        if isinstance(name, cst.Attribute):
+            return self._types.value_of_attribute(name)
         if not isinstance(name, cst.Name):
             return None
         bound = next(
@@ -409,6 +425,18 @@ class SourceFile:
     def annotated_type(self, annotation: cst.CSTNode) -> str | None:
         """The class that an annotation names, Optional, Annotated and aliases taken off."""
         return self._types.annotated(annotation)
+
+    # Calls
+
+    @cached_property
+    def calls(self) -> Calls:
+        """Who calls whom among the functions of this file."""
+        return Calls(self)
+
+    def served_by(self, node: cst.CSTNode) -> cst.FunctionDef | None:
+        """The request handler or task for which `node` runs, directly or through calls in this file; else None."""
+        function = self.enclosing_def(node)
+        return self.calls.served_by(function) if function is not None else None
 
     # Contexts
 
@@ -449,8 +477,15 @@ class SourceFile:
         return self._contexts.is_request_handler(function)
 
     def is_task(self, function: cst.FunctionDef) -> bool:
-        """Whether a job queue calls `function` (Celery, Dramatiq, RQ, taskiq, Huey)."""
-        return any(task.function is function for task in self.tasks)
+        """Whether a job queue calls `function` (Celery, Dramatiq, RQ, taskiq, Huey, arq)."""
+        return any(task.function is function for task in self.tasks) or (
+            function.name.value in self._arq_functions
+            and self._bindings.module_definitions.get(function.name.value) is function
+        )
+
+    @cached_property
+    def _arq_functions(self) -> set[str]:
+        return contexts.arq_functions(self)
 
     def is_cleanup(self, node: cst.CSTNode) -> bool:
         """Whether `node` stands in code that ends things: `finally`, `close`, `stop`, after a `.cancel()`."""
@@ -458,12 +493,17 @@ class SourceFile:
 
     def in_type_checking(self, node: cst.CSTNode) -> bool:
         """Whether `node` stands under `if TYPE_CHECKING:`."""
-        return any(isinstance(above, cst.If) and dotted(above.test) in _TYPE_CHECKING for above in self.ancestors(node))
+        return any(isinstance(above, cst.If) and dotted(above.test) in CHECKED_ONLY for above in self.ancestors(node))
 
     @cached_property
     def routes(self) -> list[Route]:
         """The endpoints that this file declares by decorators, in source order."""
         return list(contexts.find_routes(self))
+
+    @cached_property
+    def handovers(self) -> list[Handover]:
+        """What this file hands to threads and processes to be called there, in source order."""
+        return list(contexts.find_handovers(self))
 
     @cached_property
     def tasks(self) -> list[Task]:
@@ -473,13 +513,14 @@ class SourceFile:
     def decorator(self, function: cst.FunctionDef | cst.ClassDef, *names: str) -> cst.Decorator | None:
         """The first decorator of a definition whose dotted name is one of `names`, called or not."""
         for decorator in function.decorators:
-            target = decorator.decorator
-            if self.name_of(target.func if isinstance(target, cst.Call) else target) in names:
+            if self.name_of(_called(decorator.decorator)) in names:
                 return decorator
         return None
 
 
-_TYPE_CHECKING = ("TYPE_CHECKING", "typing.TYPE_CHECKING", "t.TYPE_CHECKING")
+def _called(expression: cst.BaseExpression) -> cst.BaseExpression:
+    """`f` of `f(…)`, and everything else as it is."""
+    return expression.func if isinstance(expression, cst.Call) else expression
 
 
 def argument(call: cst.Call, keyword: str, position: int | None = None) -> cst.BaseExpression | None:

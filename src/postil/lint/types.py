@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 _DEPTH = 8  # how far a chain of names, aliases and factories is followed before it counts as unknown
 _WRAPPERS = frozenset({"typing.Annotated", "typing_extensions.Annotated", "typing.Optional", "typing.Final"})
 _UNIONS = frozenset({"typing.Union"})
+# Awaiting one of these gives what it stands for.
+_GIVE_RESULTS = frozenset({"asyncio.Task", "asyncio.Future"})
+# Classes whose `with … as` gives something else than themselves.
+_ENTERED: dict[str, str] = {"tempfile.TemporaryDirectory": "str", "threading.Lock": "bool", "threading.RLock": "bool"}
 
 
 class Types:
@@ -74,12 +78,12 @@ class Types:
         name = self._file.name_of(call.func)
         if name is not None:
             if name in FACTORIES:
-                return FACTORIES[name]
+                return FACTORIES[name] if not awaited or FACTORIES[name] not in _GIVE_RESULTS else None
             owner, _, last = name.rpartition(".")
             if _looks_like_class(last):
                 return name
-            # an alternative constructor, as `redis.Redis.from_url`
-            if _looks_like_class(owner.rpartition(".")[2]) and last.startswith("from_"):
+            # an alternative constructor, as `redis.Redis.from_url` and `psycopg.AsyncConnection.connect`
+            if _looks_like_class(owner.rpartition(".")[2]) and (last.startswith("from_") or last == "connect"):
                 return owner
             return name if name in _BUILTIN_TYPES else None
         found = self._file.definition_of(call.func)
@@ -91,7 +95,8 @@ class Types:
             return None
         if found is None and isinstance(call.func, cst.Attribute):
             owner_type = self.of(call.func.value, depth)
-            return METHOD_RESULTS.get((owner_type, call.func.attr.value)) if owner_type else None
+            kind = METHOD_RESULTS.get((owner_type, call.func.attr.value)) if owner_type else None
+            return kind if not awaited or kind not in _GIVE_RESULTS else None
         return None
 
     def _of_name(self, name: cst.Name, depth: int) -> str | None:
@@ -137,7 +142,7 @@ class Types:
                 item = item.expression
             kind = self.of(item, depth)
             # What `__enter__` gives is known for the libraries' own clients, and not for this file's classes.
-            return kind if kind is not None and "." in kind else None
+            return _ENTERED.get(kind, kind) if kind is not None and "." in kind else None
         if isinstance(value, cst.AnnAssign):
             return self.annotated(value.annotation.annotation, depth)
         if isinstance(value, (cst.ExceptHandler, cst.ExceptStarHandler)):
@@ -165,6 +170,21 @@ class Types:
             if isinstance(value, cst.AnnAssign):
                 return self.annotated(value.annotation.annotation, depth)
         return self._agreed(values, depth)
+
+    def value_of_attribute(self, attribute: cst.Attribute) -> cst.BaseExpression | None:
+        """The one expression that a class assigns to an attribute of itself, in its body or to `self.x`."""
+        base, owner = attribute.value, None
+        if isinstance(base, cst.Name):
+            own = base.value in ("self", "cls")
+            owner = self._file.enclosing_class(attribute) if own else self._file.definition_of(base)
+        if not isinstance(owner, cst.ClassDef):
+            return None
+        name = attribute.attr.value
+        values = [*self._attributes_of(owner).get(name, [])]
+        values += [v for v in self._bindings.of(owner).assignments.get(name, []) if not isinstance(v, cst.AnnAssign)]
+        value = values[0] if len(values) == 1 else None
+        value = value.value if isinstance(value, cst.AnnAssign) else value
+        return value if isinstance(value, cst.BaseExpression) else None
 
     def _attributes_of(self, owner: cst.ClassDef) -> dict[str, list[cst.CSTNode]]:
         if id(owner) not in self._attributes:
