@@ -4,7 +4,11 @@ import libcst as cst
 import pytest
 
 from postil.lint import SourceFile
+from postil.lint.configuration import builds_settings
+from postil.lint.logs import log_call
+from postil.lint.metrics import metric_of
 from postil.lint.positions import Positions
+from postil.lint.probes import probes
 
 
 @pytest.mark.parametrize(
@@ -72,3 +76,104 @@ def test_a_string_in_brackets_of_its_own_lines_moves_what_follows() -> None:
     file = SourceFile("a.py", 'x = (\n    "long"\n)\nraise x\n')
 
     assert Positions(file).place(file.nodes(cst.Raise)[0]).line == 4
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("import structlog\nlog = structlog.get_logger().bind(a=1)\nlog.warn('x')", ("structlog", "warning")),
+        ("import logging\nlogging.exception('x')", ("logging", "exception")),
+        ("import logging\nlogging.getLogger('a').getChild('b').fatal('x')", ("logging", "critical")),
+        ("from loguru import logger\nlogger.opt(exception=True).error('x')", ("loguru", "error")),
+        ("from loguru import logger\nlog = logger.bind(a=1)\nlog.error('x')", ("loguru", "error")),
+        ("from app.log import logger\nlogger.error('x')", ("", "error")),
+        ("class A:\n    def f(self):\n        self._log.error('x')", ("", "error")),
+        ("from app import catalog\ncatalog.error('x')", None),
+        ("log = {}\nlog.error('x')", None),
+        ("import logging\nlogging.getLogger('a').setLevel(1)", None),
+    ],
+)
+def test_a_logger_is_known_by_its_type_and_else_by_its_name(text: str, found: tuple[str, str] | None) -> None:
+    """Libraries differ in what their methods take, so only a typed logger has a library."""
+    file = SourceFile("app/a.py", text + "\n")
+    lines = [line for call in file.nodes(cst.Call) if (line := log_call(call, file)) is not None]
+
+    assert [(line.library, line.level) for line in lines] == ([found] if found else [])
+
+
+def test_what_a_handler_calls_runs_for_the_request() -> None:
+    """A setting read two calls below an endpoint is read in every request; one read in a cached getter is not."""
+    file = SourceFile(
+        "app/a.py",
+        "from functools import cache\nfrom fastapi import FastAPI\napp = FastAPI()\n"
+        "@app.get('/a')\ndef a():\n    b()\n    d()\n"
+        "def b():\n    c()\ndef c():\n    pass\n@cache\ndef d():\n    pass\ndef e():\n    c()\n",
+    )
+    served = {function.name.value for function in file.nodes(cst.FunctionDef) if file.served_by(function.body)}
+
+    assert served == {"a", "b", "c"}
+
+
+@pytest.mark.parametrize(
+    ("text", "labels"),
+    [
+        ("M = Counter('a', 'b', ['x', 'y'])\nuse(M)", ("x", "y")),
+        ("M = Counter('a', 'b')\nuse(M)", ()),
+        ("L = ('x',)\nM = Counter('a', 'b', labelnames=L)\nuse(M)", ("x",)),
+        ("class A:\n    m = Counter('a', 'b', ['x'])\n    def f(self):\n        use(self.m)", ("x",)),
+        ("class A:\n    def __init__(self):\n        self.m = Counter('a', 'b', ['x'])\n        use(self.m)", ("x",)),
+        ("M = Counter('a', 'b', labels())\nuse(M)", "unknown"),
+        ("M = Counter(*args)\nuse(M)", "unknown"),
+        ("M = Counter('a', 'b')\nM = Counter('a', 'b', ['x'])\nuse(M)", None),
+    ],
+)
+def test_a_metric_is_known_where_it_is_made_once(text: str, labels: tuple[str, ...] | str | None) -> None:
+    """What may have been declared in two ways has no labels that a use could be held to."""
+    file = SourceFile("app/a.py", f"from prometheus_client import Counter\n{text}\n")
+    used = next(call for call in file.nodes(cst.Call) if file.code(call.func) == "use").args[0].value
+    found = metric_of(used, file)
+
+    assert (found and (found.labels if found.labels is not None else "unknown")) == labels
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("@app.get('/healthz')\ndef a(): ...", ("/healthz", False)),
+        ("@app.get('/api/v1/ready')\ndef a(): ...", ("/api/v1/ready", True)),
+        ("@app.get('/health/ready')\ndef a(): ...", ("/health/ready", True)),
+        ("@app.get('/health/db')\ndef a(): ...", None),
+        ("@app.get('/machines/{id}/health')\ndef a(): ...", None),
+        ("@app.post('/ping')\ndef a(): ...", None),
+        ("def a(): ...\napp.add_api_route('/livez', a)", ("/livez", False)),
+        ("def a(): ...\nroutes = [Route('/ready', endpoint=a)]", ("/ready", True)),
+        ("router = APIRouter(prefix='/health')\n@router.get('')\ndef a(): ...", ("/health", False)),
+    ],
+)
+def test_a_probe_is_known_by_the_last_part_of_its_path(text: str, found: tuple[str, bool] | None) -> None:
+    """The health of one machine or of the database is no liveness of the process."""
+    file = SourceFile("app/a.py", f"from fastapi import APIRouter, FastAPI\napp = FastAPI()\n{text}\n")
+
+    assert [(probe.path, probe.readiness) for probe in probes(file)] == ([found] if found else [])
+
+
+@pytest.mark.parametrize(
+    ("text", "built"),
+    [
+        ("class S(BaseSettings): ...\nS()", ["S"]),
+        ("class Base(BaseSettings): ...\nclass S(Base): ...\nS(_env_file='.env')", ["S"]),
+        ("class S(BaseSettings): ...\nS(debug=True)", []),
+        ("class S(BaseModel): ...\nS()", []),
+        ("from app.config import Settings\nSettings()", ["Settings"]),
+        ("from app.models import Settings\nSettings()", []),
+    ],
+)
+def test_settings_are_built_without_arguments_from_a_class_that_reads_the_environment(
+    text: str, built: list[str]
+) -> None:
+    """A class that is called `Settings` and filled by hand reads nothing."""
+    file = SourceFile(
+        "app/a.py", f"from pydantic import BaseModel\nfrom pydantic_settings import BaseSettings\n{text}\n"
+    )
+
+    assert [name for call in file.nodes(cst.Call) if (name := builds_settings(call, file))] == built

@@ -180,7 +180,7 @@ class Types:
         if not isinstance(owner, cst.ClassDef):
             return None
         name = attribute.attr.value
-        values = [*self._attributes_of(owner).get(name, [])]
+        values: list[cst.CSTNode | None] = [*self._attributes_of(owner).get(name, [])]
         values += [v for v in self._bindings.of(owner).assignments.get(name, []) if not isinstance(v, cst.AnnAssign)]
         value = values[0] if len(values) == 1 else None
         value = value.value if isinstance(value, cst.AnnAssign) else value
