@@ -76,6 +76,20 @@ def test_comments_stand_below_their_line(github: ValidatedGitHub, pull: FakePull
     assert '<td class="number">3</td><td class="text" data-sign="+">' in html
 
 
+def test_the_tab_of_the_files_shows_them_alone_and_the_verdict_above(github: ValidatedGitHub, pull: FakePull) -> None:
+    """Who reads the diff sees what the check says without leaving it."""
+    comment(github, pull, "Why so loud?")
+    whole = read(page(github).text)
+    files_only = read(page(github, "/acme/shop/pull/1/files").text)
+    ids = {attributes.get("id") for _, attributes in files_only.tags}
+
+    assert "Seen." in whole.text
+    assert "Seen." not in files_only.text
+    assert "Why so loud?" in files_only.text
+    assert "files" in ids
+    assert not {"conversation", "checks"} & ids
+
+
 def test_a_comment_on_the_old_side_stands_below_the_removed_line(github: ValidatedGitHub, pull: FakePull) -> None:
     """Line 3 is on both sides; LEFT is the removed one."""
     comment(github, pull, "It was fine.", side="LEFT")

@@ -24,7 +24,7 @@ from postil.demo.state import CheckRun, FakePull, FakeRepository, Review, Review
 if TYPE_CHECKING:
     from postil.demo.fake_github import FakeGitHub
 
-PULL = re.compile(r"/(?P<owner>[^/]+)/(?P<name>[^/]+)/pull/(?P<number>\d+)(?:/(?:files|commits|checks))?/?")
+PULL = re.compile(r"/(?P<owner>[^/]+)/(?P<name>[^/]+)/pull/(?P<number>\d+)(?:/(?P<tab>files|commits|checks))?/?")
 RUN = re.compile(r"/(?P<owner>[^/]+)/(?P<name>[^/]+)/runs/(?P<number>\d+)/?")
 BLOB = re.compile(r"/(?P<owner>[^/]+)/(?P<name>[^/]+)/blob/(?P<sha>[0-9a-f]{40})/(?P<path>.+)")
 MOST_COLOURED = 2_000_000  # bytes of all versions of all files of a pull request; colouring takes a second
@@ -157,6 +157,7 @@ def _pull(fake: "FakeGitHub", found: re.Match[str]) -> Response | None:
     latest = list({run.name: run for run in runs}.values())
     return _html(
         "pull.html",
+        only_files=found["tab"] == "files",
         pull=pull,
         repository=repository,
         runs=latest,

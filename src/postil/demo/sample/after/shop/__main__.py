@@ -1,4 +1,4 @@
-"""Writes the day's orders to a file: `python -m shop.export`."""
+"""Writes the day's orders to a file: `python -m shop`."""
 
 import argparse
 
