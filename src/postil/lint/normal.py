@@ -13,7 +13,7 @@ import libcst as cst
 
 from postil.lint.names import dotted
 from postil.lint.source import SourceFile, string_value
-from postil.lint.tree import CODE_FIELDS
+from postil.lint.tree import CODE_FIELDS, walk
 
 Form: TypeAlias = "tuple[Form, ...] | str | bytes | int | float | complex | None"
 
@@ -85,6 +85,8 @@ class Forms:
                 return ("Assign", self.of(node.target), self.of(node.value))
             case cst.Assign(targets=[only]):
                 return ("Assign", self.of(only.target), self.of(node.value))
+            case cst.If():
+                return ("If", self.of(node.test), self.of(node.body), self._otherwise(node.orelse))
             case cst.Arg(keyword=keyword):
                 return ("Arg", node.star, keyword.value if keyword is not None else None, self.of(node.value))
             case cst.Param():
@@ -116,7 +118,7 @@ class Forms:
             part
             for line in node.body
             for part in (line.body if isinstance(line, cst.SimpleStatementLine) else (line,))
-            if not self._idle(part)
+            if not self._nothing(part)
         ]
         match parts:
             case [
@@ -127,6 +129,25 @@ class Forms:
                 if name == returned:
                     return ("suite", *map(self.of, rest), ("Return", self.of(kept.value)))
         return ("suite", *map(self.of, parts))
+
+    def _nothing(self, part: cst.CSTNode | None) -> bool:
+        """Whether a statement does nothing of interest; an `if` neither, when its condition and branches don't."""
+        if isinstance(part, cst.If):
+            quiet = not any(isinstance(node, (cst.Call, cst.NamedExpr, cst.Await)) for node in walk(part.test))
+            return quiet and self._nothing(part.body) and self._nothing(part.orelse)
+        if isinstance(part, cst.Else):
+            return self._nothing(part.body)
+        if isinstance(part, (cst.IndentedBlock, cst.SimpleStatementSuite, cst.SimpleStatementLine)):
+            return all(self._nothing(inner) for inner in part.body)
+        return part is None or self._idle(part)
+
+    def _otherwise(self, orelse: cst.If | cst.Else | None) -> Form:
+        """What is done otherwise, `else: if` as `elif`."""
+        if self._nothing(orelse):
+            return None
+        if isinstance(orelse, cst.Else) and len(orelse.body.body) == 1 and isinstance(orelse.body.body[0], cst.If):
+            return self.of(orelse.body.body[0])
+        return self.of(orelse)
 
     def _name(self, node: cst.Name | cst.Attribute) -> Form:
         origin = self._file.name_of(node)
