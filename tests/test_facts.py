@@ -177,3 +177,33 @@ def test_settings_are_built_without_arguments_from_a_class_that_reads_the_enviro
     )
 
     assert [name for call in file.nodes(cst.Call) if (name := builds_settings(call, file))] == built
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("import structlog\nlog = structlog.get_logger().bind(a=1)\nuse(log)", "structlog.BoundLogger"),
+        (
+            "from structlog.stdlib import BoundLogger\ndef f(log: BoundLogger):\n    use(log.new())",
+            "structlog.stdlib.BoundLogger",
+        ),
+        (
+            "from opentelemetry import metrics\nuse(metrics.get_meter(__name__).create_counter('orders'))",
+            "opentelemetry.metrics.Counter",
+        ),
+    ],
+    ids=["bound", "annotated", "instrument"],
+)
+def test_what_loggers_and_meters_make_is_known(text: str, kind: str) -> None:
+    """Rules about logging and metrics go by the type: other libraries' methods are called the same."""
+    file = SourceFile("a.py", text + "\n")
+    used = next(call for call in file.nodes(cst.Call) if file.code(call.func) == "use").args[0].value
+
+    assert file.type_of(used) == kind
+
+
+def test_a_projects_own_router_is_fastapis() -> None:
+    """Larger services subclass `APIRouter`, and all their endpoints would go unseen."""
+    file = SourceFile("a.py", "from app.routing import APIRouter\nr = APIRouter()\n@r.get('/x')\ndef f(): ...\n")
+
+    assert [route.framework for route in file.routes] == ["fastapi"]
