@@ -283,6 +283,15 @@ class SourceFile:
         """The names that this module's top level imports: local name → dotted origin ("." before a relative one)."""
         return self._bindings.module_imports
 
+    def spelling_of(self, name: str) -> str | None:
+        """How this module's top level spells a dotted name by its imports: "sleep", "aio.sleep", or None."""
+        for local, origin in self.imports.items():
+            if origin == name:
+                return local
+        owner, _, last = name.rpartition(".")
+        found = self.spelling_of(owner) if owner else None
+        return f"{found}.{last}" if found is not None else None
+
     def name_of(self, expression: cst.CSTNode) -> str | None:
         """The dotted name that an expression stands for, whatever the style of its import.
 

@@ -140,3 +140,8 @@ def walk_scope(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
             below = [child for child in below if child is not inner]
         below.reverse()
         stack.extend(below)
+
+
+def is_generator(function: cst.FunctionDef) -> bool:
+    """Whether a call of `function` only makes a generator: its own body holds a `yield`."""
+    return any(node.__class__ is cst.Yield for node in walk_scope(function.body))

@@ -9,7 +9,7 @@ import libcst as cst
 
 from postil.lint.catalogue.factories import FACTORIES, METHOD_RESULTS
 from postil.lint.names import Bindings, attribute_assignments
-from postil.lint.tree import FUNCTIONS, walk_scope
+from postil.lint.tree import FUNCTIONS, is_generator
 
 if TYPE_CHECKING:
     from postil.lint.source import SourceFile
@@ -90,7 +90,7 @@ class Types:
         if isinstance(found, cst.ClassDef):
             return found.name.value
         if isinstance(found, cst.FunctionDef) and found.returns is not None:
-            if (found.asynchronous is not None) == awaited and not _is_generator(found):
+            if (found.asynchronous is not None) == awaited and not is_generator(found):
                 return self.annotated(found.returns.annotation, depth)
             return None
         if found is None and isinstance(call.func, cst.Attribute):
@@ -257,10 +257,6 @@ class Types:
 
 def _is_none(node: cst.CSTNode) -> bool:
     return isinstance(node, cst.Name) and node.value == "None"
-
-
-def _is_generator(function: cst.FunctionDef) -> bool:
-    return any(isinstance(node, cst.Yield) for node in walk_scope(function.body))
 
 
 def _looks_like_class(name: str) -> bool:

@@ -1,0 +1,130 @@
+"""Which calls hold the thread that makes them. May not guess: what isn't known by name or by type doesn't block."""
+
+from typing import TYPE_CHECKING
+
+import libcst as cst
+
+from postil.lint.catalogue.blocking import (
+    BLOCKING_CALLS,
+    BLOCKING_METHODS,
+    CONNECT_IF_HOST,
+    MONGO_CLASSES,
+    MONGO_METHODS,
+    NOT_BLOCKING_METHODS,
+    SPAWNS,
+)
+from postil.lint.names import dotted
+from postil.lint.tree import walk_scope
+
+if TYPE_CHECKING:
+    from postil.lint.source import SourceFile
+
+# Take what they are given as an awaitable, so that a call among their arguments is one of an async library.
+_TAKE_AWAITABLES = frozenset({"gather", "create_task", "ensure_future", "wait_for", "shield", "wait", "as_completed"})
+# method → position of its `timeout`
+_TIMEOUTS = {"wait": 0, "join": 0, "result": 0, "exception": 0, "communicate": 1, "get": 1, "put": 2}
+
+
+def blocks(call: cst.Call, file: "SourceFile") -> str | None:
+    """What a call is in its library's words, if it holds its thread: "requests.get", "redis.Redis.get"; else None."""
+    name = file.name_of(call.func)
+    if name in BLOCKING_CALLS:
+        return name if not _returns_at_once(name, call, file) and not is_awaitable(call, file) else None
+    if name is not None or not isinstance(call.func, cst.Attribute):
+        return None
+    method, owner = call.func.attr.value, call.func.value
+    kind = file.type_of(owner)
+    if kind is None and method in MONGO_METHODS:
+        root = _root(owner)
+        kind = file.type_of(root) if root is not owner else None
+        if kind not in MONGO_CLASSES:
+            return None
+    if kind is None or not _method_blocks(kind, method) or is_awaitable(call, file):
+        return None
+    return None if _method_returns_at_once(kind, method, call, file) else f"{kind}.{method}"
+
+
+def is_awaitable(call: cst.Call, file: "SourceFile") -> bool:
+    """Whether a call is used as one of an async library: awaited, entered with `async with`, given to `gather`."""
+    above = file.parent(call)
+    if isinstance(above, cst.Await):
+        return True
+    if isinstance(above, cst.WithItem):
+        statement = file.parent(above)
+        return isinstance(statement, cst.With) and statement.asynchronous is not None
+    if isinstance(above, (cst.For, cst.CompFor)):
+        return above.asynchronous is not None and above.iter is call
+    while isinstance(
+        above, (cst.Arg, cst.StarredElement, cst.Element, cst.List, cst.Tuple, cst.ListComp, cst.GeneratorExp)
+    ):
+        above = file.parent(above)
+    if isinstance(above, cst.Call) and above is not call:
+        taker = above.func.attr if isinstance(above.func, cst.Attribute) else above.func
+        return isinstance(taker, cst.Name) and taker.value in _TAKE_AWAITABLES
+    return False
+
+
+def _method_blocks(kind: str, method: str) -> bool:
+    if kind in NOT_BLOCKING_METHODS:
+        return method not in NOT_BLOCKING_METHODS[kind] and method.islower() and not method.startswith("_")
+    if kind in MONGO_CLASSES:
+        return method in MONGO_METHODS
+    return method in BLOCKING_METHODS.get(kind, ())
+
+
+def _root(expression: cst.BaseExpression) -> cst.BaseExpression:
+    """`client` of `client.shop["orders"]`."""
+    while isinstance(expression, (cst.Attribute, cst.Subscript)):
+        if isinstance(expression, cst.Attribute) and dotted(expression.value) in ("self", "cls"):
+            return expression
+        expression = expression.value
+    return expression
+
+
+def _returns_at_once(name: str, call: cst.Call, file: "SourceFile") -> bool:
+    if name in CONNECT_IF_HOST:
+        return not any(arg.star or arg.keyword is None or arg.keyword.value == "host" for arg in call.args)
+    if name in SPAWNS:
+        return not call.args or not (dotted(call.args[0].value) or "").endswith("P_WAIT")
+    if name.startswith("os.wait"):
+        return "WNOHANG" in file.code(call)
+    return name == "time.sleep" and len(call.args) == 1 and _is_zero(call.args[0].value)
+
+
+def _method_returns_at_once(kind: str, method: str, call: cst.Call, file: "SourceFile") -> bool:
+    values = {arg.keyword.value if arg.keyword is not None else index: arg.value for index, arg in enumerate(call.args)}
+    timeout = values.get("timeout", values.get(_TIMEOUTS.get(method, -1)))
+    if timeout is not None and _is_zero(timeout):
+        return True
+    owner = cst.ensure_type(call.func, cst.Attribute).value
+    if kind.startswith(("queue.", "multiprocessing.")) and method in ("get", "put"):
+        block = values.get("block", values.get(0 if method == "get" else 1))
+        if isinstance(block, cst.Name) and block.value == "False":
+            return True
+        if method == "put":
+            return not _is_bounded(owner, file)
+        return _is_asked(owner, ("empty", "qsize"), call, file)
+    if kind == "concurrent.futures.Future":
+        return _is_asked(owner, ("done",), call, file)
+    return False
+
+
+def _is_bounded(queue: cst.BaseExpression, file: "SourceFile") -> bool:
+    """Whether a queue is seen to be made with a size, without which `put` never waits."""
+    made = file.value_of(queue)
+    return isinstance(made, cst.Call) and bool(made.args) and not _is_zero(made.args[0].value)
+
+
+def _is_asked(owner: cst.BaseExpression, methods: tuple[str, ...], call: cst.Call, file: "SourceFile") -> bool:
+    """Whether the function around a call also asks the object if there is anything to wait for."""
+    name, function = dotted(owner), file.enclosing_function(call)
+    if name is None or function is None:
+        return False
+    return any(
+        isinstance(node, cst.Attribute) and node.attr.value in methods and dotted(node.value) == name
+        for node in walk_scope(function.body)
+    )
+
+
+def _is_zero(expression: cst.BaseExpression) -> bool:
+    return isinstance(expression, (cst.Integer, cst.Float)) and expression.evaluated_value == 0
