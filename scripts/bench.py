@@ -26,6 +26,7 @@ from pathlib import Path
 
 import httpx
 import libcst as cst
+from rich.box import MARKDOWN
 from rich.console import Console
 from rich.table import Table
 
@@ -65,15 +66,14 @@ def main(arguments: Sequence[str]) -> None:
         return
     texts = real_files(options.folder, options.files)
     rules = packs.load().rules
-    table = Table(
-        "measured", "figure", "how", title=f"Postil on {platform.machine()}, Python {platform.python_version()}"
-    )
     rows = [*memory(texts), *speed(rules, texts, options.rounds)]
     if options.pulls:
         rows += service(options.pulls)
+    table = Table("measured", "figure", "how", box=MARKDOWN)
     for row in rows:
         table.add_row(*row)
-    Console(width=None if sys.stdout.isatty() else 140).print(table)
+    print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
+    Console(width=None if sys.stdout.isatty() else 180).print(table)
 
 
 def real_files(folder: Path, most: int) -> dict[str, str]:

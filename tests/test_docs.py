@@ -1,0 +1,462 @@
+"""What is written down must be so: settings, rights, commands, keys, targets, examples, links."""
+
+import ast
+import importlib
+import inspect
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator, Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import typer.core
+import typer.main
+import yaml
+from markdown_it import MarkdownIt
+
+from postil import cli, packs
+from postil.app import create_app
+from postil.demo import play
+from postil.github import errors
+from postil.github.tokens import LEAST, REACT
+from postil.lint.change import Change
+from postil.lint.engine import RuleSet
+from postil.lint.project import Project
+from postil.lint.rule import example_failures
+from postil.review.analysis import analyse
+from postil.review.compose import accounting_line, compose
+from postil.review.config import Config, chosen, parse
+from postil.review.model import Accounting, ChangedFile, FileStatus, Occasion
+from postil.settings import PREFIX, Listen, Settings
+from postil.webhook import Ignored, decide
+from validated_github import webhook_examples
+
+ROOT = Path(__file__).parents[1]
+README, ARCHITECTURE, CONTRIBUTING, CHANGELOG = (
+    (ROOT / f"{name}.md").read_text(encoding="utf-8")
+    for name in ("README", "ARCHITECTURE", "CONTRIBUTING", "CHANGELOG")
+)
+DOCUMENTS = {
+    "README.md": README,
+    "ARCHITECTURE.md": ARCHITECTURE,
+    "CONTRIBUTING.md": CONTRIBUTING,
+    "CHANGELOG.md": CHANGELOG,
+}
+MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
+GUIDELINE = packs.load()
+
+
+def section(document: str, heading: str) -> str:
+    """The text under a heading, up to the next one of its level."""
+    level = re.escape(heading.split(" ", 1)[0])
+    found = re.search(rf"^{re.escape(heading)}\n(.*?)(?=^{level} |\Z)", document, re.DOTALL | re.MULTILINE)
+    assert found, f"no heading {heading!r}"
+    return found[1]
+
+
+def rows(text: str) -> list[list[str]]:
+    """The rows of the tables in a text, without their heads; `|` inside of code separates nothing."""
+    lines = text.splitlines()
+    body = [line for line, below in zip(lines, [*lines[1:], ""], strict=True) if "|--" not in line + below]
+    cells = [re.split(r"\|(?=(?:[^`]*`[^`]*`)*[^`]*$)", line.strip("|")) for line in body if line.startswith("|")]
+    return [[cell.strip() for cell in row] for row in cells]
+
+
+def blocks(text: str, language: str, fence: str = "```") -> list[str]:
+    """The code blocks of a language."""
+    return re.findall(rf"^{fence}{language}\n(.*?)^{fence}$", text, re.DOTALL | re.MULTILINE)
+
+
+def code(text: str) -> set[str]:
+    """What stands between single back-ticks."""
+    return set(re.findall(r"`([^`\n]+)`", text))
+
+
+def written(value: object) -> str:
+    """A setting's default as an operator writes it."""
+    if isinstance(value, Listen):
+        return f"{value.host}:{value.port}"
+    if value is None or value == ():
+        return ""
+    if isinstance(value, StrEnum):
+        return value.value
+    secret = getattr(value, "get_secret_value", None)
+    return str(secret() if secret else value)
+
+
+# What an operator needs
+
+
+def test_every_setting_stands_in_the_readme_with_its_default() -> None:
+    """An operator looks there first; what is missing there doesn't exist, and what is there must work."""
+    table = {row[0].strip("`"): row[1].strip("`") for row in rows(section(README, "### Settings"))}
+
+    assert table == {PREFIX + name.upper(): written(field.default) for name, field in Settings.model_fields.items()}
+
+
+async def test_every_endpoint_of_the_readme_answers() -> None:
+    """Without credentials too, where the webhook says what is missing."""
+    endpoints = [row[0].strip("`").split(" ") for row in rows(section(README, "### Endpoints"))]
+    app = create_app(Settings.load({}), GUIDELINE)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1") as client:
+        answers = {path: (await client.request(method, path)).status_code for method, path in endpoints}
+
+    assert len(answers) == 6
+    assert {path for path, status in answers.items() if status in (404, 405, 500)} == set()
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    """Only asyncio: the service's event loop."""
+    return "asyncio"
+
+
+pytestmark = pytest.mark.anyio
+
+
+def test_the_app_asks_for_the_permissions_that_its_tokens_carry() -> None:
+    """A permission more frightens an administrator, and one less breaks the first review."""
+    text = (ROOT / "app.yml").read_text(encoding="utf-8")
+    asked = yaml.safe_load(text)["default_permissions"]
+    optional = set(re.findall(r"^  # (\w+): (\w+)$", text, re.MULTILINE))
+
+    assert asked == dict(LEAST)
+    assert set(REACT) <= optional | set(asked.items())
+
+
+def test_the_app_is_told_of_every_event_that_is_acted_on() -> None:
+    """An event that nobody subscribed to never comes; one that is only ignored is traffic for nothing."""
+    acted_on = {
+        event
+        for event, payloads in webhook_examples().items()
+        for payload in payloads
+        if not isinstance(decide(event, as_command(payload)), Ignored)
+    }
+    # These are sent to every App, or to every App that may write checks.
+    unasked = {"check_run", "check_suite", "installation", "installation_repositories"}
+    subscribed = yaml.safe_load((ROOT / "app.yml").read_text(encoding="utf-8"))["default_events"]
+
+    assert set(subscribed) == acted_on - unasked
+    assert unasked <= acted_on
+
+
+def as_command(payload: dict[str, Any]) -> dict[str, Any]:
+    """An example as sent to an App, its comment, if it has one, a command on a pull request."""
+    changed: dict[str, Any] = {"installation": {"id": 42}, **payload}
+    if "comment" in payload:
+        changed["comment"] = {**payload["comment"], "body": "/recheck"}
+    if "issue" in payload:
+        changed["issue"] = {**payload["issue"], "pull_request": {}}
+    return changed
+
+
+# What a user needs
+
+
+def commands() -> Iterator[tuple[str, typer.core.TyperCommand]]:
+    """The commands of `postil` by name."""
+    group = typer.main.get_command(cli.app)
+    assert isinstance(group, typer.core.TyperGroup)
+    for name, command in group.commands.items():
+        assert isinstance(command, typer.core.TyperCommand)
+        yield name, command
+
+
+def test_every_command_and_option_stands_in_the_readme_and_nothing_else() -> None:
+    """The list is what people copy from."""
+    (listing,) = blocks(section(README, "## Command line"), "text")
+    shown: dict[str, set[str]] = {}
+    for line in listing.splitlines():
+        if command := re.match(r"postil (\w+)", line):
+            shown[command[1]] = current = set()
+        elif option := re.match(r"    (--[\w-]+)", line):
+            current.add(option[1])
+    real = {
+        name: {option for parameter in command.params for option in parameter.opts if option.startswith("--")}
+        for name, command in commands()
+    }
+
+    assert shown == {name: options - {"--help"} for name, options in real.items()}
+    assert "postil --version" in listing
+
+
+def test_the_formats_in_the_readme_are_the_formats() -> None:
+    """A format that isn't there is an error, one that isn't shown is never used."""
+    (listing,) = blocks(section(README, "## Command line"), "text")
+
+    assert re.findall(r"--format (\S+)", listing) == ["|".join(cli.Format), "|".join(cli.ReviewFormat)]
+
+
+def test_the_readme_shows_every_key_of_a_repositorys_configuration() -> None:
+    """And the example is one that Postil takes, its commented lines included."""
+    (example,) = blocks(section(README, "## Configure a repository"), "toml")
+    config = parse(re.sub(r"^# (\w+ = )", r"\1", example, flags=re.MULTILINE), "pyproject.toml")
+    assert config is not None
+
+    _, faults = chosen(GUIDELINE.rules, config, GUIDELINE.aliases)
+    keys = {name for name in Config.__dataclass_fields__ if getattr(config, name) != getattr(Config(), name)}
+
+    assert (config.faults, faults) == ((), ())
+    assert keys == set(Config.__dataclass_fields__) - {"faults"}
+
+
+def test_the_rules_that_the_readme_allows_exist() -> None:
+    """People copy the comment and change only the reason."""
+    allowed = re.findall(r"# postil: allow ([\w-]+) -- \w", README)
+
+    assert allowed
+    assert [name for name in allowed if name not in GUIDELINE.rules.by_name] == []
+
+
+def test_the_accounting_line_of_the_readme_is_what_a_review_says() -> None:
+    """It is explained nowhere else."""
+    line = accounting_line(Accounting(14, 9, 2, 3, 0, 0, "main@abc1234", GUIDELINE.version))
+
+    assert line in code(README)
+
+
+def test_the_comment_in_the_readme_is_what_the_demo_says() -> None:
+    """A picture in words of the product, which would be wrong after the first change of a word."""
+    path = "shop/orders.py"
+    head = (play.SAMPLE / "after" / path).read_text(encoding="utf-8")
+    base = (play.SAMPLE / "before" / path).read_text(encoding="utf-8")
+    rules = RuleSet([GUIDELINE.rules.by_name["raise-without-from"]])
+    analysis = analyse(rules, [Change(path, head, base)], Project(), Project())
+    patch = f"@@ -0,0 +1,{head.count(chr(10))} @@\n" + "\n".join(f"+{line}" for line in head.splitlines())
+    words = GUIDELINE.words(packs.Links("rules", repository=True))
+    occasion = Occasion(head_sha="a" * 40, run="example", words=words, guideline=GUIDELINE.version)
+    (comment,) = compose(analysis, [ChangedFile(path, FileStatus.ADDED, patch=patch)], occasion).comments
+    quoted = re.findall(r"^> ?(.*)$", section(README, "## What a comment looks like"), re.MULTILINE)
+
+    said = re.sub(r"<!--.*?-->", "", comment.body, flags=re.DOTALL)
+
+    assert " ".join(quoted).split() == said.split()
+
+
+# What a contributor needs
+
+
+def targets() -> dict[str, str]:
+    """The targets of the Makefile with their help."""
+    return dict(re.findall(r"^([a-z-]+):[^#\n=]*?(?:## (.*))?$", MAKEFILE, re.MULTILINE))
+
+
+def test_every_target_says_what_it_does() -> None:
+    """A Makefile is read by those who look for a command."""
+    phony = re.findall(r"^\.PHONY: (.*)$", MAKEFILE, re.MULTILINE)[0].split()
+
+    assert {name for name, words in targets().items() if not words} == set()
+    assert set(phony) == set(targets())
+
+
+def test_every_target_that_is_named_exists_and_all_are_named() -> None:
+    """In the words of a document or in its blocks to copy."""
+    named = {
+        name
+        for document in DOCUMENTS.values()
+        for text in [*code(document), *blocks(document, "sh")]
+        for name in re.findall(r"^make ([a-z-]+)", text, re.MULTILINE)
+    }
+
+    assert named - set(targets()) == set()
+    # `make` alone is all of them.
+    assert set(targets()) - named == {"all"}
+
+
+def test_every_script_that_is_run_is_there() -> None:
+    """A target that can't run is worse than none."""
+    scripts = re.findall(r"scripts/[\w.]+", MAKEFILE + (ROOT / ".ci/run").read_text(encoding="utf-8"))
+
+    assert [script for script in scripts if not (ROOT / script).is_file()] == []
+
+
+def test_the_rule_of_the_contributing_page_works_as_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is what newcomers begin from, and it promises ten minutes."""
+    (page,) = blocks(CONTRIBUTING, "markdown", "````")
+    check = next(block for block in blocks(CONTRIBUTING, "python") if "def check" in block)
+    chapter = "# Error handling\n\n## Name what you catch\n"
+    write(tmp_path / "pack", {"pack.toml": 'name = "ten"\nchecks = "ten_minutes"\n'})
+    write(tmp_path / "pack/error-handling", {"README.md": chapter, "bare-except.md": page})
+    write(tmp_path / "ten_minutes/error_handling", {"__init__.py": "", "bare_except.py": check})
+    write(tmp_path / "ten_minutes", {"__init__.py": ""})
+    monkeypatch.syspath_prepend(tmp_path)
+
+    rules = packs.load([tmp_path / "pack"]).rules
+
+    assert [rule.name for rule in rules.rules] == ["bare-except"]
+    assert list(example_failures(rules, rules.rules[0])) == []
+
+
+def test_a_new_rule_works_before_it_is_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who begins from something that works sees at once what a change breaks."""
+    chapter = "# Resilience\n\n## Give up in time\n"
+    write(tmp_path / "rules", {"pack.toml": 'name = "new"\nchecks = "new.checks"\nchapters = ["resilience"]\n'})
+    write(tmp_path / "rules/resilience", {"README.md": chapter})
+    script = [sys.executable, ROOT / "scripts/new_rule.py"]
+    made = subprocess.run([*script, "resilience", "some-pattern", tmp_path], capture_output=True, text=True, check=True)
+    again = subprocess.run(
+        [*script, "resilience", "some-pattern", tmp_path], check=False, capture_output=True, text=True
+    )
+    unknown = subprocess.run(
+        [*script, "resilence", "some-other", tmp_path], check=False, capture_output=True, text=True
+    )
+    monkeypatch.syspath_prepend(tmp_path / "src")
+
+    rules = packs.load([tmp_path / "rules"]).rules
+
+    assert "make rule NAME=some-pattern" in made.stdout
+    assert list(example_failures(rules, rules.by_name["some-pattern"])) == []
+    assert "there is a rule of this name already" in again.stderr
+    assert "there is no chapter 'resilence'; there are resilience" in unknown.stderr
+
+
+def test_the_pack_of_the_contributing_page_loads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its keys and its rules are those that exist."""
+    (settings,) = blocks(section(CONTRIBUTING, "## Rules outside of this repository"), "toml")
+    write(tmp_path / "acme", {"pack.toml": settings})
+    write(tmp_path / "acme_checks", {"__init__.py": ""})
+    monkeypatch.syspath_prepend(tmp_path)
+
+    loaded = packs.load([packs.BUILT_IN, tmp_path / "acme"])
+    weights = tomllib.loads(settings)["rules"]
+
+    assert {name: str(loaded.rules.by_name[name].severity) for name in loaded.rules.by_name if name in weights} == {
+        name: weight for name, weight in weights.items() if weight != "off"
+    }
+
+
+def write(folder: Path, files: Mapping[str, str]) -> None:
+    """Write files into a folder, which is made if need be."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in files.items():
+        (folder / name).write_text(text, encoding="utf-8")
+
+
+def test_the_map_shows_every_part_of_the_package() -> None:
+    """Who looks for a thing begins there."""
+    parts = {
+        path.relative_to(ROOT).as_posix() + ("/" if path.is_dir() else "")
+        for path in (ROOT / "src/postil").iterdir()
+        if not path.name.startswith(("__", "."))
+    }
+    shown = {each for each in code(section(ARCHITECTURE, "## The map")) if each.startswith("src/")}
+
+    assert parts - {"src/postil/checks/", "src/postil/log.py"} == shown - {"src/postil/checks/<chapter>/<rule>.py"}
+
+
+def test_every_error_of_the_architecture_page_exists_where_it_says() -> None:
+    """And every one that GitHub's part raises is there, as each of them decides what happens next."""
+    table = rows(section(ARCHITECTURE, "## Errors are named for what happens next"))
+    named = [(code(row[0]).pop().partition("(")[0], code(row[1]).pop()) for row in table]
+    found = {error: getattr(importlib.import_module(f"postil.{place}"), error, None) for error, place in named}
+    raised = {name for name, kind in vars(errors).items() if inspect.isclass(kind) and issubclass(kind, Exception)}
+
+    assert {
+        name for name, kind in found.items() if not (inspect.isclass(kind) and issubclass(kind, Exception))
+    } == set()
+    assert raised <= set(found)
+
+
+# What a reader needs
+
+
+def test_every_chapter_of_the_guideline_stands_in_its_list() -> None:
+    """The rules' own page is the way in."""
+    listed = re.findall(r"\]\(([\w-]+)/README\.md\)", (ROOT / "rules/README.md").read_text(encoding="utf-8"))
+
+    assert listed == [chapter.name for chapter in GUIDELINE.chapters]
+
+
+def test_the_table_of_what_is_enforced_is_fresh() -> None:
+    """A section that says it has no rule, and has one, makes nobody look for it."""
+    done = subprocess.run([sys.executable, ROOT / "scripts/generated.py"], check=False, capture_output=True, text=True)
+
+    assert (done.stderr, done.returncode) == ("", 0)
+
+
+@pytest.mark.parametrize("name", [*DOCUMENTS, "rules/README.md", "rules/coverage.md"])
+def test_every_link_inside_the_repository_leads_somewhere(name: str) -> None:
+    """Pictures and anchors included."""
+    document = (ROOT / name).read_text(encoding="utf-8")
+    prose = re.sub(r"^(`{3,}).*?^\1$", "", document, flags=re.DOTALL | re.MULTILINE)
+    links = re.findall(r"\]\(([^)\s]+)\)|src(?:set)?=\"([^\"]+)\"", prose)
+    dead = []
+    for link in ("".join(each) for each in links):
+        path, _, anchor = link.partition("#")
+        target = (ROOT / name).parent / path if path else ROOT / name
+        if "://" not in link and (not target.exists() or (anchor and anchor not in anchors(target))):
+            dead.append(link)
+
+    assert dead == []
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors that GitHub gives a page's headings."""
+    tokens = MarkdownIt().parse(page.read_text(encoding="utf-8"))
+    return {packs.slug(tokens[at + 1].content) for at, token in enumerate(tokens) if token.type == "heading_open"}
+
+
+def test_documents_break_lines_at_sentences_only() -> None:
+    """So that a change of a sentence is a change of a line."""
+    broken = [
+        f"{name}: {line}"
+        for name, document in DOCUMENTS.items()
+        for token in MarkdownIt().enable("table").parse(document)
+        if token.type == "inline"
+        for line in token.content.split("\n")[:-1]
+        if not re.search(r"[.:?!…][*)]*$", line)
+    ]
+
+    assert broken == []
+
+
+def test_nothing_tells_of_the_place_where_it_was_written() -> None:
+    """A path or a host of somebody's machine means nothing to the reader."""
+    private = re.compile(
+        rf"{re.escape(str(ROOT))}/|(?<![\w.])/home/\w+/|://[\w.-]*(?:proxy|mirror|artifactory|nexus)[.:/]"
+    )
+    found = [f"{path}: {text}" for path, line in lines_of_everything() for text in private.findall(line)]
+
+    assert found == []
+
+
+def test_nothing_tells_of_how_it_was_made() -> None:
+    """The reader wants to know what is so, and why."""
+    makers = re.compile(r"(?i)\bissue #\d|\b(?:this|the|a) coding (?:session|agent)\b|\blanguage model\b|\bAI[- ]agent")
+    found = [f"{path}: {line}" for path, line in lines_of_everything() if makers.search(line)]
+    said = [name for name, text in DOCUMENTS.items() if re.search(r"(?i)\b(?:sessions?|agents?|issue #)\b", text)]
+
+    assert (found, said) == ([], [])
+
+
+def lines_of_everything() -> Iterator[tuple[str, str]]:
+    """The lines of the documents, the sources, the tests and the guideline."""
+    folders = ("src", "rules", "tests", "scripts", "docs", ".ci")
+    files = [path for folder in folders for path in sorted((ROOT / folder).rglob("*")) if path.is_file()]
+    kept = {".py", ".md", ".toml", ".html", ".css", ".sh", ".yml", ".yaml", ".graphql", ""}
+    for path in [*files, *(ROOT / name for name in (*DOCUMENTS, "Makefile", "Dockerfile", "compose.yaml", "app.yml"))]:
+        name = path.relative_to(ROOT).as_posix()
+        if path.suffix in kept and "__pycache__" not in name and name != "tests/test_docs.py":
+            for line in path.read_text(encoding="utf-8").splitlines():
+                yield name, line
+
+
+# What the tests say
+
+
+def test_every_test_states_a_fact_and_gives_its_reason() -> None:
+    """A name such as `test_parse_2` tells nobody what broke, and a test without a reason is deleted the first time."""
+    nameless = [
+        f"{path.name}: {function.name}"
+        for path in sorted((ROOT / "tests").glob("test_*.py"))
+        for function in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)) and function.name.startswith("test_")
+        if not ast.get_docstring(function) or not re.fullmatch(r"test(?:_[a-z0-9]+){3,}", function.name)
+    ]
+
+    assert nameless == []
