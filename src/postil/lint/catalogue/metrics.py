@@ -11,6 +11,12 @@ PROMETHEUS_METRICS = frozenset(
     for kind in ("Counter", "Gauge", "Histogram", "Summary", "Info", "Enum")
 )
 
+# What a metric, or one labelled child of it, is used for.
+PROMETHEUS_USES = frozenset(
+    {"inc", "dec", "set", "observe", "time", "set_to_current_time", "count_exceptions", "track_inprogress", "info",
+     "state", "set_function"}
+)  # fmt: skip
+
 # What takes the amount, and the attributes behind it.
 OTEL_INSTRUMENTS: dict[str, str] = {
     "opentelemetry.metrics.Counter": "add",
