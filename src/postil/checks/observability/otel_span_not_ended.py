@@ -1,0 +1,106 @@
+"""Finds OpenTelemetry spans that are started and not ended, or not on every path."""
+
+import re
+from collections.abc import Iterator
+
+import libcst as cst
+
+from postil.lint import Note, Notes, SourceFile
+from postil.lint.logs import log_call
+from postil.lint.names import dotted
+from postil.lint.tree import walk, walk_scope
+
+MENTIONS = ("start_span",)
+
+_TRACER = re.compile(r"(?:^|_)tracer$", re.IGNORECASE)
+# What is given to a span's own methods, mostly.
+_CALM = frozenset({"str", "int", "len", "repr", "bool", "float", "dict", "list", "isinstance", "getattr", "type"})
+
+
+def check(call: cst.Call, file: SourceFile) -> Notes:
+    func = call.func
+    if not (isinstance(func, cst.Attribute) and func.attr.value == "start_span") or not _is_tracer(func.value, file):
+        return
+    around = file.parent(call)
+    if isinstance(around, cst.Expr) and around.value is call:
+        yield Note(call, "the span is kept nowhere, so it can't be ended and is never sent")
+        return
+    function = file.enclosing_def(call)
+    if not isinstance(around, cst.Assign) or len(around.targets) != 1 or function is None:
+        return
+    target = around.targets[0].target
+    if not isinstance(target, cst.Name) or _leaves(target, function, file):
+        return
+    ends = list(_ends(target.value, function))
+    if not ends:
+        yield Note(call, f"`{target.value}` is never ended, so it is never sent")
+    elif not any(_catches_all(end, file) for end in ends) and _may_raise(
+        around, ends[-1], target.value, function, file
+    ):
+        yield Note(call, f"`{target.value}` is not ended, and so never sent, when anything before its `end()` raises")
+
+
+def _is_tracer(expression: cst.BaseExpression, file: SourceFile) -> bool:
+    kind = file.type_of(expression)
+    if kind is not None:
+        return kind.startswith("opentelemetry.") and kind.endswith("Tracer")
+    name = (dotted(expression) or "").rpartition(".")[2]
+    return "opentelemetry" in file.text and "opentracing" not in file.text and _TRACER.search(name) is not None
+
+
+def _leaves(target: cst.Name, function: cst.FunctionDef, file: SourceFile) -> bool:
+    """Whether the span is handed on to something that may end it."""
+    for node in walk(function):
+        if not (isinstance(node, cst.Name) and node.value == target.value and node is not target):
+            continue
+        used = file.parent(node)
+        if isinstance(used, cst.Attribute) and used.value is node:
+            if file.enclosing_function(node) is not function:
+                return True  # a callback
+            continue
+        if isinstance(used, cst.Arg) and isinstance(call := file.parent(used), cst.Call):
+            name = (dotted(call.func) or "").rpartition(".")[2]
+            keeps = not any(arg.keyword is not None and arg.keyword.value == "end_on_exit" for arg in call.args)
+            if name == "use_span" and keeps:
+                continue
+            return True
+        if isinstance(used, (cst.Comparison, cst.If, cst.BooleanOperation, cst.UnaryOperation, cst.AssignTarget)):
+            continue
+        return True
+    return False
+
+
+def _ends(name: str, function: cst.FunctionDef) -> Iterator[cst.Call]:
+    for node in walk_scope(function.body):
+        if isinstance(node, cst.Call) and dotted(node.func) == f"{name}.end":
+            yield node
+
+
+def _catches_all(end: cst.Call, file: SourceFile) -> bool:
+    return any(isinstance(above, (cst.Finally, cst.ExceptHandler)) for above in file.ancestors(end))
+
+
+def _may_raise(start: cst.CSTNode, end: cst.Call, span: str, function: cst.FunctionDef, file: SourceFile) -> bool:
+    """Whether anything of weight is called between the start of a span and its last end."""
+    passed = {id(part) for part in walk(start)}
+    begun = False
+    for node in walk_scope(function.body):
+        begun = begun or id(node) in passed
+        if not begun or id(node) in passed:
+            continue
+        if node is end:
+            return False
+        if isinstance(node, cst.Await):
+            return True
+        if not isinstance(node, cst.Call):
+            continue
+        if (dotted(node.func) or "").startswith(f"{span}."):
+            passed.update(map(id, walk(node)))
+        elif log_call(node, file) is None and not _is_calm(node, file):
+            return True
+    return False
+
+
+def _is_calm(call: cst.Call, file: SourceFile) -> bool:
+    name = file.name_of(call.func) or ""
+    return name in _CALM or name.startswith("opentelemetry.")
