@@ -1,0 +1,256 @@
+"""Finds `gather(…, return_exceptions=True)` whose exceptions nobody looks at."""
+
+from collections.abc import Iterator
+
+import libcst as cst
+
+from postil.lint import Fix, FixKind, Insert, Note, Notes, SourceFile, argument
+from postil.lint.names import targets
+from postil.lint.tree import COMPREHENSIONS, walk, walk_scope
+
+MENTIONS = ("return_exceptions",)
+
+# What only hands the items of a collection on, one by one.
+_ITERATE = frozenset({"zip", "enumerate", "list", "tuple", "reversed", "sorted", "iter"})
+# What says something about a collection, and nothing about its items.
+_COUNT = frozenset({"len", "bool"})
+_LOOKS = frozenset({"isinstance", "issubclass", "type"})
+_LOGGERS = ("structlog.", "logging.", "loguru.")
+
+
+def check(call: cst.Call, file: SourceFile) -> Notes:
+    if not call.args or file.name_of(call.func) != "asyncio.gather" or not _collects(call) or file.in_test(call):
+        return
+    awaited = _awaited(call, file)
+    if awaited is None or file.is_cleanup(awaited) or _is_harmless(call, file):
+        return
+    above = file.parent(awaited)
+    function = file.enclosing_function(call)
+    if isinstance(above, cst.Expr):
+        yield Note(
+            call,
+            "exceptions are collected among the results, and the results are thrown away",
+            fix=_with_log(awaited, file),
+        )
+        return
+    names = _assigned(above)
+    if not names or function is None:
+        return
+    if names == ["_"]:
+        yield Note(call, "exceptions are collected among the results, and the results are thrown away")
+    elif not _Uses(function, file).looked_at(names):
+        listed = ", ".join(f"`{name}`" for name in names)
+        yield Note(call, f"exceptions are collected in {listed}, and nothing tells them from results")
+
+
+def _collects(call: cst.Call) -> bool:
+    option = argument(call, "return_exceptions")
+    return isinstance(option, cst.Name) and option.value == "True"
+
+
+def _awaited(call: cst.Call, file: SourceFile) -> cst.Await | None:
+    """The `await` that gives the results, directly or through `asyncio.wait_for`."""
+    above = file.parent(call)
+    if isinstance(above, cst.Arg):
+        outer = file.parent(above)
+        if isinstance(outer, cst.Call) and file.name_of(outer.func) in ("asyncio.wait_for", "asyncio.shield"):
+            above = file.parent(outer)
+    return above if isinstance(above, cst.Await) else None
+
+
+def _assigned(statement: cst.CSTNode | None) -> list[str]:
+    """The plain names that a statement gives the results to; empty if it does anything else with them."""
+    if isinstance(statement, cst.Assign) and len(statement.targets) == 1:
+        target: cst.CSTNode = statement.targets[0].target
+    elif isinstance(statement, (cst.AnnAssign, cst.NamedExpr)):
+        target = statement.target
+    else:
+        return []
+    names = [name.value for name in targets(target)]
+    parts = len(target.elements) if isinstance(target, (cst.Tuple, cst.List)) else 1
+    return names if len(names) == parts else []
+
+
+class _Uses:
+    """What a function does with the names that hold results."""
+
+    def __init__(self, function: cst.FunctionDef | cst.Lambda, file: SourceFile) -> None:
+        self._file = file
+        self._loads: dict[str, list[cst.Name]] = {}
+        bound: set[int] = set()
+        for node in walk(function.body):
+            if isinstance(node, cst.Name):
+                self._loads.setdefault(node.value, []).append(node)
+            elif isinstance(node, (cst.AssignTarget, cst.AnnAssign, cst.For, cst.CompFor, cst.NamedExpr)):
+                bound.update(id(name) for name in targets(node.target))
+        self._bound = bound
+
+    def looked_at(self, names: list[str]) -> bool:
+        """Whether an item is tested for being an exception, or handed to code that may do so."""
+        known = list(names)
+        for name in known:
+            for node in self._loads.get(name, ()):
+                if self._is_no_use(node):
+                    continue
+                found = self._fate(node)
+                if found is None:
+                    return True
+                known += [new for new in found if new not in known]
+        return False
+
+    def _is_no_use(self, name: cst.Name) -> bool:
+        """Whether a name is only bound here, or is no variable: `x.name`, `f(name=…)`."""
+        above = self._file.parent(name)
+        if isinstance(above, cst.Attribute):
+            return name is above.attr
+        return id(name) in self._bound or (isinstance(above, cst.Arg) and name is above.keyword)
+
+    def _fate(self, node: cst.CSTNode) -> list[str] | None:
+        """The further names that come to hold an item; None where the item is looked at or leaves the function."""
+        above = self._file.parent(node)
+        match above:
+            case cst.Arg():
+                return self._passed(above)
+            case cst.For() | cst.CompFor() if above.iter is node:
+                return [name.value for name in targets(above.target)]
+            case cst.For() | cst.CompFor() | cst.If() | cst.While() | cst.Assert() | cst.Not() | cst.UnaryOperation():
+                return []
+            case cst.Comparison() | cst.ComparisonTarget() | cst.Expr() | cst.CompIf() | cst.AugAssign():
+                return []
+            case cst.Attribute():
+                return None if above.attr.value.startswith("__") else []
+            case cst.Subscript() | cst.BooleanOperation() | cst.IfExp() | cst.NamedExpr() | cst.Await():
+                return self._fate(above)
+            case cst.StarredElement() | cst.Element() | cst.List() | cst.Tuple():
+                return self._fate(above)
+            case _ if isinstance(above, COMPREHENSIONS):
+                return self._fate(above)
+            case cst.Assign():
+                names = _assigned(above)
+                return names or None
+            case cst.Index() | cst.SubscriptElement():
+                return []
+        return None
+
+    def _passed(self, arg: cst.Arg) -> list[str] | None:
+        call = self._file.parent(arg)
+        if not isinstance(call, cst.Call):
+            return None
+        name = self._file.name_of(call.func)
+        if name in _ITERATE:
+            return self._fate(call)
+        return [] if name in _COUNT else None
+
+
+def _is_harmless(call: cst.Call, file: SourceFile) -> bool:
+    """Whether nothing can be lost: everything awaited ends something, catches all itself, or is asked later."""
+    works = [work for arg in call.args if arg.keyword is None for work in _works(arg, call, file)]
+    if works and all(file.is_cleanup(work) or _catches_all(work, file) for work in works):
+        return True
+    function = file.enclosing_function(call)
+    return function is not None and any(
+        isinstance(node, cst.Attribute) and node.attr.value in ("exception", "result", "cancelled")
+        for node in walk_scope(function.body)
+        if isinstance(file.parent(node), cst.Call)
+    )
+
+
+def _works(arg: cst.Arg, call: cst.Call, file: SourceFile) -> Iterator[cst.BaseExpression]:
+    """What `gather` awaits, as far as it is seen: arguments, items of lists, what a list is filled with."""
+    value = arg.value
+    if arg.star == "*":
+        if isinstance(value, cst.Name):
+            filled = list(_filled(value, call, file))
+            made = file.value_of(value)
+            if filled or made is None or isinstance(made, cst.Name):
+                yield from filled or [value]
+                return
+            value = made
+        if isinstance(value, (cst.ListComp, cst.GeneratorExp)):
+            yield _unwrapped(value.elt, file)
+            return
+        if isinstance(value, (cst.List, cst.Tuple)):
+            yield from (_unwrapped(element.value, file) for element in value.elements)
+            return
+    yield _unwrapped(value, file)
+
+
+def _filled(name: cst.Name, call: cst.Call, file: SourceFile) -> Iterator[cst.BaseExpression]:
+    """What is appended to a list in the function around a call."""
+    function = file.enclosing_function(call)
+    for node in walk_scope(function.body) if function is not None else ():
+        if (
+            isinstance(node, cst.Call)
+            and isinstance(node.func, cst.Attribute)
+            and node.func.attr.value in ("append", "add")
+            and isinstance(node.func.value, cst.Name)
+            and node.func.value.value == name.value
+            and node.args
+        ):
+            yield _unwrapped(node.args[0].value, file)
+
+
+def _unwrapped(work: cst.BaseExpression, file: SourceFile) -> cst.BaseExpression:
+    """`f(x)` of `create_task(f(x))`."""
+    if isinstance(work, cst.Call) and work.args and isinstance(work.func, (cst.Name, cst.Attribute)):
+        last = work.func.attr.value if isinstance(work.func, cst.Attribute) else work.func.value
+        if last in ("create_task", "ensure_future", "shield", "wait_for"):
+            return work.args[0].value
+    return work
+
+
+def _catches_all(work: cst.BaseExpression, file: SourceFile) -> bool:
+    """Whether a coroutine function of this file can't raise: it is one `try` that catches `Exception`."""
+    found = file.definition_of(work.func) if isinstance(work, cst.Call) else None
+    if not isinstance(found, cst.FunctionDef) or not isinstance(found.body, cst.IndentedBlock):
+        return False
+    tried = [line for line in found.body.body if not _is_plain(line)]
+    return bool(tried) and all(
+        isinstance(each, cst.Try) and any(file.is_broad(handler) and not _raises(handler) for handler in each.handlers)
+        for each in tried
+    )
+
+
+def _is_plain(line: cst.CSTNode) -> bool:
+    """Whether a statement has nothing in it that is likely to fail: a docstring, a constant, a `return`."""
+    return isinstance(line, cst.SimpleStatementLine) and not any(
+        isinstance(node, (cst.Call, cst.Await, cst.Subscript, cst.Raise)) for node in walk(line)
+    )
+
+
+def _raises(handler: cst.ExceptHandler) -> bool:
+    return any(isinstance(node, cst.Raise) for node in walk_scope(handler.body))
+
+
+def _with_log(awaited: cst.Await, file: SourceFile) -> Fix | None:
+    """Logs every exception among the results, where the module has a logger."""
+    statement = file.enclosing_statement(awaited)
+    logger = next((name for name in ("logger", "log", "LOGGER", "LOG", "_LOGGER") if name in _loggers(file)), None)
+    if not isinstance(statement, cst.SimpleStatementLine) or len(statement.body) != 1 or logger is None:
+        return None
+    function = file.enclosing_function(awaited)
+    taken = {node.value for node in walk(function) if isinstance(node, cst.Name)} if function is not None else set()
+    if taken & {"results", "result"}:
+        return None
+    unit, newline = file.module.default_indent, file.module.default_newline
+    indent = newline + "".join(
+        above.indent if above.indent is not None else unit
+        for above in file.ancestors(statement)
+        if isinstance(above, cst.IndentedBlock)
+    )
+    loop = (
+        f"{indent}for result in results:"
+        f"{indent}{unit}if isinstance(result, BaseException):"
+        f'{indent}{unit}{unit}{logger}.error("failed among others", exc_info=result)'
+    )
+    return Fix((Insert(awaited, "results = "), Insert(awaited, loop, after=True)), FixKind.SUGGESTION)
+
+
+def _loggers(file: SourceFile) -> set[str]:
+    """The names of this module's own loggers."""
+    found = set()
+    for line in file.module.body:
+        for node in walk(line) if isinstance(line, cst.SimpleStatementLine) else ():
+            if isinstance(node, cst.Assign) and (file.type_of(node.value) or "").startswith(_LOGGERS):
+                found.update(name.value for target in node.targets for name in targets(target.target))
+    return found
