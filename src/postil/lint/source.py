@@ -20,6 +20,7 @@ from postil.lint.check import Located
 from postil.lint.contexts import Handover, Route, Task
 from postil.lint.names import CHECKED_ONLY, Bindings, dotted
 from postil.lint.project import Project
+from postil.lint.retries import Retry, find_retries
 from postil.lint.tree import CODE_FIELDS, FUNCTIONS
 from postil.lint.types import Types
 
@@ -268,6 +269,13 @@ class SourceFile:
         """The source text of `node`."""
         return self.module.code_for_node(node)
 
+    def indentation(self, node: cst.CSTNode) -> str:
+        """The white space in front of the line on which the statement that `node` is, or stands in, begins."""
+        blocks = [above for above in self.ancestors(node) if isinstance(above, cst.IndentedBlock)]
+        return "".join(
+            self.module.default_indent if block.indent is None else block.indent for block in reversed(blocks)
+        )
+
     def at(self, node: cst.CSTNode) -> Located:
         """`node` as a place in this file, for checks that see several files."""
         return Located(self.path, node)
@@ -513,6 +521,11 @@ class SourceFile:
     def handovers(self) -> list[Handover]:
         """What this file hands to threads and processes to be called there, in source order."""
         return list(contexts.find_handovers(self))
+
+    @cached_property
+    def retries(self) -> list[Retry]:
+        """What this file tries again by a retry library."""
+        return list(find_retries(self))
 
     @cached_property
     def tasks(self) -> list[Task]:
