@@ -1,0 +1,156 @@
+"""Finds retry filters and handlers that name exceptions which the guarded calls never raise."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import libcst as cst
+
+from postil.lint import Fix, FixKind, Note, Notes, SourceFile, argument
+from postil.lint.catalogue.families import (
+    BUILT_ON,
+    BUILTIN_NETWORK_ERRORS,
+    NETWORK_ERRORS,
+    NOT_EXCEPTIONS,
+    WRAP_EVERYTHING,
+)
+from postil.lint.network import all_known, calls_of, library_of
+from postil.lint.retries import Retry
+
+MENTIONS = ("aiohttp", "elastic", "httpx", "psycopg", "pymongo", "pymysql", "redis", "requests", "urllib3")
+
+# Named in a filter that is not only a list of classes.
+_BY_TYPE = frozenset({"tenacity.retry_if_exception_type", "tenacity.retry.retry_if_exception_type"})
+_ANY = frozenset({"tenacity.retry_any", "tenacity.retry.retry_any"})
+
+
+@dataclass(frozen=True, eq=False)
+class _Filter:
+    """Classes that are waited for, the code that may raise them, and what follows if it never does."""
+
+    expression: cst.BaseExpression
+    classes: list[cst.BaseExpression]
+    body: cst.CSTNode | None
+    consequence: str
+    for_celery: bool = False
+
+
+def check(file: SourceFile) -> Notes:
+    for each in _filters(file):
+        names = [file.name_of(caught) for caught in each.classes]
+        for caught, name in zip(each.classes, names, strict=True):
+            if name in NOT_EXCEPTIONS and not file.in_test(caught):
+                yield Note(caught, f"`{name}` is no exception, so {each.consequence}")
+        if each.body is None or not names or not all(name and _is_network_error(name) for name in names):
+            continue
+        libraries = _libraries(each.body, [name for name in names if name], file)
+        if libraries is not None and not file.in_test(each.expression):
+            listed = " and ".join(f"`{name}`" for name in sorted(libraries))
+            caught = _listed([file.code(one) for one in each.classes])
+            yield Note(
+                each.expression,
+                f"{listed} never raise{'s' if len(libraries) == 1 else ''} {caught}, so {each.consequence}",
+                fix=_right_classes(each, libraries, file),
+            )
+
+
+def _filters(file: SourceFile) -> Iterator[_Filter]:
+    for tried in [*file.nodes(cst.Try), *file.nodes(cst.TryStar)]:
+        if isinstance(tried, (cst.Try, cst.TryStar)):
+            for handler in tried.handlers:
+                if handler.type is not None:
+                    yield _Filter(handler.type, _classes(handler.type), tried.body, "this handler is never entered")
+    for retry in file.retries:
+        yield from _of_retry(retry, file)
+    for task in file.tasks:
+        named = argument(task.call, "autoretry_for") if task.framework == "celery" and task.call is not None else None
+        if named is not None:
+            yield _Filter(named, _classes(named), task.function.body, "the task is never tried again", for_celery=True)
+
+
+def _of_retry(retry: Retry, file: SourceFile) -> Iterator[_Filter]:
+    option = retry.options.get({"tenacity": "retry", "stamina": "on", "backoff": "exception"}.get(retry.library, ""))
+    if option is None:
+        return
+    body = retry.function.body if retry.function is not None else retry.block.body if retry.block is not None else None
+    if retry.library != "tenacity":
+        yield _Filter(option, _classes(option), body, "nothing is tried again")
+        return
+    parts = list(_types_of(option, file))
+    known = [part for part in parts if part is not None]
+    classes = [one for part in known for one in _classes(part)]
+    whole = len(known) == len(parts)
+    yield _Filter(known[0] if len(known) == 1 else option, classes, body if whole else None, "nothing is tried again")
+
+
+def _types_of(option: cst.BaseExpression, file: SourceFile) -> Iterator[cst.BaseExpression | None]:
+    """The types in `retry_if_exception_type(…) | …`; None for each part that decides otherwise."""
+    if isinstance(option, cst.BinaryOperation) and isinstance(option.operator, cst.BitOr):
+        yield from _types_of(option.left, file)
+        yield from _types_of(option.right, file)
+        return
+    name = file.name_of(option.func) if isinstance(option, cst.Call) else None
+    if isinstance(option, cst.Call) and name in _BY_TYPE:
+        yield argument(option, "exception_types", 0)
+    elif isinstance(option, cst.Call) and name in _ANY:
+        for arg in option.args:
+            yield from _types_of(arg.value, file)
+    else:
+        yield None
+
+
+def _classes(expression: cst.BaseExpression) -> list[cst.BaseExpression]:
+    if isinstance(expression, (cst.Tuple, cst.List)):
+        return [element.value for element in expression.elements]
+    return [expression]
+
+
+def _is_network_error(name: str) -> bool:
+    return name in BUILTIN_NETWORK_ERRORS or library_of(name) is not None
+
+
+def _libraries(body: cst.CSTNode, caught: list[str], file: SourceFile) -> set[str] | None:
+    """The libraries that `body` calls, if none of them raises any of the classes, and nothing else may."""
+    found = calls_of(body, file)
+    if found is None or not found.libraries:
+        return None
+    raised = all_known(found.raised, file)
+    if raised is None or any(_may_be(name, caught) for name in raised):
+        return None
+    if any(_may_raise(library, name) for library in found.libraries for name in caught):
+        return None
+    return found.libraries
+
+
+def _may_be(raised: str, caught: list[str]) -> bool:
+    """Whether a class that the code raises itself may be one of those caught."""
+    if raised in caught or "." not in raised:
+        return raised in BUILTIN_NETWORK_ERRORS or raised in caught
+    return library_of(raised) in {library_of(name) for name in caught} or library_of(raised) is None
+
+
+def _may_raise(library: str, caught: str) -> bool:
+    family = library_of(caught)
+    if caught in BUILTIN_NETWORK_ERRORS:
+        return library not in WRAP_EVERYTHING
+    return family is None or family == library or (library, family) in BUILT_ON
+
+
+def _listed(texts: list[str]) -> str:
+    quoted = [f"`{text}`" for text in texts]
+    return quoted[0] if len(quoted) == 1 else f"{', '.join(quoted[:-1])} or {quoted[-1]}"
+
+
+def _right_classes(each: _Filter, libraries: set[str], file: SourceFile) -> Fix | None:
+    if len(libraries) != 1:
+        return None
+    spelled = [file.spelling_of(name) for name in NETWORK_ERRORS.get(next(iter(libraries)), ())]
+    known = [name for name in spelled if name is not None]
+    if not known or len(known) < len(spelled):
+        return None
+    text = ", ".join(known)
+    if each.for_celery and len(known) == 1:
+        text += ","
+    # What is replaced keeps the brackets around it.
+    if "," in text and not each.expression.lpar:
+        text = f"({text})"
+    return Fix.replace(each.expression, text, FixKind.SUGGESTION)

@@ -1,0 +1,92 @@
+"""Exception families: which library's calls raise what, as far as network failures go.
+
+Checked by `issubclass` and by reading what each library wraps: requests 2.34.2, httpx 0.28.1, httpx2 2.16.2,
+aiohttp 3.14.5, redis 8.1.0, psycopg 3.3.9, psycopg2 2.9.13, PyMySQL 1.2.4, pymongo 4.20.1, urllib3 2.8.0,
+elasticsearch 9.5.1, Python 3.11. httpx2 has classes of its own, of the same names as httpx.
+"""
+
+# First part of a dotted name → the library.
+LIBRARIES: dict[str, str] = {
+    "requests": "requests",
+    "httpx": "httpx",
+    "httpx2": "httpx2",
+    "httpcore": "httpx",
+    "aiohttp": "aiohttp",
+    "redis": "redis",
+    "psycopg": "psycopg",
+    "psycopg2": "psycopg2",
+    "pymysql": "pymysql",
+    "pymongo": "pymongo",
+    "urllib3": "urllib3",
+    "elasticsearch": "elasticsearch",
+    "elastic_transport": "elasticsearch",
+    "boto3": "boto3",
+    "botocore": "boto3",
+}
+# The same for modules of the standard library, which all raise the builtin classes.
+STANDARD_MODULES: dict[str, str] = {
+    "urllib.request": "urllib",
+    "urllib.error": "urllib",
+    "http.client": "http.client",
+    "socket": "socket",
+    "smtplib": "smtplib",
+    "ftplib": "ftplib",
+    "imaplib": "imaplib",
+}
+
+# Libraries that never let the builtin `ConnectionError` or `TimeoutError` out.
+# aiohttp isn't one (its `ServerTimeoutError` is a `TimeoutError`), nor boto3 (downloads let socket errors through).
+WRAP_EVERYTHING = frozenset(
+    {"requests", "httpx", "httpx2", "redis", "psycopg", "psycopg2", "pymysql", "pymongo", "urllib3", "elasticsearch"}
+)
+
+# Built on one another, so that errors of the second may come out of the first.
+BUILT_ON = frozenset({("requests", "urllib3"), ("boto3", "urllib3"), ("elasticsearch", "urllib3"),
+                      ("urllib3", "http.client"), ("urllib", "http.client"), ("requests", "http.client"),
+                      ("elasticsearch", "aiohttp"), ("elasticsearch", "requests")})  # fmt: skip
+
+BUILTIN_NETWORK_ERRORS = frozenset(
+    {
+        "ConnectionError",
+        "ConnectionResetError",
+        "ConnectionRefusedError",
+        "ConnectionAbortedError",
+        "BrokenPipeError",
+        "TimeoutError",
+        "socket.timeout",
+        "asyncio.TimeoutError",
+        "asyncio.exceptions.TimeoutError",
+        "concurrent.futures.TimeoutError",
+    }
+)
+
+# Classes whose names sound like exceptions, and which are none.
+NOT_EXCEPTIONS = frozenset(
+    {
+        "aiohttp.ClientTimeout",
+        "aiohttp.client.ClientTimeout",
+        "httpx.Timeout",
+        "httpx2.Timeout",
+        "urllib3.Timeout",
+        "urllib3.util.Timeout",
+        "urllib3.util.timeout.Timeout",
+        "asyncio.Timeout",
+        "asyncio.timeouts.Timeout",
+        "async_timeout.Timeout",
+    }
+)
+
+# What covers the network failures of a library, for a suggestion.
+NETWORK_ERRORS: dict[str, tuple[str, ...]] = {
+    "httpx": ("httpx.TransportError",),
+    "httpx2": ("httpx2.TransportError",),
+    "requests": ("requests.ConnectionError", "requests.Timeout"),
+    "redis": ("redis.exceptions.ConnectionError", "redis.exceptions.TimeoutError"),
+    "aiohttp": ("aiohttp.ClientConnectionError",),
+    "psycopg": ("psycopg.OperationalError",),
+    "psycopg2": ("psycopg2.OperationalError",),
+    "pymysql": ("pymysql.err.OperationalError",),
+    "pymongo": ("pymongo.errors.ConnectionFailure",),
+    "urllib3": ("urllib3.exceptions.HTTPError",),
+    "elasticsearch": ("elasticsearch.TransportError",),
+}
