@@ -7,7 +7,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from postil.lint import Check, Fix, FixKind, Insert, Note, Notes, Project, Secondary, Severity, SourceFile
+from postil.lint import (
+    Change,
+    Check,
+    FileChange,
+    Fix,
+    FixKind,
+    Insert,
+    Note,
+    Notes,
+    Project,
+    Secondary,
+    Severity,
+    SourceFile,
+)
 from postil.lint.engine import RuleSet, apply_edits
 from postil.lint.finding import TextEdit
 from postil.lint.page import Page
@@ -169,6 +182,21 @@ def test_a_word_that_a_file_must_mention_is_looked_for_first() -> None:
 
     assert rules.lint("a.py", "f()\n").findings == ()
     assert len(rules.lint("a.py", "celery()\n").findings) == 1
+
+
+def test_a_comparison_that_finds_nothing_parses_nothing() -> None:
+    """Most files concern few rules, and a parse is what everything else is small against."""
+    seen: list[FileChange] = []
+
+    def looks_at_texts(change: FileChange) -> Notes:
+        seen.append(change)
+        yield from ()
+
+    change = Change("a.py", "b = 2\n", "a = 1\n")
+    report = RuleSet([rule("texts", looks_at_texts)]).lint_change_set([change], Project(), Project())
+
+    assert (report.findings, report.problems) == ((), ())
+    assert [{"base", "head"} & vars(pair).keys() for pair in seen] == [set()]
 
 
 def no_annotation(call, file: SourceFile) -> Notes:

@@ -140,7 +140,9 @@ class RuleSet:
                     continue
                 gathered.notes.clear()
                 gathered.take(rule, pair.path, partial(rule.check, pair, **rule.options))
-                findings.extend(_located(gathered, _heads(pairs, gathered.notes, pair.path), pair.path, texts))
+                # Not without notes: to say where they stand, the file is parsed.
+                if gathered.notes:
+                    findings.extend(_located(gathered, _heads(pairs, gathered.notes, pair.path), pair.path, texts))
         gathered.notes.clear()
         change_set = ChangeSet(
             pairs,
