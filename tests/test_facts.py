@@ -207,3 +207,19 @@ def test_a_projects_own_router_is_fastapis() -> None:
     file = SourceFile("a.py", "from app.routing import APIRouter\nr = APIRouter()\n@r.get('/x')\ndef f(): ...\n")
 
     assert [route.framework for route in file.routes] == ["fastapi"]
+
+
+@pytest.mark.parametrize(
+    ("text", "space"),
+    [
+        ("mark()\n", ""),
+        ("def f():\n    mark()\n", "    "),
+        ("class A:\n  def f(self):\n      if x:\n       mark()\n", "       "),
+        ("def f():\n\tif x: mark()\n", "\t"),
+    ],
+)
+def test_a_statement_put_in_front_is_indented_like_the_line(text: str, space: str) -> None:
+    """A suggestion that is indented otherwise is a syntax error."""
+    file = SourceFile("a.py", text)
+
+    assert file.indentation(file.nodes(cst.Call)[0]) == space
