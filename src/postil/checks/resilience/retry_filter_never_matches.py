@@ -58,13 +58,17 @@ def _filters(file: SourceFile) -> Iterator[_Filter]:
         if isinstance(tried, (cst.Try, cst.TryStar)):
             for handler in tried.handlers:
                 if handler.type is not None:
-                    yield _Filter(handler.type, _classes(handler.type), tried.body, "this handler is never entered")
+                    yield _Filter(
+                        handler.type, _classes(handler.type, file), tried.body, "this handler is never entered"
+                    )
     for retry in file.retries:
         yield from _of_retry(retry, file)
     for task in file.tasks:
         named = argument(task.call, "autoretry_for") if task.framework == "celery" and task.call is not None else None
         if named is not None:
-            yield _Filter(named, _classes(named), task.function.body, "the task is never tried again", for_celery=True)
+            yield _Filter(
+                named, _classes(named, file), task.function.body, "the task is never tried again", for_celery=True
+            )
 
 
 def _of_retry(retry: Retry, file: SourceFile) -> Iterator[_Filter]:
@@ -73,11 +77,11 @@ def _of_retry(retry: Retry, file: SourceFile) -> Iterator[_Filter]:
         return
     body = retry.function.body if retry.function is not None else retry.block.body if retry.block is not None else None
     if retry.library != "tenacity":
-        yield _Filter(option, _classes(option), body, "nothing is tried again")
+        yield _Filter(option, _classes(option, file), body, "nothing is tried again")
         return
     parts = list(_types_of(option, file))
     known = [part for part in parts if part is not None]
-    classes = [one for part in known for one in _classes(part)]
+    classes = [one for part in known for one in _classes(part, file)]
     whole = len(known) == len(parts)
     yield _Filter(known[0] if len(known) == 1 else option, classes, body if whole else None, "nothing is tried again")
 
@@ -98,7 +102,11 @@ def _types_of(option: cst.BaseExpression, file: SourceFile) -> Iterator[cst.Base
         yield None
 
 
-def _classes(expression: cst.BaseExpression) -> list[cst.BaseExpression]:
+def _classes(expression: cst.BaseExpression, file: SourceFile) -> list[cst.BaseExpression]:
+    """The classes of a filter: one, a tuple of them, or a name that the file gives to such a tuple."""
+    value = file.value_of(expression) if isinstance(expression, cst.Name) else None
+    if isinstance(value, (cst.Tuple, cst.List)):
+        expression = value
     if isinstance(expression, (cst.Tuple, cst.List)):
         return [element.value for element in expression.elements]
     return [expression]
