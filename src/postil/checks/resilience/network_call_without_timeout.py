@@ -1,9 +1,12 @@
 """Finds calls over the network that may wait for ever."""
 
+import re
+
 import libcst as cst
 
 from postil.lint import Fix, FixKind, Insert, Note, Notes, SourceFile, argument, has_unpacking, string_value
 from postil.lint.catalogue.timeouts import (
+    CONNECT_LATER,
     LIMITED_BY_CONSTRUCTOR,
     UNLIMITED_CALLS,
     UNLIMITED_METHODS,
@@ -15,6 +18,7 @@ from postil.lint.tree import walk
 _METHODS = frozenset(method for _, method in UNLIMITED_METHODS)
 _FUNCTIONS = frozenset(name.rpartition(".")[2] for name in UNLIMITED_CALLS)
 MENTIONS = tuple(sorted({name.split(".", 1)[0] for name in UNLIMITED_CALLS} | {"urllib3"}))
+_CONNECTION_STRING = re.compile(r"\s*(postgres(ql)?://|\w+\s*=)")
 _PLAIN_ADAPTERS = frozenset({"requests.adapters.HTTPAdapter", "requests.HTTPAdapter"})
 
 
@@ -53,6 +57,8 @@ def _unlimited(call: cst.Call, file: SourceFile) -> tuple[str, str, int | None] 
 
 
 def _is_limited_elsewhere(name: str, call: cst.Call, file: SourceFile) -> bool:
+    if name in CONNECT_LATER and argument(call, "host", 0) is None:
+        return True
     if name == "socket.create_connection" and _sets_limit(call, file):
         return True
     if name.startswith(USE_SOCKET_DEFAULT):
@@ -64,9 +70,17 @@ def _is_limited_elsewhere(name: str, call: cst.Call, file: SourceFile) -> bool:
         return not isinstance(made, cst.Call) or has_unpacking(made) or argument(made, "timeout") is not None
     if name == "psycopg2.connect":
         source = argument(call, "dsn", 0)
-        text = string_value(source) if source is not None else ""
+        text = _literal_text(source) if source is not None else ""
         return text is None or "connect_timeout" in text
     return "Session" in name and _has_own_limits(file)
+
+
+def _literal_text(expression: cst.BaseExpression) -> str | None:
+    """The text of a string, or of an f-string that begins like a connection string (`postgresql://…`, `host=…`)."""
+    if not isinstance(expression, cst.FormattedString):
+        return string_value(expression)
+    parts = [part.value if isinstance(part, cst.FormattedStringText) else "" for part in expression.parts]
+    return "".join(parts) if parts and _CONNECTION_STRING.match(parts[0]) else None
 
 
 def _sets_limit(call: cst.Call, file: SourceFile) -> bool:

@@ -37,6 +37,8 @@ UNLIMITED_METHODS: dict[tuple[str, str], tuple[str, int | None]] = {
     **{(session, "request"): ("timeout", 8) for session in ("requests.Session", "requests.sessions.Session")},
     **{(pool, method): ("timeout", None) for pool in ("urllib3.PoolManager", "urllib3.ProxyManager")
        for method in ("request", "urlopen")},
+    **{(ftp, "connect"): ("timeout", 2) for ftp in ("ftplib.FTP", "ftplib.FTP_TLS")},
+    ("telnetlib.Telnet", "open"): ("timeout", 2),
 }  # fmt: skip
 
 # Where `socket.setdefaulttimeout` is the limit when no other is given. (requests and urllib3 set their own.)
@@ -54,3 +56,6 @@ USE_SOCKET_DEFAULT = (
 
 # Whose timeout may be given once, to the object instead of the call.
 LIMITED_BY_CONSTRUCTOR = ("urllib3.",)
+
+# Without a host these open no connection; the method that does so later takes the limit.
+CONNECT_LATER = frozenset({"ftplib.FTP", "ftplib.FTP_TLS", "telnetlib.Telnet"})
