@@ -33,7 +33,7 @@ def check(node: cst.FunctionDef | cst.Call, file: SourceFile) -> Notes:
         return
     # The decorator below is applied first, and what it makes of the function may well be kept.
     for decorator in reversed(node.decorators):
-        target = _name(decorator.decorator)
+        target = _cache(decorator.decorator, file)
         name = file.name_of(target)
         if name in _CACHES:
             yield Note(decorator, _message(name, node.name.value), fix=_fix(decorator, name, file), anchor=decorator)
@@ -55,6 +55,12 @@ def _called(call: cst.Call, file: SourceFile) -> Notes:
     yield Note(call, _message(name, found.name.value))
 
 
+def _cache(decorator: cst.BaseExpression, file: SourceFile) -> cst.BaseExpression:
+    """What a decorator calls; `remember = lru_cache(maxsize=8)` is followed."""
+    made = file.value_of(decorator) if isinstance(decorator, cst.Name) else None
+    return _name(made if isinstance(made, cst.Call) else decorator)
+
+
 def _name(expression: cst.BaseExpression) -> cst.BaseExpression:
     return expression.func if isinstance(expression, cst.Call) else expression
 
@@ -70,6 +76,9 @@ def _message(cache: str, function: str) -> str:
 def _fix(decorator: cst.Decorator, cache: str, file: SourceFile) -> Fix | None:
     """`alru_cache` in its place, where the file has it."""
     replacement = file.spelling_of("async_lru.alru_cache")
+    # A cache that has a name of its own is made elsewhere.
+    if file.name_of(_name(decorator.decorator)) != cache:
+        return None
     if replacement is None or cache not in ("functools.lru_cache", "functools.cache"):
         return None
     text = f"{replacement}(maxsize=None)" if cache == "functools.cache" else replacement
