@@ -129,7 +129,7 @@ class _Recorder(CodegenState):
         self, node: cst.CSTNode, *, start_node: cst.CSTNode | None = None, end_node: cst.CSTNode | None = None
     ) -> Generator[None]:
         began = (self.line, self.column)
-        yield  # postil: allow contextmanager-without-finally -- a node that was not generated whole has no range
+        yield
         if id(node) in self.wanted and id(node) not in self.found:
             self._note(id(node), began)
 
