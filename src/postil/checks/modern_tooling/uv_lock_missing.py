@@ -6,7 +6,7 @@ from postil.lint import ChangeSet, Note, Notes, Project, Span, TomlFile
 from postil.lint.contexts import is_test_path
 from postil.lint.dependencies import is_library, tables
 
-_IN_CI = re.compile(r"setup-uv\b|\buv (?:sync|run|lock)\b")
+_IN_CI = re.compile(r"\buv (?:sync|lock)\b")
 _WHAT_IS_LOCKED = (
     ("project", "dependencies"),
     ("project", "optional-dependencies"),
@@ -47,7 +47,8 @@ def _evidence(toml: TomlFile, project: Project) -> tuple[Span, str] | None:
     own = toml.span("project", "name") or toml.span("project") or (toml.span("tool", "uv") if workspace else None)
     if own is None or tables(uv).get("managed") is False:
         return None
-    if uv is not None:
+    # `[tool.uv.pip]` alone is for `uv pip`, which knows no lock.
+    if tables(uv).keys() - {"pip"}:
         return toml.span("tool", "uv") or own, "`[tool.uv]` makes this a project of uv"
     backend = toml.span("build-system", "build-backend")
     if backend is not None and toml.get("build-system", "build-backend") == "uv_build":
