@@ -13,6 +13,8 @@ _TOOLS = ("black", "isort", "flake8")
 _FILES = {".flake8": "flake8", ".isort.cfg": "isort"}
 _HOOK = re.compile(r"repo:.*?/(?:psf|pycqa)/(black|isort|flake8)\b", re.IGNORECASE)
 _PLUGIN = re.compile(rf"\b(?:flake8-[\w-]+|{'|'.join(OTHERS)})\b", re.IGNORECASE)
+# What the package, its tests or its documentation need, they call: a code generator formats with black.
+_CALLS = re.compile(r"^dependencies$|doc|test")
 _CONFIGURES_FLAKE8 = (".flake8", "setup.cfg", "tox.ini", "pyproject.toml", ".pre-commit-config.yaml")
 
 
@@ -22,7 +24,7 @@ def check(change_set: ChangeSet) -> Notes:
             continue
         for place, tool, says in _configured(change):
             if tool != "flake8" or not _has_plugin(change_set.project):
-                yield Note(place, f"{says}, and ruff does the work of {tool} here")
+                yield Note(place, f"{says} in a project that uses ruff")
 
 
 def _uses_ruff(path: str, project: Project) -> bool:
@@ -63,8 +65,7 @@ def _in_pyproject(change: TextChange) -> Iterator[tuple[Span, str, str]]:
     before = {distribution(requirement) for (requirement, _), _ in requirements(base)} if base is not None else set()
     for (requirement, table), keys in requirements(toml):
         tool, place = distribution(requirement), toml.span(*keys)
-        # What the package itself needs, it calls: a code generator formats with black.
-        if tool in _TOOLS and tool not in before and place is not None and table != ("project", "dependencies"):
+        if tool in _TOOLS and tool not in before and place is not None and not _CALLS.search(table[-1]):
             yield place, tool, f"`{requirement}` installs {tool}"
 
 
