@@ -9,6 +9,9 @@ from postil.lint.contexts import is_test_path
 
 _GENERATED = re.compile(r"\buv (?:export|pip compile)\b|\bpip-compile\b|\bgenerated\b", re.IGNORECASE)
 _SECTION = re.compile(r"\[([^\]]+)\]")
+_OTHERS = re.compile(
+    r"(?:^|/)(?:docs?|examples?|samples?|tutorials?)/|(?:^|/)requirements[-_.]docs?\.txt$|/docs?\.txt$"
+)
 _HEAD_LINES = 10
 _POETRY = ("tool", "poetry", "dependencies")
 
@@ -17,7 +20,7 @@ def check(change_set: ChangeSet) -> Notes:
     if not change_set.compared:
         return
     for change in change_set.texts:
-        if is_test_path(change.path) or _for_documentation(change.path):
+        if is_test_path(change.path) or _for_others(change.path):
             continue
         lock = change_set.project.nearest(change.path, "uv.lock")
         place = _list_of_dependencies(change) if lock is not None else None
@@ -48,17 +51,9 @@ def _is_requirements(path: str) -> bool:
     return fnmatchcase(name, "requirements*.txt") or (name.endswith(".txt") and "/requirements/" in f"/{path}")
 
 
-def _for_documentation(path: str) -> bool:
-    """Read the Docs installs `docs/requirements.txt` and knows nothing else of the project."""
-    return (
-        path.startswith(("docs/", "doc/"))
-        or "/docs/" in path
-        or basename(path)
-        in (
-            "requirements-docs.txt",
-            "requirements_docs.txt",
-        )
-    )
+def _for_others(path: str) -> bool:
+    """Read the Docs installs a file of its own, and an example is copied by people with any installer."""
+    return _OTHERS.search(path) is not None
 
 
 def _install_requires(path: str, text: str | None) -> Span | None:
