@@ -4,7 +4,7 @@ from posixpath import basename
 
 from postil.lint import ChangeSet, Note, Notes, TomlFile
 from postil.lint.contexts import is_test_path
-from postil.lint.dependencies import tables
+from postil.lint.dependencies import distribution, tables
 
 
 def check(change_set: ChangeSet) -> Notes:
@@ -33,10 +33,17 @@ def _packages(change_set: ChangeSet) -> dict[str, tuple[str, bool]]:
         package, slash, rest = inside.partition("/")
         if src and slash and package.isidentifier() and change.head_text is not None and not is_test_path(change.path):
             folder = f"{folder[1:]}/" if folder else ""
-            is_new = change.is_added and rest == "__init__.py"
-            before = found.get(folder)
-            found[folder] = (before[0] if before else package, is_new or bool(before and before[1]))
+            if rest == "__init__.py" or package == _own_name(change_set, folder):
+                is_new = change.is_added and rest == "__init__.py"
+                before = found.get(folder)
+                found[folder] = (before[0] if before else package, is_new or bool(before and before[1]))
     return found
+
+
+def _own_name(change_set: ChangeSet, folder: str) -> str:
+    """The import name that the project in `folder` likely has."""
+    toml = change_set.project.toml(f"{folder}pyproject.toml")
+    return (distribution(toml.get("project", "name")) or "").replace("-", "_") if toml is not None else ""
 
 
 def _is_not_installed(toml: TomlFile, change_set: ChangeSet) -> bool:
