@@ -80,7 +80,7 @@ async def working(url: str, work: Work, *, patience: float = 600.0) -> AsyncGene
     try:
         yield jobs
     finally:
-        await jobs.stop(grace=0)
+        await jobs.stop(grace=1)
 
 
 async def settled(jobs: Jobs) -> dict[str, int]:

@@ -338,6 +338,7 @@ class Jobs:
         self._keeper: threading.Thread | None = None
         self._lock_file: int | None = None
         self._working: set[asyncio.Future[str]] = set()
+        self._last_end = 0.0
         self._engine: sa.Engine
         self._client: DBOSClient
         self._open_already = False
@@ -392,8 +393,11 @@ class Jobs:
         async def step(key: str, run: int) -> str:
             task = asyncio.ensure_future(self._run(key, run))
             self._working.add(task)
-            task.add_done_callback(self._working.discard)
-            return await task
+            try:
+                return await task
+            finally:
+                self._working.discard(task)
+                self._last_end = time.monotonic()
 
         @DBOS.workflow(name="review", max_recovery_attempts=20)
         async def review(key: str, run: int) -> str:
@@ -438,7 +442,9 @@ class Jobs:
         """Take no new work, let runs end for `grace` seconds, and hand the others on to whoever lives."""
         if self._keeper is not None:
             self._stopping.set()
-            wait = round(grace) if self._working else 0
+            # Some come to their end in our tables a moment before the engine has written down the same.
+            ending = bool(self._working) or time.monotonic() - self._last_end < 1
+            wait = round(grace) if ending else 0
             loop = asyncio.get_running_loop()
             await loop.run_in_executor(self._threads, lambda: DBOS.destroy(workflow_completion_timeout_sec=wait))
             DBOS.destroy(destroy_registry=True)
@@ -737,6 +743,18 @@ class Jobs:
         with self._engine.begin() as connection:
             this = (intents.c.pull == job.pull.key) & (intents.c.what == what)
             connection.execute(sa.update(intents).where(this).values(github_id=github_id))
+
+    async def confirmed(self, job: Job, prefix: str) -> dict[str, int]:
+        """What was posted on this pull request under a name that begins with `prefix`, with GitHub's ids."""
+        return await self._call(self._confirmed, job, prefix)
+
+    def _confirmed(self, job: Job, prefix: str) -> dict[str, int]:
+        with self._engine.connect() as connection:
+            these = (intents.c.pull == job.pull.key) & intents.c.github_id.is_not(None)
+            found = connection.execute(
+                sa.select(intents).where(these, intents.c.what.startswith(prefix, autoescape=True))
+            )
+            return {row.what: row.github_id for row in found}
 
     # Life signs, and what dead processes left behind
 

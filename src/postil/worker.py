@@ -5,7 +5,7 @@ marker before anything is posted.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Protocol
@@ -56,6 +56,10 @@ class Book(Protocol):
         """Write down that it is."""
         ...
 
+    async def confirmed(self, job: Job, prefix: str) -> Mapping[str, int]:
+        """What was posted under a name that begins so."""
+        ...
+
 
 class Meter(Protocol):
     """Where reviews are measured."""
@@ -92,7 +96,8 @@ class Reviewer:
         with structlog.contextvars.bound_contextvars(**bound):
             outcome = await self._outcome(job)
             seconds = time.monotonic() - began
-            log.info("job_ended", outcome=type(outcome).__name__.lower(), seconds=round(seconds, 3))
+            why = {"why": outcome.why} if isinstance(outcome, Again | Failed) else {}
+            log.info("job_ended", outcome=type(outcome).__name__.lower(), seconds=round(seconds, 3), **why)
         self.meter.ran(type(outcome).__name__.lower(), seconds)
         return outcome
 
@@ -191,6 +196,7 @@ class _Run:
             self.check = intent.github_id
             return True
         external_id = f"{self.job.pull.key} {name.rpartition('@')[2]}"
+        await self._end_earlier_checks(pull)
         if intent.repeated:
             self.check = await self.repository.find_check(pull.head_sha, external_id)
         if self.check is None:
@@ -198,6 +204,12 @@ class _Run:
             self.check = await self.repository.start_check(pull.head_sha, external_id, notice)
         await self.us.book.confirm(self.job, what, self.check)
         return intent.repeated
+
+    async def _end_earlier_checks(self, pull: PullContext) -> None:
+        """An earlier try of this work may have begun a check run on a commit that is no longer the head."""
+        if self.job.tries:
+            for check in (await self.us.book.confirmed(self.job, f"check {self.job.origin} ")).values():
+                await self.repository.complete_check(check, "cancelled", words.superseded(pull.head_sha))
 
     async def _analyse(self, pull: PullContext, files: Sequence[ChangedFile], config: Config) -> Analysis:
         """Fetch what the rules look at, and have it judged."""
