@@ -349,6 +349,7 @@ CLEANUP = {
     "del": "class A:\n    def __del__(self):\n        here()",
     "cleanup": "def cleanup_files():\n    here()",
     "dispose": "def dispose():\n    here()",
+    "helper-of-close": "def close():\n    def one(x):\n        here()\n    g(one)",
     "drain": "async def drain_queue():\n    here()",
     "cancels": "async def f(tasks):\n    for task in tasks:\n        task.cancel()\n    here()",
 }

@@ -470,7 +470,8 @@ class Contexts:
         function = self._file.enclosing_def(node)
         if function is None:
             return False
-        if _CLEANUP_NAME.search(_snake(function.name.value)):
+        around = (function, *self._file.ancestors(function))
+        if any(isinstance(each, cst.FunctionDef) and _CLEANUP_NAME.search(_snake(each.name.value)) for each in around):
             return True
         return any(isinstance(inner, cst.Call) and _method(inner) == "cancel" for inner in walk_scope(function.body))
 

@@ -15,6 +15,7 @@ _ITERATE = frozenset({"zip", "enumerate", "list", "tuple", "reversed", "sorted",
 # What says something about a collection, and nothing about its items.
 _COUNT = frozenset({"len", "bool"})
 _LOOKS = frozenset({"isinstance", "issubclass", "type"})
+_THROWN_AWAY = "exceptions are collected among the results, and the results are thrown away"
 _LOGGERS = ("structlog.", "logging.", "loguru.")
 
 
@@ -26,21 +27,22 @@ def check(call: cst.Call, file: SourceFile) -> Notes:
         return
     above = file.parent(awaited)
     function = file.enclosing_function(call)
+    statement = file.enclosing_statement(awaited)
+    explained = any(line.comment is not None for line in getattr(statement, "leading_lines", ()))
+    severity = "hint" if explained else None
     if isinstance(above, cst.Expr):
-        yield Note(
-            call,
-            "exceptions are collected among the results, and the results are thrown away",
-            fix=_with_log(awaited, file),
-        )
+        yield Note(call, _THROWN_AWAY, fix=_with_log(awaited, file), severity=severity)
         return
     names = _assigned(above)
     if not names or function is None:
         return
     if names == ["_"]:
-        yield Note(call, "exceptions are collected among the results, and the results are thrown away")
+        yield Note(call, _THROWN_AWAY, severity=severity)
     elif not _Uses(function, file).looked_at(names):
         listed = ", ".join(f"`{name}`" for name in names)
-        yield Note(call, f"exceptions are collected in {listed}, and nothing tells them from results")
+        yield Note(
+            call, f"exceptions are collected in {listed}, and nothing tells them from results", severity=severity
+        )
 
 
 def _collects(call: cst.Call) -> bool:
@@ -115,6 +117,8 @@ class _Uses:
                 return [name.value for name in targets(above.target)]
             case cst.For() | cst.CompFor() | cst.If() | cst.While() | cst.Assert() | cst.Not() | cst.UnaryOperation():
                 return []
+            case cst.Comparison() | cst.ComparisonTarget() if _asks_for_true(above, self._file):
+                return None
             case cst.Comparison() | cst.ComparisonTarget() | cst.Expr() | cst.CompIf() | cst.AugAssign():
                 return []
             case cst.Attribute():
@@ -142,16 +146,29 @@ class _Uses:
         return [] if name in _COUNT else None
 
 
+def _asks_for_true(node: cst.CSTNode, file: SourceFile) -> bool:
+    """Whether a comparison is with `True` or `False`, which no exception equals."""
+    comparison = node if isinstance(node, cst.Comparison) else file.parent(node)
+    return isinstance(comparison, cst.Comparison) and any(
+        isinstance(side, cst.Name) and side.value in ("True", "False")
+        for side in (comparison.left, *(target.comparator for target in comparison.comparisons))
+    )
+
+
 def _is_harmless(call: cst.Call, file: SourceFile) -> bool:
-    """Whether nothing can be lost: everything awaited ends something, catches all itself, or is asked later."""
+    """Whether nothing can be lost: all that is awaited ends something, catches all itself, or is asked later.
+
+    Who waits for all tasks of the loop only wants them to be over.
+    """
     works = [work for arg in call.args if arg.keyword is None for work in _works(arg, call, file)]
     if works and all(file.is_cleanup(work) or _catches_all(work, file) for work in works):
         return True
     function = file.enclosing_function(call)
     return function is not None and any(
-        isinstance(node, cst.Attribute) and node.attr.value in ("exception", "result", "cancelled")
+        isinstance(node, cst.Attribute)
+        and node.attr.value in ("exception", "result", "cancelled", "all_tasks")
+        and isinstance(file.parent(node), cst.Call)
         for node in walk_scope(function.body)
-        if isinstance(file.parent(node), cst.Call)
     )
 
 
