@@ -19,6 +19,7 @@ _METHODS = frozenset(method for _, method in UNLIMITED_METHODS)
 _FUNCTIONS = frozenset(name.rpartition(".")[2] for name in UNLIMITED_CALLS)
 MENTIONS = tuple(sorted({name.split(".", 1)[0] for name in UNLIMITED_CALLS} | {"urllib3"}))
 _CONNECTION_STRING = re.compile(r"\s*(postgres(ql)?://|\w+\s*=)")
+_LOCAL = re.compile(r"""[rRfFbB]*["']+(file|data):""")
 _PLAIN_ADAPTERS = frozenset({"requests.adapters.HTTPAdapter", "requests.HTTPAdapter"})
 
 
@@ -62,8 +63,7 @@ def _is_limited_elsewhere(name: str, call: cst.Call, file: SourceFile) -> bool:
     if name == "socket.create_connection" and _sets_limit(call, file):
         return True
     if name.startswith(USE_SOCKET_DEFAULT):
-        first = string_value(call.args[0].value) if call.args else None
-        local = first is not None and first.startswith(("file:", "data:"))
+        local = bool(call.args) and _LOCAL.match(file.code(call.args[0].value)) is not None
         return local or any(file.name_of(other.func) == "socket.setdefaulttimeout" for other in file.nodes(cst.Call))
     if name.startswith(LIMITED_BY_CONSTRUCTOR):
         made = file.value_of(cst.ensure_type(call.func, cst.Attribute).value)
