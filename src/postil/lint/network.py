@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from postil.lint.catalogue.families import LIBRARIES, STANDARD_MODULES
+from postil.lint.catalogue.families import CLIENTS, LIBRARIES, REQUESTS, STANDARD_MODULES
 from postil.lint.names import dotted, targets
 from postil.lint.tree import walk_scope
 
@@ -131,7 +131,7 @@ class _Reader:
     def _client(self, expression: cst.CSTNode) -> str | None:
         """The library of a client, connection or session, by its type."""
         kind = self._file.type_of(expression)
-        return library_of(kind) if kind is not None else None
+        return library_of(kind) if kind in CLIENTS else None
 
     def _enters(self, item: cst.WithItem, answers: set[str]) -> bool:
         """Whether what a `with` enters is known; a call there is looked at as every call."""
@@ -160,15 +160,14 @@ class _Reader:
             return name not in _OPEN_ENDED
         library = library_of(name)
         if library is not None:
-            # A constructor makes a client; in the standard library it also connects.
-            last = name.rpartition(".")[2]
-            if root not in LIBRARIES or not last[:1].isupper():
+            makes_client = root in LIBRARIES and name.rpartition(".")[2][:1].isupper()
+            if not makes_client:
                 self._found.libraries.add(library)
-            return True
+            return makes_client or name in REQUESTS or root not in LIBRARIES
         handed = next((each for each in self._file.handovers if each.call is call), None)
         if handed is not None:
             inner = self._file.name_of(handed.value)
-            library = library_of(inner) if inner is not None else None
+            library = library_of(inner) if inner in REQUESTS else None
             if library is not None:
                 self._found.libraries.add(library)
             return library is not None

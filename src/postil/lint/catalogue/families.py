@@ -34,6 +34,70 @@ STANDARD_MODULES: dict[str, str] = {
     "imaplib": "imaplib",
 }
 
+_VERBS = ("get", "post", "put", "patch", "delete", "head", "options", "request")
+
+# Calls and classes at the door of a library, where its errors are its own. Deeper inside, others come through:
+# `urllib3.util.connection.create_connection` raises what the socket raises.
+REQUESTS = frozenset(
+    {
+        *(f"{library}.{verb}" for library in ("requests", "requests.api", "httpx", "httpx2") for verb in _VERBS),
+        "httpx.stream",
+        "httpx2.stream",
+        "aiohttp.request",
+        "urllib3.request",
+        "psycopg.connect",
+        "psycopg.AsyncConnection.connect",
+        "psycopg2.connect",
+        "pymysql.connect",
+        "redis.from_url",
+        "redis.asyncio.from_url",
+        "boto3.client",
+        "boto3.resource",
+    }
+)
+CLIENTS = frozenset(
+    {
+        "requests.Session",
+        "requests.sessions.Session",
+        "httpx.Client",
+        "httpx.AsyncClient",
+        "httpx2.Client",
+        "httpx2.AsyncClient",
+        "aiohttp.ClientSession",
+        "aiohttp.client.ClientSession",
+        "urllib3.PoolManager",
+        "urllib3.ProxyManager",
+        "redis.Redis",
+        "redis.StrictRedis",
+        "redis.RedisCluster",
+        "redis.client.Redis",
+        "redis.client.Pipeline",
+        "redis.asyncio.Redis",
+        "redis.asyncio.RedisCluster",
+        "redis.asyncio.client.Redis",
+        "redis.asyncio.client.Pipeline",
+        "psycopg.Connection",
+        "psycopg.AsyncConnection",
+        "psycopg.Cursor",
+        "psycopg.AsyncCursor",
+        "psycopg2.extensions.connection",
+        "psycopg2.extensions.cursor",
+        "pymysql.connections.Connection",
+        "pymongo.MongoClient",
+        "pymongo.AsyncMongoClient",
+        "elasticsearch.Elasticsearch",
+        "elasticsearch.AsyncElasticsearch",
+        "boto3.client",
+        "smtplib.SMTP",
+        "smtplib.SMTP_SSL",
+        "ftplib.FTP",
+        "imaplib.IMAP4",
+        "http.client.HTTPConnection",
+        "http.client.HTTPSConnection",
+        "socket.socket",
+    }
+)
+
 # Libraries that never let the builtin `ConnectionError` or `TimeoutError` out.
 # aiohttp isn't one (its `ServerTimeoutError` is a `TimeoutError`), nor boto3 (downloads let socket errors through).
 WRAP_EVERYTHING = frozenset(
