@@ -51,12 +51,16 @@ _LEGACY: tuple[tuple[re.Pattern[str], str], ...] = tuple(
 _FINE = re.compile(r"(?:^|\s)[\"']?uv(?:[=<>~!\[\s\"']|$)|\bdist/|\.whl\b")
 _OTHER_KEY = re.compile(r"(?!run:)[\w.-]+:(?:\s|$)")
 _INSTRUCTION = re.compile(r"(?:ONBUILD\s+)?(?:RUN|CMD|ENTRYPOINT)\s+(?:--\S+\s+)*")
+# People copy examples and follow documentation, whatever they install with.
+_FOR_OTHERS = re.compile(r"(?:^|/)(?:docs?|examples?|samples?|tutorials?)/")
 _NOX_RUN = re.compile(r"session\.run(?:_always|_install)?\(")
 
 
 def check(change_set: ChangeSet) -> Notes:
     for change in (*change_set.texts, *change_set.files):
-        if not _runs_commands(change.path) or is_test_path(change.path) or not uses_uv(change_set.project, change.path):
+        if not _runs_commands(change.path) or is_test_path(change.path) or _FOR_OTHERS.search(change.path):
+            continue
+        if not uses_uv(change_set.project, change.path):
             continue
         for line in change.added:
             command = _command(line.code, change)
@@ -64,7 +68,7 @@ def check(change_set: ChangeSet) -> Notes:
                 found = pattern.search(command)
                 if found is None or _FINE.search(found.groupdict().get("rest") or ""):
                     continue
-                shown = " ".join(found["shown"].split())
+                shown = " ".join(found["shown"].replace('"', "").split())
                 yield Note(line, f"`{shown}` {says}")
                 break
 
