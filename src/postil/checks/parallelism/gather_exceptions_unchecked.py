@@ -1,5 +1,6 @@
 """Finds `gather(…, return_exceptions=True)` whose exceptions nobody looks at."""
 
+import re
 from collections.abc import Iterator
 
 import libcst as cst
@@ -16,6 +17,8 @@ _ITERATE = frozenset({"zip", "enumerate", "list", "tuple", "reversed", "sorted",
 _COUNT = frozenset({"len", "bool"})
 _LOOKS = frozenset({"isinstance", "issubclass", "type"})
 _THROWN_AWAY = "exceptions are collected among the results, and the results are thrown away"
+# Functions that wait for tasks of others, who look at the results themselves.
+_WAITS = re.compile(r"(^|_)(wait|join|flush)(_|$)")
 _LOGGERS = ("structlog.", "logging.", "loguru.")
 
 
@@ -163,13 +166,26 @@ def _is_harmless(call: cst.Call, file: SourceFile) -> bool:
     works = [work for arg in call.args if arg.keyword is None for work in _works(arg, call, file)]
     if works and all(file.is_cleanup(work) or _catches_all(work, file) for work in works):
         return True
+    if any(isinstance(above, cst.ExceptHandler) and _is_cancellation(above, file) for above in file.ancestors(call)):
+        return True
     function = file.enclosing_function(call)
+    if isinstance(function, cst.FunctionDef) and _WAITS.search(function.name.value) and not _starts_work(works, file):
+        return True
     return function is not None and any(
         isinstance(node, cst.Attribute)
         and node.attr.value in ("exception", "result", "cancelled", "all_tasks")
         and isinstance(file.parent(node), cst.Call)
         for node in walk_scope(function.body)
     )
+
+
+def _is_cancellation(handler: cst.ExceptHandler, file: SourceFile) -> bool:
+    return handler.type is not None and (file.name_of(handler.type) or "").endswith("CancelledError")
+
+
+def _starts_work(works: list[cst.BaseExpression], file: SourceFile) -> bool:
+    """Whether what is gathered begins here, so that nobody else can know of its failure."""
+    return any(isinstance(node, cst.Call) for work in works for node in walk(file.value_of(work) or work))
 
 
 def _works(arg: cst.Arg, call: cst.Call, file: SourceFile) -> Iterator[cst.BaseExpression]:
