@@ -88,6 +88,9 @@ def _returns_at_once(name: str, call: cst.Call, file: "SourceFile") -> bool:
         return not call.args or not (dotted(call.args[0].value) or "").endswith("P_WAIT")
     if name.startswith("os.wait"):
         return "WNOHANG" in file.code(call)
+    if name == "socket.getaddrinfo":
+        # An address that is a number already is only taken apart.
+        return "NUMERIC" in file.code(call)
     return name == "time.sleep" and len(call.args) == 1 and _is_zero(call.args[0].value)
 
 
@@ -105,7 +108,7 @@ def _method_returns_at_once(kind: str, method: str, call: cst.Call, file: "Sourc
             return not _is_bounded(owner, file)
         return _is_asked(owner, ("empty", "qsize"), call, file)
     if kind == "concurrent.futures.Future":
-        return _is_asked(owner, ("done",), call, file)
+        return _is_asked(owner, ("done", "cancelled", "add_done_callback"), call, file)
     return False
 
 

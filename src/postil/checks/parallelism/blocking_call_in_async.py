@@ -9,12 +9,14 @@ from postil.lint.names import dotted
 
 MENTIONS = ("async", "call_soon", "call_later", "on_startup")
 
+_ENDINGS = frozenset({"threading.Thread.join", "multiprocessing.Process.join", "subprocess.Popen.wait"})
+
 
 def check(call: cst.Call, file: SourceFile) -> Notes:
-    name = blocks(call, file)
-    if name is None or not file.runs_on_loop(call) or file.in_test(call):
+    if not file.runs_on_loop(call):
         return
-    if any(handover.value is call for handover in file.handovers):
+    name = blocks(call, file)
+    if name is None or file.in_test(call) or any(handover.value is call for handover in file.handovers):
         return
     function = file.enclosing_function(call)
     where = f"`{function.name.value}`" if isinstance(function, cst.FunctionDef) else "a callback"
@@ -22,7 +24,7 @@ def check(call: cst.Call, file: SourceFile) -> Notes:
         call,
         f"{_what(call, name, file)} blocks the event loop in {where}",
         fix=_fix(call, name, file),
-        severity="hint" if file.is_script or _serves_nobody(call, file) else None,
+        severity="hint" if file.is_script or _serves_nobody(call, file) or _awaits_the_end(call, name, file) else None,
     )
 
 
@@ -38,6 +40,11 @@ def _serves_nobody(call: cst.Call, file: SourceFile) -> bool:
     """Whether nobody can be waiting yet: the app is being started."""
     function = file.enclosing_def(call)
     return function is not None and function.name.value != "main" and file.is_startup(call)
+
+
+def _awaits_the_end(call: cst.Call, name: str, file: SourceFile) -> bool:
+    """Whether this waits for a thread or process that is ending anyway."""
+    return name in _ENDINGS and file.is_cleanup(call)
 
 
 def _fix(call: cst.Call, name: str, file: SourceFile) -> Fix | None:
