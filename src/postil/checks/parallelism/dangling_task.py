@@ -14,8 +14,11 @@ _LOOPS = frozenset({"asyncio.AbstractEventLoop", "asyncio.BaseEventLoop", "async
 def check(call: cst.Call, file: SourceFile) -> Notes:
     if not call.args or not _starts_task(call, file) or file.in_test(call):
         return
-    work = file.code(call.args[0].value)
-    of = f" of `{work}`" if len(work) <= 50 and "\n" not in work else ""
+    work = call.args[0].value
+    written = file.code(work)
+    if len(written) > 50 or "\n" in written:
+        written = f"{file.code(work.func)}(…)" if isinstance(work, cst.Call) else ""
+    of = f" of `{written}`" if 0 < len(written) <= 60 and "\n" not in written else ""
     if isinstance(file.parent(_with_callbacks(call, file)), cst.Expr):
         message = f"nothing holds the task{of}, so it may be collected before it is done"
     elif (name := _unused_local(call, file)) is not None:
