@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import libcst as cst
 
-from postil.lint.catalogue.distributions import BROUGHT, candidates
+from postil.lint.catalogue.distributions import BROUGHT, PART_OF, candidates
 from postil.lint.names import dotted
 from postil.lint.source import SourceFile
 
@@ -28,9 +28,9 @@ def is_optional(statement: cst.CSTNode, file: SourceFile) -> bool:
 def needed(module: str, declared: frozenset[str]) -> tuple[str, str | None] | None:
     """The distribution that a well-known module needs beyond the declared ones, and which of those brings it along.
 
-    None when it is declared, or not well known.
+    None when it is declared, a part of what is declared, or not well known.
     """
     known = candidates(module)
-    if not known or declared.intersection(known):
+    if not known or declared.intersection((*known, *PART_OF.get(module, ()))):
         return None
     return known[0], next((each for each in BROUGHT.get(module, ()) if each in declared), None)

@@ -94,23 +94,29 @@ uvicorn uvloop weasyprint websockets werkzeug xgboost xlsxwriter
 SAME = frozenset(_SAME.split())
 """Imports that are called like their distribution (once normalised)."""
 
-BROUGHT: dict[str, tuple[str, ...]] = {
-    "anyio": ("httpx", "starlette", "fastapi"),
-    "botocore": ("boto3", "aiobotocore"),
-    "dateutil": ("pandas", "botocore", "boto3"),
-    "httpcore": ("httpx",),
+PART_OF: dict[str, tuple[str, ...]] = {
+    "botocore": ("boto3", "aiobotocore", "aioboto3"),
     "jinja2": ("flask",),
     "kombu": ("celery",),
-    "markupsafe": ("jinja2", "flask"),
-    "numpy": ("pandas", "scipy", "scikit-learn", "matplotlib", "xgboost", "transformers", "opencv-python"),
-    "pydantic": ("fastapi", "pydantic-settings", "sqlmodel", "openai", "anthropic"),
-    "sqlalchemy": ("sqlmodel", "alembic", "flask-sqlalchemy"),
+    "markupsafe": ("flask", "jinja2"),
+    "pydantic": ("fastapi", "pydantic-settings", "sqlmodel"),
+    "sqlalchemy": ("sqlmodel", "flask-sqlalchemy"),
     "starlette": ("fastapi",),
-    "typing_extensions": ("pydantic", "fastapi", "sqlalchemy"),
-    "urllib3": ("requests", "botocore", "boto3"),
     "werkzeug": ("flask",),
 }
-"""Imports that work without being declared, since one of these distributions brings them."""
+"""Imports that the documentation of one of these distributions tells its users to write."""
+
+BROUGHT: dict[str, tuple[str, ...]] = {
+    "anyio": ("httpx", "starlette", "fastapi"),
+    "dateutil": ("pandas", "botocore", "boto3"),
+    "httpcore": ("httpx",),
+    "numpy": ("pandas", "scipy", "scikit-learn", "matplotlib", "xgboost", "transformers", "opencv-python"),
+    "pydantic": ("openai", "anthropic"),
+    "sqlalchemy": ("alembic",),
+    "typing_extensions": ("pydantic", "fastapi", "sqlalchemy"),
+    "urllib3": ("requests", "botocore", "boto3"),
+}
+"""Imports that work without being declared, since one of these distributions needs them for itself."""
 
 
 def candidates(module: str) -> tuple[str, ...]:
