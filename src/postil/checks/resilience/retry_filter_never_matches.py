@@ -39,7 +39,8 @@ def check(file: SourceFile) -> Notes:
         names = [file.name_of(caught) for caught in each.classes]
         for caught, name in zip(each.classes, names, strict=True):
             if name in NOT_EXCEPTIONS and not file.in_test(caught):
-                yield Note(caught, f"`{name}` is no exception, so {each.consequence}")
+                follows = each.consequence if len(names) == 1 else "this part of the filter never matches"
+                yield Note(caught, f"`{name}` is no exception, so {follows}")
         if each.body is None or not names or not all(name and _is_network_error(name) for name in names):
             continue
         libraries = _libraries(each.body, [name for name in names if name], file)
