@@ -25,6 +25,22 @@ _TAKE_AWAITABLES = frozenset({"gather", "create_task", "ensure_future", "wait_fo
 _TIMEOUTS = {"wait": 0, "join": 0, "result": 0, "exception": 0, "communicate": 1, "get": 1, "put": 2}
 
 
+# Last parts of all names above, and the libraries of which nearly every method blocks.
+_LAST = frozenset(
+    {name.rpartition(".")[2] for name in BLOCKING_CALLS}.union(*BLOCKING_METHODS.values()) | MONGO_METHODS
+)
+_WHOLE_CLIENTS = ("redis", "boto3")
+
+
+def may_block(call: cst.Call, file: "SourceFile") -> bool:
+    """A quick look at a call's last name, so that few calls need to be looked at closely."""
+    if isinstance(call.func, cst.Attribute):
+        return call.func.attr.value in _LAST or any(file.mentions(library) for library in _WHOLE_CLIENTS)
+    return isinstance(call.func, cst.Name) and (
+        call.func.value in _LAST or file.imports.get(call.func.value) in BLOCKING_CALLS
+    )
+
+
 def blocks(call: cst.Call, file: "SourceFile") -> str | None:
     """What a call is in its library's words, if it holds its thread: "requests.get", "redis.Redis.get"; else None."""
     name = file.name_of(call.func)

@@ -60,6 +60,7 @@ _OFFLOADERS: dict[str, tuple[int, str]] = {
     "threading.Timer": (1, "function"),
     "multiprocessing.Process": (1, "target"),
 }
+_OFFLOADER_LASTS = frozenset(name.rpartition(".")[2] for name in _OFFLOADERS)
 _OFFLOADING_METHODS: dict[str, tuple[int, str]] = {
     "run_in_executor": (1, "func"),
     "async_add_executor_job": (0, "target"),  # Home Assistant's
@@ -320,6 +321,12 @@ def _offloader(call: cst.Call, file: "SourceFile") -> tuple[str, tuple[int, str]
             if certain or (kind is None and _POOL_NAME.search((dotted(func.value) or "").rpartition(".")[2])):
                 return method, _POOL_METHODS[method], certain
             return None
+        if method not in _OFFLOADER_LASTS:
+            return None
+    elif not isinstance(func, cst.Name) or (
+        func.value not in _OFFLOADER_LASTS and file.imports.get(func.value) not in _OFFLOADERS
+    ):
+        return None
     name = file.name_of(func)
     return (name, _OFFLOADERS[name], True) if name in _OFFLOADERS else None
 

@@ -130,6 +130,7 @@ class SourceFile:
         self.project = project or Project()
         self.module = parse(self.text)
         self._names: dict[int, str | None] = {}
+        self._mentioned: dict[str, bool] = {}
 
     # What kind of file
 
@@ -157,6 +158,12 @@ class SourceFile:
             and any((dotted(_called(each.decorator)) or "").startswith("pytest.") for each in above.decorators)
             for above in (node, *self.ancestors(node))
         )
+
+    def mentions(self, word: str) -> bool:
+        """Whether the text holds `word` anywhere: a quick test before a dear question."""
+        if word not in self._mentioned:
+            self._mentioned[word] = word in self.text
+        return self._mentioned[word]
 
     # The tree
 

@@ -3,7 +3,7 @@
 import libcst as cst
 
 from postil.lint import Fix, FixKind, Insert, Note, Notes, Replace, SourceFile
-from postil.lint.blocking import blocks
+from postil.lint.blocking import blocks, may_block
 from postil.lint.catalogue.blocking import BOUND_TO_THEIR_THREAD
 from postil.lint.names import dotted
 
@@ -12,11 +12,14 @@ MENTIONS = ("async", "call_soon", "call_later", "on_startup")
 _ENDINGS = frozenset({"threading.Thread.join", "multiprocessing.Process.join", "subprocess.Popen.wait"})
 
 
-def check(call: cst.Call, file: SourceFile) -> Notes:
-    if not file.runs_on_loop(call):
-        return
-    name = blocks(call, file)
-    if name is None or file.in_test(call) or any(handover.value is call for handover in file.handovers):
+def check(file: SourceFile) -> Notes:
+    for call in file.nodes(cst.Call):
+        if may_block(call, file) and file.runs_on_loop(call) and (name := blocks(call, file)) is not None:
+            yield from _judged(call, name, file)
+
+
+def _judged(call: cst.Call, name: str, file: SourceFile) -> Notes:
+    if file.in_test(call) or any(handover.value is call for handover in file.handovers):
         return
     function = file.enclosing_function(call)
     where = f"`{function.name.value}`" if isinstance(function, cst.FunctionDef) else "a callback"

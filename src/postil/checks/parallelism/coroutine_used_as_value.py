@@ -18,7 +18,15 @@ _WANT_VALUES = frozenset({"len", "sum", "sorted", "list", "tuple", "set", "froze
                           "abs"})  # fmt: skip
 
 
-def check(call: cst.Call, file: SourceFile) -> Notes:
+def check(file: SourceFile) -> Notes:
+    coroutines = {each.name.value for each in file.nodes(cst.FunctionDef) if each.asynchronous is not None}
+    for call in file.nodes(cst.Call):
+        name = call.func.attr if isinstance(call.func, cst.Attribute) else call.func
+        if isinstance(name, cst.Name) and name.value in coroutines:
+            yield from _judged(call, file)
+
+
+def _judged(call: cst.Call, file: SourceFile) -> Notes:
     above = file.parent(call)
     use, place = _use(call, file), None
     if (
