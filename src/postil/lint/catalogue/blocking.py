@@ -62,8 +62,7 @@ _IMAP = frozenset(
     {"append", "copy", "create", "delete", "expunge", "fetch", "list", "login", "logout", "noop", "search", "select",
      "starttls", "status", "store", "uid"}
 )  # fmt: skip
-_CONNECTION = frozenset({"commit", "rollback", "execute", "executemany"})
-_CURSOR = frozenset({"execute", "executemany", "executescript", "callproc", "copy_expert", "copy_from", "copy_to"})
+_CURSOR = frozenset({"execute", "executemany"})
 
 # class → its methods that block
 BLOCKING_METHODS: dict[str, frozenset[str]] = {
@@ -79,15 +78,18 @@ BLOCKING_METHODS: dict[str, frozenset[str]] = {
     **dict.fromkeys(("ftplib.FTP", "ftplib.FTP_TLS"), _FTP),
     **dict.fromkeys(("imaplib.IMAP4", "imaplib.IMAP4_SSL"), _IMAP),
     "subprocess.Popen": frozenset({"wait", "communicate"}),
-    **dict.fromkeys(("psycopg.Connection", "psycopg2.extensions.connection"), _CONNECTION),
-    **dict.fromkeys(("psycopg.Cursor", "psycopg2.extensions.cursor"), _CURSOR),
+    "psycopg.Connection": frozenset({"commit", "rollback", "execute"}),
+    "psycopg.Cursor": _CURSOR,
+    "psycopg2.extensions.connection": frozenset({"commit", "rollback"}),
+    "psycopg2.extensions.cursor": _CURSOR | {"callproc", "copy_expert", "copy_from", "copy_to"},
     **dict.fromkeys(
         ("pymysql.connections.Connection", "pymysql.Connection"), frozenset({"commit", "rollback", "ping"})
     ),
-    **dict.fromkeys(("pymysql.cursors.Cursor", "pymysql.cursors.DictCursor"), _CURSOR),
-    "sqlite3.Connection": frozenset({*_CONNECTION, "executescript"}),
-    "sqlite3.Cursor": _CURSOR,
-    **dict.fromkeys(("redis.client.Pipeline", "redis.client.PubSub"), frozenset({"execute", "get_message"})),
+    **dict.fromkeys(("pymysql.cursors.Cursor", "pymysql.cursors.DictCursor"), _CURSOR | {"callproc"}),
+    "sqlite3.Connection": _CURSOR | {"commit", "executescript", "rollback"},
+    "sqlite3.Cursor": _CURSOR | {"executescript"},
+    "redis.client.Pipeline": frozenset({"execute"}),
+    "redis.client.PubSub": frozenset({"get_message", "subscribe", "unsubscribe"}),
     **dict.fromkeys(("queue.Queue", "queue.LifoQueue", "queue.PriorityQueue"), frozenset({"get", "put", "join"})),
     "queue.SimpleQueue": frozenset({"get"}),
     **dict.fromkeys(("multiprocessing.Queue", "multiprocessing.SimpleQueue"), frozenset({"get"})),
