@@ -47,6 +47,8 @@ def read_trees(paths: Sequence[Path]) -> list[Tree]:
             tree = trees[root] = Tree(root, project=_project(root))
         for file in _python_files(path):
             _read(file, tree)
+        if path.is_dir():
+            _take_project_files(path.resolve(), tree)
     for root, tree in trees.items():
         for inside in tree.project:
             tree.shown.setdefault(inside, os.path.relpath(root / inside).replace(os.sep, "/"))
@@ -77,6 +79,14 @@ def _project(root: Path) -> dict[str, str]:
                 except (OSError, Unreadable):
                     continue
     return found
+
+
+def _take_project_files(folder: Path, tree: Tree) -> None:
+    """Check the project files under `folder` too: some rules are about them."""
+    taken = {change.path for change in tree.changes}
+    for inside, text in tree.project.items():
+        if inside not in taken and not inside.endswith(".py") and (tree.root / inside).is_relative_to(folder):
+            tree.changes.append(Change(inside, text, None))
 
 
 def _python_files(path: Path) -> Iterator[Path]:
