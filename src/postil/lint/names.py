@@ -3,12 +3,13 @@
 A fraction of the cost of LibCST's ScopeProvider, and enough: what can't be told apart here is treated as unknown.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 import libcst as cst
 
-from postil.lint.tree import COMPREHENSIONS, FUNCTIONS, walk, walk_scope
+from postil.lint.tree import COMPREHENSIONS, FUNCTIONS, walk
 
 Definition = cst.FunctionDef | cst.ClassDef
 
@@ -84,9 +85,12 @@ def parameters(function: cst.FunctionDef | cst.Lambda) -> Iterator[cst.Param]:
 class Bindings:
     """The names of a module and of each scope in it, computed when asked."""
 
-    def __init__(self, module: cst.Module) -> None:
-        self._module = module
+    def __init__(self, module: cst.Module, binding: Iterable[cst.CSTNode], parents: Mapping[int, cst.CSTNode]) -> None:
         self._scopes: dict[int, Bound] = {}
+        self._nodes: dict[int, list[cst.CSTNode]] = {}
+        self._never_run: set[int] = set()
+        for node in binding:
+            self._nodes.setdefault(id(self._scope_of(node, parents)), []).append(node)
         bound = self.of(module)
         # A fallback for a missing package (`requests = None` beside the import) doesn't hide the import.
         self.module_imports = bound.imports
@@ -98,11 +102,24 @@ class Bindings:
         """The names bound in `scope`: a module, class, function, lambda or comprehension."""
         key = id(scope)
         if key not in self._scopes:
-            self._scopes[key] = _bound(scope)
+            self._scopes[key] = _bound(scope, self._nodes.get(key, ()), self._never_run)
         return self._scopes[key]
 
+    def _scope_of(self, node: cst.CSTNode, parents: Mapping[int, cst.CSTNode]) -> cst.CSTNode:
+        """The function, class or module in whose body a node runs; imports for types alone are noted on the way."""
+        child, above = node, parents.get(id(node))
+        while above is not None:
+            kind = above.__class__
+            if kind in _SCOPES:
+                if child is above.body:  # ty: ignore[missing-attribute]
+                    return above
+            elif isinstance(above, cst.If) and child is above.body and dotted(above.test) in CHECKED_ONLY:
+                self._never_run.add(id(node))
+            child, above = above, parents.get(id(above))
+        return child
 
-def _bound(scope: cst.CSTNode) -> Bound:
+
+def _bound(scope: cst.CSTNode, nodes: Sequence[cst.CSTNode], never_run: AbstractSet[int]) -> Bound:
     bound = Bound()
     outer: set[str] = set()
     if isinstance(scope, COMPREHENSIONS):
@@ -115,15 +132,9 @@ def _bound(scope: cst.CSTNode) -> Bound:
         for param in parameters(scope):
             bound.names.add(param.name.value)
             bound.assignments.setdefault(param.name.value, []).append(param)
-    body = scope.body if isinstance(scope, (*FUNCTIONS, cst.ClassDef)) else scope
-    for_types: list[cst.Import | cst.ImportFrom] = []
-    for node in walk_scope(body):
-        if node.__class__ in _BINDING:
-            _record(node, bound, outer)
-        elif node.__class__ is cst.If and dotted(node.test) in CHECKED_ONLY:
-            for_types.extend(each for each in walk_scope(node.body) if isinstance(each, (cst.Import, cst.ImportFrom)))
-    if for_types:
-        _prefer_running(bound, for_types, body)
+    # A name that is imported under `if TYPE_CHECKING:` and otherwise as well has the origin that it has at run time.
+    for node in sorted(nodes, key=lambda node: id(node) in never_run):
+        _record(node, bound, outer)
     if isinstance(scope, cst.ClassDef):
         outer.clear()
     bound.names -= outer
@@ -133,21 +144,11 @@ def _bound(scope: cst.CSTNode) -> Bound:
     return bound
 
 
-def _prefer_running(bound: Bound, for_types: list[cst.Import | cst.ImportFrom], body: cst.CSTNode) -> None:
-    """Give names that are imported both under `if TYPE_CHECKING:` and otherwise the origin they have at run time."""
-    never_run = {id(statement) for statement in for_types}
-    shadowed = {local for statement in for_types for local, _ in imported(statement)}
-    for node in walk_scope(body):
-        if isinstance(node, (cst.Import, cst.ImportFrom)) and id(node) not in never_run:
-            for local, origin in imported(node):
-                if local in shadowed:
-                    bound.imports[local] = origin
-                    shadowed.discard(local)
-
-
 CHECKED_ONLY = frozenset({"TYPE_CHECKING", "typing.TYPE_CHECKING", "t.TYPE_CHECKING"})
 
-_BINDING = frozenset(
+_SCOPES = frozenset({cst.FunctionDef, cst.Lambda, cst.ClassDef})
+
+BINDING = frozenset(
     {
         cst.Import,
         cst.ImportFrom,

@@ -18,10 +18,10 @@ from postil.lint import contexts
 from postil.lint.calls import Calls
 from postil.lint.check import Located
 from postil.lint.contexts import Handover, Route, Task
-from postil.lint.names import CHECKED_ONLY, Bindings, dotted
+from postil.lint.names import BINDING, CHECKED_ONLY, Bindings, dotted
 from postil.lint.project import Project
 from postil.lint.retries import Retry, find_retries
-from postil.lint.tree import CODE_FIELDS, FUNCTIONS
+from postil.lint.tree import CODE_FIELDS, COMPREHENSIONS, FUNCTIONS, SCOPES
 from postil.lint.types import Types
 
 MAX_NESTING = 200  # CPython's own tokenizer refuses deeper brackets (Parser/tokenizer.h, MAXLEVEL)
@@ -168,8 +168,12 @@ class SourceFile:
     # The tree
 
     @cached_property
-    def _walked(self) -> tuple[dict[type[cst.CSTNode], list[cst.CSTNode]], dict[int, cst.CSTNode]]:
-        """The nodes by class, and each node's parent by the node's id: one walk gives both, as most checks ask both."""
+    def _walked(self) -> tuple[dict[type[cst.CSTNode], list[cst.CSTNode]], dict[int, cst.CSTNode], list[cst.CSTNode]]:
+        """The nodes by class, each node's parent by the node's id, and the nodes that bind names.
+
+        One walk gives them all, as most checks ask for all of them.
+        """
+        binding: list[cst.CSTNode] = []
         index: dict[type[cst.CSTNode], list[cst.CSTNode]] = {}
         parents: dict[int, cst.CSTNode] = {}
         fields = CODE_FIELDS
@@ -181,6 +185,8 @@ class SourceFile:
                 index[kind].append(node)
             else:
                 index[kind] = [node]
+            if kind in BINDING:
+                binding.append(node)
             below: list[cst.CSTNode] = []
             for name in fields[kind]:
                 value = getattr(node, name)
@@ -192,7 +198,7 @@ class SourceFile:
                 parents[id(child)] = node
             below.reverse()
             stack.extend(below)
-        return index, parents
+        return index, parents, binding
 
     @property
     def _index(self) -> dict[type[cst.CSTNode], list[cst.CSTNode]]:
@@ -291,7 +297,8 @@ class SourceFile:
 
     @cached_property
     def _bindings(self) -> Bindings:
-        return Bindings(self.module)
+        _, parents, binding = self._walked
+        return Bindings(self.module, binding, parents)
 
     @property
     def imports(self) -> Mapping[str, str]:
@@ -341,19 +348,18 @@ class SourceFile:
 
     def _scopes(self, node: cst.CSTNode) -> Iterator[cst.CSTNode]:
         """The functions, lambdas, comprehensions and the directly enclosing class whose names `node` sees."""
-        child = node
+        parents = self._parents
+        child, above = node, parents.get(id(node))
         in_function = False
-        for above in self.ancestors(node):
-            if isinstance(above, FUNCTIONS):
-                if child is above.body:
-                    in_function = True
+        while above is not None:
+            kind = above.__class__
+            if kind in SCOPES:
+                if kind in COMPREHENSIONS:
                     yield above
-            elif isinstance(above, cst.ClassDef):
-                if child is above.body and not in_function:
+                elif child is above.body and not (in_function and kind is cst.ClassDef):  # ty: ignore[missing-attribute]
+                    in_function = in_function or kind is not cst.ClassDef
                     yield above
-            elif isinstance(above, (cst.ListComp, cst.SetComp, cst.DictComp, cst.GeneratorExp)):
-                yield above
-            child = above
+            child, above = above, parents.get(id(above))
 
     def is_local(self, name: cst.Name) -> bool:
         """Whether `name` is bound in a function, lambda or comprehension around it (parameters included)."""

@@ -93,7 +93,8 @@ COMPREHENSIONS = (cst.ListComp, cst.SetComp, cst.DictComp, cst.GeneratorExp)
 
 # Classes are compared by identity on the paths that see every node: LibCST's are abstract base classes, for which
 # `isinstance` costs ten times as much.
-_SCOPES = frozenset({cst.FunctionDef, cst.Lambda, cst.ClassDef})
+_BODIES = frozenset({cst.FunctionDef, cst.Lambda, cst.ClassDef})
+SCOPES = _BODIES | frozenset(COMPREHENSIONS)
 _SEQUENCES = frozenset({list, tuple})
 
 
@@ -135,7 +136,7 @@ def walk_scope(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
         current = stack.pop()
         yield current
         below = list(children(current))
-        if current.__class__ in _SCOPES and current is not node:
+        if current.__class__ in _BODIES and current is not node:
             inner = getattr(current, "body", None)
             below = [child for child in below if child is not inner]
         below.reverse()
