@@ -1,22 +1,31 @@
 """Finds new imports of packages that the project doesn't declare."""
 
+import re
 from posixpath import basename, dirname
 
 import libcst as cst
 
 from postil.lint import FileChange, Note, Notes, Project, SourceFile, TomlFile
+from postil.lint.contexts import is_test_path
 from postil.lint.dependencies import declared, distribution, distributions, locked
 from postil.lint.imports import imported_modules, needed
 
 MENTIONS = ("import",)
 
+_IMPORT = re.compile(r"^[ \t]*(?:import[ \t]+([\w., \t]+)|from[ \t]+([\w.]+)[ \t]+import\b)", re.MULTILINE)
+
 
 def check(change: FileChange) -> Notes:
     pyproject = _lists_dependencies(change)
-    if pyproject is None or change.head is None or not change.head.is_service:
+    if pyproject is None or is_test_path(change.path):
         return
     known = declared(pyproject) | _other_lists(pyproject, change.project)
-    before = {module for statement in _imports(change.base) for module in imported_modules(statement)}
+    before = _mentioned(change.base_text)
+    # Parsing costs most, and few changes bring an import.
+    if not any(needed(module, known) for module in _mentioned(change.head_text) - before):
+        return
+    if change.head is None or not change.head.is_service:
+        return
     lock_path = change.project.nearest(change.path, "uv.lock")
     lock = change.project.toml(lock_path) if lock_path is not None else None
     brought = locked(lock) if lock is not None else {}
@@ -72,10 +81,16 @@ def _other_lists(pyproject: TomlFile, project: Project) -> frozenset[str]:
     return frozenset(names)
 
 
-def _imports(file: SourceFile | None) -> list[cst.Import | cst.ImportFrom]:
+def _mentioned(text: str | None) -> frozenset[str]:
+    """The top-level modules in the lines of a text that look like imports."""
+    listed = (part for found in _IMPORT.finditer(text or "") for part in (found[1] or found[2]).split(","))
+    return frozenset(part.split()[0].partition(".")[0] for part in listed if part.split())
+
+
+def _imports(file: SourceFile) -> list[cst.Import | cst.ImportFrom]:
     """The imports that run whenever the module is imported: not those in a `try`, an `if` or a function."""
     found: list[cst.Import | cst.ImportFrom] = []
-    for line in file.module.body if file is not None else ():
+    for line in file.module.body:
         if isinstance(line, cst.SimpleStatementLine):
             found += [small for small in line.body if isinstance(small, (cst.Import, cst.ImportFrom))]
     return found
