@@ -1,5 +1,7 @@
 """Finds tasks that nothing holds."""
 
+import re
+
 import libcst as cst
 
 from postil.lint import Fix, FixKind, Insert, Note, Notes, SourceFile
@@ -8,6 +10,7 @@ from postil.lint.tree import is_generator, walk
 MENTIONS = ("create_task", "ensure_future")
 
 _STARTERS = frozenset({"asyncio.create_task", "asyncio.ensure_future", "asyncio.tasks.create_task"})
+_A_TASK = re.compile(r"(^|_)(task|future|fut)$")
 _LOOPS = frozenset({"asyncio.AbstractEventLoop", "asyncio.BaseEventLoop", "asyncio.events.AbstractEventLoop"})
 
 
@@ -31,7 +34,10 @@ def check(call: cst.Call, file: SourceFile) -> Notes:
 
 
 def _starts_task(call: cst.Call, file: SourceFile) -> bool:
-    func = call.func
+    func, work = call.func, call.args[0].value
+    # `ensure_future(task)` gives back a task that is one already, and that somebody made.
+    if isinstance(work, cst.Name) and _A_TASK.search(work.value):
+        return False
     last = func.attr.value if isinstance(func, cst.Attribute) else func.value if isinstance(func, cst.Name) else ""
     if not last.endswith(("create_task", "ensure_future")) and not isinstance(func, cst.Name):
         return False
