@@ -124,7 +124,12 @@ def _method_returns_at_once(kind: str, method: str, call: cst.Call, file: "Sourc
             return not _is_bounded(owner, file)
         return _is_asked(owner, ("empty", "qsize"), call, file)
     if kind == "concurrent.futures.Future":
-        return _is_asked(owner, ("done", "cancelled", "add_done_callback"), call, file)
+        # A future that comes from elsewhere may be done already.
+        made = owner if isinstance(owner, cst.Call) else file.value_of(owner)
+        is_made_here = made is not None and file.type_of(made) == kind
+        return not is_made_here or _is_asked(owner, ("done", "cancelled", "add_done_callback"), call, file)
+    if kind == "subprocess.Popen" and method == "wait":
+        return _is_asked(owner, ("poll",), call, file)
     return False
 
 
