@@ -102,6 +102,7 @@ PART_OF: dict[str, tuple[str, ...]] = {
     "pydantic": ("fastapi", "pydantic-settings", "sqlmodel"),
     "sqlalchemy": ("sqlmodel", "flask-sqlalchemy"),
     "starlette": ("fastapi",),
+    "typing_extensions": ("pydantic", "pydantic-settings", "fastapi", "sqlalchemy"),
     "werkzeug": ("flask",),
 }
 """Imports that the documentation of one of these distributions tells its users to write."""
@@ -113,7 +114,6 @@ BROUGHT: dict[str, tuple[str, ...]] = {
     "numpy": ("pandas", "scipy", "scikit-learn", "matplotlib", "xgboost", "transformers", "opencv-python"),
     "pydantic": ("openai", "anthropic"),
     "sqlalchemy": ("alembic",),
-    "typing_extensions": ("pydantic", "fastapi", "sqlalchemy"),
     "urllib3": ("requests", "botocore", "boto3"),
 }
 """Imports that work without being declared, since one of these distributions needs them for itself."""
