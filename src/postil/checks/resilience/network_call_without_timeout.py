@@ -84,7 +84,10 @@ def _literal_text(expression: cst.BaseExpression) -> str | None:
 
 
 def _sets_limit(call: cst.Call, file: SourceFile) -> bool:
-    """Whether the function around a call sets the limit on the socket."""
+    """Whether the function around a call sets the limit on the socket, or closes it at once: connecting has an end."""
+    above = file.parent(call)
+    if isinstance(above, cst.Attribute) and above.attr.value == "close":
+        return True
     function = file.enclosing_function(call)
     return function is not None and any(
         isinstance(node, cst.Attribute) and node.attr.value == "settimeout" for node in walk(function.body)
