@@ -1,6 +1,7 @@
 """Which distribution an import comes from, for well-known packages; anything else is unknown.
 
-Where the names differ they were looked up in the packages' own documentation; a package that several distributions
+Where the names differ they were looked up in the newest wheels on 2026-11-24, but for mysqlclient, pycairo,
+python-ldap and pywin32, which have none for Linux: there in their documentation. A package that several distributions
 bring (`cv2`) lists all of them. Names are normalised as PEP 503 says.
 """
 

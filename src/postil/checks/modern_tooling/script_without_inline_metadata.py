@@ -1,0 +1,71 @@
+"""Finds new scripts that need packages and don't say which."""
+
+import re
+from posixpath import basename
+
+import libcst as cst
+
+from postil.lint import FileChange, Note, Notes, Project, SourceFile
+from postil.lint.catalogue.distributions import candidates
+from postil.lint.dependencies import declared, distribution, tables
+from postil.lint.imports import imported_modules, is_optional
+
+_FOLDER = re.compile(r"(?:^|/)(?:scripts?|examples?|samples?|benchmarks?|tools?)/")
+_NOT_ALONE = re.compile(r"(?:^|/)(?:migrations|alembic|docs?|docs_src|tutorials?)/")
+# Run by a tool that brings their environment.
+_TOOL_FILES = frozenset({"noxfile.py", "setup.py", "manage.py", "fabfile.py", "tasks.py", "conftest.py", "__init__.py"})
+
+
+def check(change: FileChange) -> Notes:
+    text = change.head_text or ""
+    if not change.is_added or "# /// script" in text or not _stands_alone(change):
+        return
+    if not text.startswith("#!") and "__main__" not in text:
+        return
+    file = change.head
+    if file is None or not file.is_script or _belongs_to_package(file, change.project):
+        return
+    needs: dict[str, cst.CSTNode] = {}
+    imports: list[cst.Import | cst.ImportFrom] = [*file.nodes(cst.Import), *file.nodes(cst.ImportFrom)]
+    for statement in imports:
+        if not is_optional(statement, file):
+            for module in imported_modules(statement):
+                if candidates(module):
+                    needs.setdefault(module, statement)
+    if not needs:
+        return
+    names = [f"`{module}`" for module in needs]
+    listed = ", ".join(names[:3]) + (" and more" if len(names) > 3 else "")
+    inside = " outside of this project" if _are_declared(needs, change) else ""
+    yield Note(
+        file.at(next(iter(needs.values()))), f"this script needs {listed}, and nothing in it tells a tool so{inside}"
+    )
+
+
+def _stands_alone(change: FileChange) -> bool:
+    path = change.path
+    if basename(path) in _TOOL_FILES or _NOT_ALONE.search(path):
+        return False
+    return "/" not in path or _FOLDER.search(path) is not None
+
+
+def _belongs_to_package(file: SourceFile, project: Project) -> bool:
+    """Whether a script imports its project's own code, which no metadata can bring, or is an entry point of it."""
+    nearest = project.nearest(file.path, "pyproject.toml")
+    toml = project.toml(nearest) if nearest is not None else None
+    own = (distribution(toml.get("project", "name")) or "").replace("-", "_") if toml is not None else ""
+    for statement in file.nodes(cst.ImportFrom):
+        if statement.relative or own in imported_modules(statement):
+            return True
+    if any(own in imported_modules(statement) for statement in file.nodes(cst.Import)):
+        return True
+    module = file.path.removesuffix(".py").replace("/", ".")
+    entries = tables(toml.get("project", "scripts")) if toml is not None else {}
+    return any(str(target).partition(":")[0] == module for target in entries.values())
+
+
+def _are_declared(needs: dict[str, cst.CSTNode], change: FileChange) -> bool:
+    """Whether the project around the script has all that it needs, so that `uv run` works there."""
+    nearest = change.project.nearest(change.path, "pyproject.toml")
+    toml = change.project.toml(nearest) if nearest is not None else None
+    return toml is not None and all(declared(toml).intersection(candidates(module)) for module in needs)
