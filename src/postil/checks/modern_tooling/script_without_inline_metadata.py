@@ -1,6 +1,7 @@
 """Finds new scripts that need packages and don't say which."""
 
 import re
+import sys
 from posixpath import basename
 
 import libcst as cst
@@ -28,10 +29,12 @@ def check(change: FileChange) -> Notes:
     needs: dict[str, cst.CSTNode] = {}
     imports: list[cst.Import | cst.ImportFrom] = [*file.nodes(cst.Import), *file.nodes(cst.ImportFrom)]
     for statement in imports:
-        if not is_optional(statement, file):
-            for module in imported_modules(statement):
-                if candidates(module):
-                    needs.setdefault(module, statement)
+        for module in imported_modules(statement):
+            if not candidates(module) and module not in sys.stdlib_module_names:
+                # A module beside the script perhaps: then it doesn't stand alone.
+                return
+            if candidates(module) and not is_optional(statement, file):
+                needs.setdefault(module, statement)
     if not needs:
         return
     names = [f"`{module}`" for module in needs]
