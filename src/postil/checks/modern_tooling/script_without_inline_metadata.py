@@ -13,6 +13,7 @@ from postil.lint.imports import imported_modules, is_optional
 
 _FOLDER = re.compile(r"(?:^|/)(?:scripts?|examples?|samples?|benchmarks?|tools?)/")
 _NOT_ALONE = re.compile(r"(?:^|/)(?:migrations|alembic|docs?|docs_src|tutorials?)/")
+_APP = re.compile(r"""["'][\w.]+:\w+["']$""")
 # Run by a tool that brings their environment.
 _TOOL_FILES = frozenset({"noxfile.py", "setup.py", "manage.py", "fabfile.py", "tasks.py", "conftest.py", "__init__.py"})
 
@@ -53,10 +54,14 @@ def _stands_alone(change: FileChange) -> bool:
 
 
 def _belongs_to_package(file: SourceFile, project: Project) -> bool:
-    """Whether a script imports its project's own code, which no metadata can bring, or is an entry point of it."""
+    """Whether a script may need its project's own code, which no metadata can bring, or is an entry point of it."""
     nearest = project.nearest(file.path, "pyproject.toml")
     toml = project.toml(nearest) if nearest is not None else None
     own = (distribution(toml.get("project", "name")) or "").replace("-", "_") if toml is not None else ""
+    if toml is not None and not own:
+        return True
+    if "uvicorn" in file.text and any(_APP.match(string.value) for string in file.nodes(cst.SimpleString)):
+        return True
     for statement in file.nodes(cst.ImportFrom):
         if statement.relative or own in imported_modules(statement):
             return True
