@@ -56,7 +56,7 @@ try: $(UV_READY)  ## run a rule on real code: make try RULE=raise-without-from P
 bench: $(UV_READY)  ## speed and memory, as ratios in one run
 	$(RUN) python scripts/bench.py
 
-generated: $(UV_READY)  ## write what is generated: rules/coverage.md
+generated: $(UV_READY)  ## write what is generated: rules/coverage.md, docs/postil.schema.json
 	$(RUN) python scripts/generated.py --write
 
 picture: $(UV_READY)  ## docs/pull-request.png, with Debian's chromium

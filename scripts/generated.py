@@ -1,16 +1,19 @@
-"""`make generated`: writes rules/coverage.md, which says for each section of the guideline which rules enforce it.
+"""`make generated`: writes rules/coverage.md and docs/postil.schema.json.
 
-Without --write it only compares, and fails when the file is out of date.
+The one says for each section of the guideline which rules enforce it, the other what a repository may configure.
+Without --write it only compares, and fails when a file is out of date.
 """
 
+import json
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 from postil import packs
 from postil.packs import BUILT_IN, Guideline
+from postil.review.config import Config
 
-COVERAGE = BUILT_IN / "coverage.md"
-
+ROOT = Path(__file__).parents[1]
 HEAD = """\
 # Coverage
 
@@ -42,13 +45,26 @@ def coverage(guideline: Guideline) -> Iterator[str]:
         yield ""
 
 
+def schema() -> str:
+    """The JSON schema of `[tool.postil]` and of .github/postil.toml."""
+    described = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **Config.model_json_schema(),
+        "title": "Postil in a repository",
+    }
+    return json.dumps(described, indent=2) + "\n"
+
+
 def main() -> None:
-    """Write the file, or say that it is out of date."""
-    text = "\n".join(coverage(packs.load()))
+    """Write the files, or say which are out of date."""
+    texts = {BUILT_IN / "coverage.md": "\n".join(coverage(packs.load())), ROOT / "docs/postil.schema.json": schema()}
+    stale = [file for file, text in texts.items() if not file.is_file() or file.read_text(encoding="utf-8") != text]
     if "--write" in sys.argv[1:]:
-        COVERAGE.write_text(text, encoding="utf-8")
-    elif not COVERAGE.is_file() or COVERAGE.read_text(encoding="utf-8") != text:
-        sys.exit("rules/coverage.md is out of date; run `make generated`")
+        for file in stale:
+            file.write_text(texts[file], encoding="utf-8")
+    elif stale:
+        names = " and ".join(file.relative_to(ROOT).as_posix() for file in stale)
+        sys.exit(f"{names} out of date; run `make generated`")
 
 
 if __name__ == "__main__":

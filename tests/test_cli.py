@@ -159,7 +159,7 @@ def test_a_wrong_key_in_the_configuration_is_named_and_the_rest_holds(tmp_path: 
 
     assert code == 0
     assert [problem["message"] for problem in said["problems"]] == [
-        "pyproject.toml: `exlude` is no key of [tool.postil]; did you mean `exclude`?"
+        "line 2: `exlude` is no key of `[tool.postil]`; did you mean `exclude`?"
     ]
 
 

@@ -1,6 +1,8 @@
 """The life of a pull request, told as its author sees it."""
 
+import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -183,6 +185,85 @@ async def test_a_review_costs_six_calls(github: ValidatedGitHub, postil: Postil,
     await postil.receives(github.delivery("pull_request", "opened", pull=pull))
 
     assert len(github.calls_without_tokens) == calls, github.calls_without_tokens
+
+
+CONFIG = """\
+[tool.postil]
+drafts = true
+bots = "skip"
+exclude = ["old/"]
+thresold = "error"
+
+[tool.postil.severities]
+raise-without-from = "hint"
+
+[tool.postil.per-path-ignores]
+"tests/" = ["raise-without-from"]
+
+[tool.postil.caps]
+per-rule = 1
+"""
+
+
+async def test_the_configuration_of_the_base_branch_holds(github: ValidatedGitHub, postil: Postil) -> None:
+    """What the pull request itself would like is not asked; and each mistake is named where its author looks."""
+    head = {"pyproject.toml": "[tool.postil]\nselect = []\n", "shop/pay.py": PAY, "shop/refund.py": REFUND}
+    pull = github.open_pull(
+        base_files={"pyproject.toml": CONFIG}, head_files=head | {"old/pay.py": PAY, "tests/pay.py": PAY}, draft=True
+    )
+    await postil.receives(github.delivery("pull_request", "opened", pull=pull))
+    base = pull.repository.branch("main")
+
+    assert [(path, line) for path, line, _ in said(pull)] == [("shop/pay.py", 5)]
+    assert verdicts(pull) == snapshot([("completed", "neutral", "2 findings: 2 hints; 1 fault in the configuration")])
+    summary = pull.check_runs[-1].summary or ""
+    assert (
+        f"3 found: 1 inline, 0 beside the diff, 1 folded, 0 suppressed, 1 left out · config main@{base[:7]}" in summary
+    )
+    assert "`pyproject.toml` line 5: `thresold` is no key of `[tool.postil]`; did you mean `threshold`?" in summary
+
+
+async def test_a_bot_is_left_alone_where_the_repository_says_so(github: ValidatedGitHub, postil: Postil) -> None:
+    """The check run says it, since a check that never comes blocks the merge; and `/recheck` is an answer."""
+    github.account("dependabot[bot]", "Bot")
+    pull = github.open_pull(
+        base_files={"pyproject.toml": CONFIG}, head_files={"shop/pay.py": PAY}, author="dependabot[bot]"
+    )
+    await postil.receives(github.delivery("pull_request", "opened", pull=pull))
+    alone = (verdicts(pull), len(pull.reviews))
+    comment = pull.comment("/recheck", by=github.repository.owner.login)
+    await postil.receives(github.delivery("issue_comment", "created", comment=comment))
+
+    assert alone == ([("completed", "neutral", "Not reviewed: opened by a bot")], 0)
+    assert len(pull.comments) == 1
+
+
+async def test_the_command_line_says_what_the_app_posts(github: ValidatedGitHub, postil: Postil) -> None:
+    """Configuration, caps and accounting included: who looks first is not surprised later."""
+    pull = github.open_pull(
+        base_files={"pyproject.toml": CONFIG, "shop/a.py": CLEAN},
+        head_files={"shop/pay.py": PAY, "shop/refund.py": REFUND, "old/pay.py": PAY, "tests/pay.py": PAY},
+    )
+    await postil.receives(github.delivery("pull_request", "opened", pull=pull))
+    folder = pull.repository.history.folder
+    command = [sys.executable, "-m", "postil.cli", "review", f"main..{pull.head_sha}", "--format", "json"]
+    done = await anyio.run_process([*command, "--repo", str(folder)], check=False)
+    local = json.loads(done.stdout)
+    run = pull.check_runs[-1]
+
+    assert [(each["path"], each["line"], _words(each["body"])) for each in local["comments"]] == [
+        (comment.path, comment.line, _words(comment.body)) for comment in pull.comments
+    ]
+    assert _words(local["body"]) == _words(pull.reviews[-1].body)
+    assert _words(local["check"]["summary"]) == _words(run.summary or "")
+    assert (local["conclusion"], local["check"]["title"]) == (run.conclusion, run.title)
+
+
+def _words(markdown: str) -> str:
+    """The words of a text, without its hidden marker and without where its links lead."""
+    return re.sub(
+        r"\[((?:[^\[\]]|\\.)*)\]\([^)]*\)", r"\1", re.sub(r"<!--.*?-->", "", markdown, flags=re.DOTALL)
+    ).strip()
 
 
 @pytest.mark.kill

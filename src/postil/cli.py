@@ -3,7 +3,7 @@
 import asyncio
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from difflib import get_close_matches
 from enum import StrEnum
 from importlib.metadata import version
@@ -19,9 +19,9 @@ from postil.lint.finding import Finding, Problem
 from postil.log import configure
 from postil.report import Checked, as_json, as_sarif, as_text, as_workflow, review_json, review_text
 from postil.repository import GitError, LocalPull, local_pull
-from postil.review.compose import compose
-from postil.review.config import Config, chosen, parse, read
+from postil.review.config import Config, Reading, parse, read
 from postil.review.model import Analysis, Conclusion, Introduced, Occasion, Review
+from postil.review.plan import Plan, plan
 from postil.sandbox import Analyst, Limits, SandboxError
 
 CLEAN, FOUND, FAILED = 0, 1, 2
@@ -123,18 +123,9 @@ def check(
         case Format.TEXT:
             sources = {tree.shown[change.path]: change.head or "" for tree in trees for change in tree.changes}
             typer.echo(as_text(checked, sources))
-    threshold = min((plan.config.threshold for plan in plans), key=lambda severity: severity.rank)
+    threshold = min((each.threshold for each in plans), key=lambda severity: severity.rank)
     failed = any(finding.severity.rank >= threshold.rank for finding in checked.findings)
     raise typer.Exit(FOUND if failed else CLEAN)
-
-
-@dataclass(frozen=True)
-class _Plan:
-    """What one tree is checked under."""
-
-    config: Config
-    rules: tuple[str, ...]
-    faults: tuple[str, ...]
 
 
 def _plan(
@@ -143,25 +134,26 @@ def _plan(
     config: Path | None = None,
     select: list[str] | None = None,
     ignore: list[str] | None = None,
-) -> _Plan:
+) -> Plan:
     """The project's configuration, overruled by the command line. A fault in what was typed ends the command."""
-    settings = read(project)
+    reading = read(project)
     if config is not None:
         try:
-            settings = parse(config.read_text(encoding="utf-8"), str(config)) or Config(source=str(config))
+            reading = parse(config.read_text(encoding="utf-8"), str(config)) or Reading(source=str(config))
         except (OSError, UnicodeDecodeError) as error:
             _fail(f"{config}: {error}")
-        if settings.faults:
-            _fail("\n".join(settings.faults))
-    typed = Config(select=_names(select), ignore=_names(ignore), source="command line")
-    _, faults = chosen(guideline.rules, typed, guideline.aliases)
+        if reading.faults:
+            _fail("\n".join(f"{config}: {fault}" for fault in reading.faults))
+    typed = Config().model_copy(update={"select": _names(select), "ignore": _names(ignore)})
+    faults = plan(Reading(typed, "command line"), guideline.rules, guideline.aliases).faults
     if faults:
         _fail("\n".join(faults))
+    settings = reading.config
     if typed.select:
-        settings = replace(settings, select=typed.select, ignore=())
-    settings = replace(settings, ignore=(*settings.ignore, *typed.ignore))
-    rules, faults = chosen(guideline.rules, settings, guideline.aliases)
-    return _Plan(settings, tuple(rule.name for rule in rules.rules), (*settings.faults, *faults))
+        off = {name: weight for name, weight in settings.severities.items() if weight != "off"}
+        settings = settings.model_copy(update={"select": typed.select, "ignore": (), "severities": off})
+    settings = settings.model_copy(update={"ignore": (*settings.ignore, *typed.ignore)})
+    return plan(replace(reading, config=settings), guideline.rules, guideline.aliases)
 
 
 def _names(values: list[str] | None) -> tuple[str, ...]:
@@ -169,20 +161,20 @@ def _names(values: list[str] | None) -> tuple[str, ...]:
 
 
 async def _analyse(
-    trees: Sequence[Tree], plans: Sequence[_Plan], folders: list[Path] | None, *, fix: bool
+    trees: Sequence[Tree], plans: Sequence[Plan], folders: list[Path] | None, *, fix: bool
 ) -> list[Analysis]:
     """One analysis a tree; with `fix`, written to the files and analysed again until nothing is left to write."""
     found = []
     async with Analyst(_folders(folders), LIMITS) as analyst:
-        for tree, plan in zip(trees, plans, strict=True):
-            tree.changes = [change for change in tree.changes if not plan.config.excludes(change.path)]
-            tree.project = {path: text for path, text in tree.project.items() if not plan.config.excludes(path)}
-            analysis = await analyst.analyse(tree.changes, tree.project, tree.project, plan.rules)
-            for _ in range(FIX_ROUNDS if fix else 0):
-                if not _write_fixes(tree, analysis):
+        for tree, agreed in zip(trees, plans, strict=True):
+            tree.changes = agreed.sifted(tree.changes)
+            tree.project = {path: text for path, text in tree.project.items() if not agreed.leaves_out(path)}
+            for left in reversed(range(FIX_ROUNDS + 1)):
+                analysis = await analyst.analyse(tree.changes, tree.project, tree.project, agreed.choice)
+                analysis = agreed.settled(analysis)
+                if not (fix and left and _write_fixes(tree, analysis)):
+                    found.append(analysis)
                     break
-                analysis = await analyst.analyse(tree.changes, tree.project, tree.project, plan.rules)
-            found.append(analysis)
     return found
 
 
@@ -206,12 +198,12 @@ def _write_fixes(tree: Tree, analysis: Analysis) -> int:
     return written
 
 
-def _checked(trees: Sequence[Tree], plans: Sequence[_Plan], analyses: Sequence[Analysis]) -> Checked:
+def _checked(trees: Sequence[Tree], plans: Sequence[Plan], analyses: Sequence[Analysis]) -> Checked:
     """Everything that was found, under the paths that the user typed."""
     findings: list[Finding] = []
     fixable: set[int] = set()
     problems: list[Problem] = []
-    for tree, plan, analysis in zip(trees, plans, analyses, strict=True):
+    for tree, analysis in zip(trees, analyses, strict=True):
         for each in analysis.introduced:
             finding = replace(each.finding, path=tree.shown.get(each.finding.path, each.finding.path))
             findings.append(finding)
@@ -219,12 +211,12 @@ def _checked(trees: Sequence[Tree], plans: Sequence[_Plan], analyses: Sequence[A
                 fixable.add(id(finding))
         problems += tree.problems
         problems += [replace(problem, path=tree.shown.get(problem.path, problem.path)) for problem in analysis.problems]
-        problems += [Problem(plan.config.source, "config", fault) for fault in plan.faults]
-    sources = dict.fromkeys(plan.config.source for plan in plans)
+    sources = dict.fromkeys(each.source for each in plans)
     return Checked(
         findings=tuple(sorted(findings, key=lambda f: (f.path, f.line, f.column, f.rule))),
         fixable=frozenset(fixable),
         suppressed=sum(len(analysis.suppressed) for analysis in analyses),
+        left_out=sum(len(analysis.left_out) for analysis in analyses),
         problems=tuple(sorted(problems, key=lambda problem: problem.path)),
         files=sum(analysis.files for analysis in analyses),
         config=", ".join(sources),
@@ -250,21 +242,18 @@ def review(
 
 
 async def _review(pull: LocalPull, guideline: packs.Guideline, folders: list[Path] | None) -> Review:
-    plan = _plan(pull.base_project, guideline)
-    changes = [change for change in pull.changes if not plan.config.excludes(change.path)]
+    agreed = _plan(pull.config_files, guideline)
     async with Analyst(_folders(folders)) as analyst:
-        analysis = await analyst.analyse(changes, pull.project, pull.base_project, plan.rules)
-    faults = tuple(Problem(plan.config.source, "config", fault) for fault in plan.faults)
-    analysis = replace(analysis, problems=(*analysis.problems, *pull.problems, *faults))
+        changes = agreed.sifted(pull.changes)
+        analysis = await analyst.analyse(changes, pull.project, pull.base_project, agreed.choice)
     occasion = Occasion(
         head_sha=pull.head_sha,
         run="local",
         words=guideline.words(_links(guideline)),
         guideline=guideline.version,
-        config=plan.config.source,
-        threshold=plan.config.threshold,
+        config=pull.config_at,
     )
-    return compose(analysis, pull.files, occasion)
+    return agreed.review(agreed.settled(analysis, pull.problems), pull.files, occasion)
 
 
 @app.command()

@@ -16,7 +16,7 @@ from typing import Any
 from postil.lint.engine import RuleSet
 from postil.lint.finding import Severity
 from postil.lint.page import Page, parse_page
-from postil.lint.rule import CheckError, Rule, option_names, subscription
+from postil.lint.rule import CheckError, Rule, options_of, subscription
 from postil.review.model import RuleWords
 
 _HERE = Path(__file__).resolve()
@@ -159,15 +159,13 @@ def _weigh(pack: "_Pack", rules: dict[str, Rule], faults: list[str]) -> None:
             del rules[name]
         elif isinstance(value, str):
             if value in set(Severity):
-                rules[name] = replace(rule, severity=Severity(value), opt_in=False)
+                rules[name] = replace(rule.weighed(Severity(value), {}), opt_in=False)
             else:
                 faults.append(f'{where}: write "off", "hint", "warning", "error" or a table of options')
         elif isinstance(value, dict):
-            known = option_names(rule.check)
-            unknown = sorted(set(value) - set(known))
-            faults.extend(f"{where} has no option {option}; it has {', '.join(known) or 'none'}" for option in unknown)
-            if not unknown:
-                rules[name] = replace(rule, options={**rule.options, **value})
+            _, wrong = options_of(rule.check, value)
+            faults.extend(f"{where}.{option} {text}" for option, text in wrong.items())
+            rules[name] = rule.weighed(None, value)
         else:
             faults.append(f'{where}: write "off", "hint", "warning", "error" or a table of options')
 

@@ -16,11 +16,12 @@ _WORKFLOW_LEVEL = {Severity.ERROR: "error", Severity.WARNING: "warning", Severit
 
 @dataclass(frozen=True)
 class Checked:
-    """The outcome of `postil check`: what was found, what an allow comment silenced, what could not be judged."""
+    """The outcome of `postil check`: what was found, silenced or left out, and what could not be judged."""
 
     findings: tuple[Finding, ...]
     fixable: frozenset[int]
     suppressed: int
+    left_out: int
     problems: tuple[Problem, ...]
     files: int
     config: str
@@ -30,11 +31,17 @@ class Checked:
         return id(finding) in self.fixable
 
     @property
+    def found(self) -> int:
+        """Everything that was found, shown or not."""
+        return len(self.findings) + self.suppressed + self.left_out
+
+    @property
     def accounting(self) -> str:
         """The line that says where everything went."""
         weights = _counts(self.findings)
+        left_out = f", {self.left_out} left out" if self.left_out else ""
         return (
-            f"{len(self.findings) + self.suppressed} found: {weights}, {self.suppressed} suppressed · "
+            f"{self.found} found: {weights}, {self.suppressed} suppressed{left_out} · "
             f"{_plural(self.files, 'file')} · {_plural(len(self.problems), 'problem')} · config {self.config}"
         )
 
@@ -69,9 +76,10 @@ def as_json(checked: Checked, guideline: Guideline, links: Links) -> str:
             }
         )
     accounting = {
-        "found": len(checked.findings) + checked.suppressed,
+        "found": checked.found,
         "shown": len(checked.findings),
         "suppressed": checked.suppressed,
+        "left_out": checked.left_out,
         "files": checked.files,
         "problems": len(checked.problems),
         "config": checked.config,
@@ -164,7 +172,10 @@ def as_text(checked: Checked, sources: Mapping[str, str]) -> str:
         if 0 < finding.line <= len(code):
             lines.append(f"    {printable(code[finding.line - 1].strip()[:160])}")
         lines += [f"    {place.path}:{place.line}: {place.text}" for place in finding.related]
-    lines += [f"{problem.path}: not analysed: {problem.message}" for problem in checked.problems]
+    lines += [
+        f"{problem.path}: {'' if problem.kind == 'config' else 'not analysed: '}{problem.message}"
+        for problem in checked.problems
+    ]
     if lines:
         lines.append("")
     return "\n".join(printable(line) for line in [*lines, checked.accounting])

@@ -9,6 +9,7 @@ from postil.lint.change import Change
 from postil.lint.finding import Problem
 from postil.lint.project import is_project_file
 from postil.lint.source import Unreadable, decode
+from postil.review.config import FILES
 from postil.review.model import ChangedFile, FileStatus
 
 _SECONDS = 60
@@ -28,7 +29,10 @@ class GitError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class LocalPull:
-    """What a pull request of `head` into `base` would hold, compared from their merge base."""
+    """What a pull request of `head` into `base` would hold, compared from their merge base.
+
+    `config_files` are those that may configure Postil, at the tip of the base, which `config_at` names.
+    """
 
     base_sha: str
     head_sha: str
@@ -36,6 +40,8 @@ class LocalPull:
     changes: tuple[Change, ...]
     project: dict[str, str]
     base_project: dict[str, str]
+    config_files: dict[str, str]
+    config_at: str
     problems: tuple[Problem, ...]
 
 
@@ -50,7 +56,8 @@ def local_pull(folder: Path, revisions: str) -> LocalPull:
         raise GitError(f"`{revisions}` is no range; write BASE..HEAD, for example main..HEAD")
     git = _Git(folder)
     head_sha = git.commit(head or "HEAD")
-    base_sha = git.line("merge-base", git.commit(base), head_sha)
+    tip = git.commit(base)
+    base_sha = git.line("merge-base", tip, head_sha)
     files = tuple(git.changed(base_sha, head_sha))
     changes, problems = [], []
     concerned = [f for f in files if f.path.endswith((".py", ".pyi")) or is_project_file(f.path)]
@@ -64,7 +71,15 @@ def local_pull(folder: Path, revisions: str) -> LocalPull:
         else:
             changes.append(Change(file.path, after, before, file.previous_path))
     return LocalPull(
-        base_sha, head_sha, files, tuple(changes), git.project(head_sha), git.project(base_sha), tuple(problems)
+        base_sha,
+        head_sha,
+        files,
+        tuple(changes),
+        git.project(head_sha),
+        git.project(base_sha),
+        {path: raw.decode("utf-8", "replace") for path, raw in git.blobs(tip, FILES).items()},
+        f"{base}@{tip[:7]}",
+        tuple(problems),
     )
 
 

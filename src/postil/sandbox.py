@@ -30,6 +30,7 @@ from postil.lint.engine import RuleSet
 from postil.lint.finding import Problem
 from postil.lint.project import Project
 from postil.review.analysis import analyse
+from postil.review.config import Choice
 from postil.review.model import Analysis
 
 log = structlog.get_logger(__name__)
@@ -37,6 +38,7 @@ log = structlog.get_logger(__name__)
 _CHANGES = TypeAdapter(tuple[Change, ...])
 _FILES = TypeAdapter(dict[str, str])
 _ANALYSIS = TypeAdapter(Analysis)
+_CHOICE = TypeAdapter(Choice | None)
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
@@ -99,11 +101,11 @@ class Analyst:
         changes: Sequence[Change],
         project_files: Mapping[str, str],
         base_project_files: Mapping[str, str],
-        rules: Sequence[str] | None = None,
+        choice: Choice | None = None,
     ) -> Analysis:
         """What `changes` introduced. Files that can't be analysed are among the problems, and cost the others nothing.
 
-        `rules` are names; None means the rules that are on by default.
+        `choice` says by which rules; None means those that are on by default.
 
         Raises:
             SandboxError: no child could be started.
@@ -118,7 +120,7 @@ class Analyst:
             else:
                 left.append(change)
         files = {"files": dict(project_files), "base_files": dict(base_project_files)}
-        analysis = await self._analyse(left, {**files, "rules": None if rules is None else list(rules)}, problems)
+        analysis = await self._analyse(left, {**files, "choice": _CHOICE.dump_python(choice, mode="json")}, problems)
         return Analysis(analysis.introduced, analysis.suppressed, (*analysis.problems, *problems), analysis.files)
 
     async def _analyse(self, left: list[Change], around: Mapping[str, Any], problems: list[Problem]) -> Analysis:
@@ -322,8 +324,8 @@ def _answer(request: dict[str, Any], guideline: packs.Guideline, answers: Binary
         used = usage.ru_utime + usage.ru_stime
         resource.setrlimit(resource.RLIMIT_CPU, (round(used + seconds) + 1, resource.RLIM_INFINITY))
 
-    names = request["rules"]
-    rules = guideline.default_rules if names is None else guideline.rules.only(names)
+    choice = _CHOICE.validate_python(request["choice"])
+    rules = guideline.default_rules if choice is None else choice.of(guideline.rules)
     if not request["compare"]:
         rules = rules.only(rule.name for rule in rules.rules if not RuleSet([rule]).compares)
     analysis = analyse(

@@ -23,10 +23,10 @@ from postil.lint.project import is_project_file
 from postil.packs import Guideline, Links
 from postil.review import compose as words
 from postil.review.command import RECHECK
-from postil.review.compose import compose
-from postil.review.config import Config, chosen, read
+from postil.review.config import read
 from postil.review.marker import Marker, read_marker
 from postil.review.model import Analysis, ChangedFile, FileStatus, Occasion, Review
+from postil.review.plan import Plan, plan
 from postil.sandbox import Analyst, SandboxError
 
 log = structlog.get_logger(__name__)
@@ -138,23 +138,30 @@ class _Run:
         if self._is_stale(pull):
             raise TryAgain(2.0, "GitHub shows another head than its delivery told of")
         wanted = [ask for ask in self.job.asks if await self._permitted(ask, pull)]
-        if not wanted or (pull.draft and not any(ask.command for ask in wanted)):
+        agreed = plan(read(pull.base_files), self.us.guideline.rules, self.us.guideline.aliases)
+        commanded = any(ask.command for ask in wanted)
+        if not wanted or (pull.draft and not agreed.config.drafts and not commanded):
             return Done()
         # The name under which this work is found again: the same for each try of it on the same commit.
         name = f"{self.job.origin} {pull.head_sha[:12]}"
         repeated = await self._start_check(name, pull)
+        if pull.bot and agreed.config.bots == "skip" and not commanded:
+            if self.check is not None:
+                await self.repository.complete_check(self.check, "neutral", words.of_a_bot())
+            return Done()
         files = await self.repository.changed_files(pull.number)
-        config = read(pull.base_files)
-        analysis = await self._analyse(pull, files, config)
-        occasion = self._occasion(name, pull, config)
-        review = compose(analysis, files, occasion)
+        analysis = await self._analyse(pull, files, agreed)
+        occasion = self._occasion(name, pull)
+        review = agreed.review(analysis, files, occasion)
         standing = await self.us.book.standing(self.job)
         if standing != "current":
             if standing == "outdated":
                 await self._say_outdated()
             return Superseded()
         if review.body is not None:
-            review = await self._post(name, pull, review, lambda: compose(analysis, _without_patches(files), occasion))
+            review = await self._post(
+                name, pull, review, lambda: agreed.review(analysis, _without_patches(files), occasion)
+            )
         if self.check is not None:
             await self.repository.finish_check(self.check, review.check, repeated=repeated)
         log.info("reviewed", conclusion=review.check.conclusion, found=review.accounting.found)
@@ -211,9 +218,9 @@ class _Run:
             for check in (await self.us.book.confirmed(self.job, f"check {self.job.origin} ")).values():
                 await self.repository.complete_check(check, "cancelled", words.superseded(pull.head_sha))
 
-    async def _analyse(self, pull: PullContext, files: Sequence[ChangedFile], config: Config) -> Analysis:
+    async def _analyse(self, pull: PullContext, files: Sequence[ChangedFile], agreed: Plan) -> Analysis:
         """Fetch what the rules look at, and have it judged."""
-        concerned = [file for file in files if _is_concerned(file.path) and not config.excludes(file.path)]
+        concerned = [file for file in files if _is_concerned(file.path) and not agreed.leaves_out(file.path)]
         concerned, left_out = concerned[:MAX_FILES], concerned[MAX_FILES:]
         blobs = [(file.path, file.sha) for file in concerned if file.status is not FileStatus.REMOVED]
         paths = {file.path for file in files}
@@ -231,21 +238,16 @@ class _Run:
         unchanged = {path: text for path, text in project.items() if path not in paths}
         bases_of_project = {c.previous_path or c.path: c.base for c in changes if c.base and is_project_file(c.path)}
         base_project = {**unchanged, **pull.base_files, **bases_of_project}
-        rules, faults = chosen(self.us.guideline.rules, config, self.us.guideline.aliases)
-        names = [rule.name for rule in rules.rules]
-        analysis = await self.us.analyst.analyse(changes, project, base_project, names)
-        problems += [Problem(config.source, "config", fault) for fault in (*config.faults, *faults)]
-        return replace(analysis, problems=(*analysis.problems, *problems))
+        analysis = await self.us.analyst.analyse(agreed.sifted(changes), project, base_project, agreed.choice)
+        return agreed.settled(analysis, problems)
 
-    def _occasion(self, name: str, pull: PullContext, config: Config) -> Occasion:
-        known = config.source != "defaults"
+    def _occasion(self, name: str, pull: PullContext) -> Occasion:
         return Occasion(
             head_sha=pull.head_sha,
             run=name,
             words=self.us.guideline.words(self.us.links),
             guideline=self.us.guideline.version,
-            config=f"{pull.base_ref}@{pull.config_sha[:7]}" if known else "defaults",
-            threshold=config.threshold,
+            config=f"{pull.base_ref}@{pull.config_sha[:7]}",
             said=frozenset(each for found in _markers(pull) if found.run != name for each in found.fingerprints),
             blob_url=f"{self.us.web_url}/{self.job.pull.owner}/{self.job.pull.name}/blob/{pull.head_sha}",
             key=self.us.key,

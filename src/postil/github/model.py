@@ -12,6 +12,9 @@ from pydantic import AliasPath, BaseModel, BeforeValidator, ConfigDict, Field
 Text = Annotated[str, BeforeValidator(lambda value: value or "")]
 """A text that GitHub may leave out or give as null."""
 
+Bot = Annotated[bool, BeforeValidator(lambda kind: kind == "Bot" if isinstance(kind, str) else kind)]
+"""Whether the type of an account is that of an App."""
+
 
 class Wire(BaseModel):
     """A frozen value that is read from GitHub's names or built with our own."""
@@ -52,7 +55,8 @@ class PullContext(Wire):
     """A pull request as it stands now, what was said on it, and the project files of its base branch.
 
     `state` is OPEN, CLOSED or MERGED. `base_sha` is the base branch as the pull request knows it, `config_sha` the
-    branch's tip that `base_files` are from ("" where the branch is gone). `author` is "" for a deleted account.
+    branch's tip that `base_files` are from ("" where the branch is gone). `author` is "" for a deleted account;
+    `bot` says that it is an App.
     """
 
     number: int
@@ -62,6 +66,7 @@ class PullContext(Wire):
     base_sha: str = Field(validation_alias="baseRefOid")
     base_ref: str = Field(validation_alias="baseRefName")
     author: Text = Field(default="", validation_alias=AliasPath("author", "login"))
+    bot: Bot = Field(default=False, validation_alias=AliasPath("author", "__typename"))
     title: str
     changed_files: int = Field(validation_alias="changedFiles")
     repository_id: int | None = None

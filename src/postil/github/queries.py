@@ -40,7 +40,7 @@ CONTEXT = (
         databaseId
         pullRequest(number: $number) {{
           number title state isDraft changedFiles headRefOid baseRefOid baseRefName
-          author {{ login }}
+          author {{ login __typename }}
           baseRef {{ target {{ oid ... on Commit {{ {_BASE_FILES} }} }} }}
           reviews(last: 100) {{ ...Reviews }}
           reviewThreads(first: 100) {{ ...Threads }}

@@ -242,7 +242,7 @@ class _Places:
             end_line=found.end_line,
             column=found.column,
             end_column=found.end_column,
-            severity=Severity(note.severity) if note.severity else rule.severity,
+            severity=Severity(note.severity) if note.severity and not rule.settled else rule.severity,
             message=note.message,
             scope=self.scope_of(note.place),
             code=self.code_of(note.place, self.range_of(note.place)),

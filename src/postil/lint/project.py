@@ -78,7 +78,7 @@ def toml_file(path: str, text: str) -> "TomlFile | None":
     """`text` as TOML; None when it isn't."""
     try:
         return TomlFile(path, text, tomllib.loads(text))
-    except (tomllib.TOMLDecodeError, RecursionError):
+    except (ValueError, RecursionError):
         return None
 
 

@@ -1,13 +1,16 @@
 """A rule: a check and its page, joined; and the run of the page's examples, which is the test of the check."""
 
 import inspect
+import json
 import types
 import typing
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, cast
 
 import libcst as cst
+from pydantic import TypeAdapter, ValidationError
 
 from postil.lint.change import Change, ChangeSet, FileChange
 from postil.lint.check import Check
@@ -37,7 +40,8 @@ class Subscription:
 class Rule:
     """A check with its page and its place in the guideline.
 
-    `mentions`: a file that holds none of these words can't be concerned.
+    `mentions`: a file that holds none of these words can't be concerned. `settled`: somebody chose the severity, so
+    that a note can't have another.
     """
 
     name: str
@@ -51,6 +55,7 @@ class Rule:
     opt_in: bool
     mentions: tuple[str, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
+    settled: bool = False
 
     @property
     def title(self) -> str:
@@ -66,6 +71,12 @@ class Rule:
     def section(self) -> str:
         """The slug of the guideline's section that the rule enforces."""
         return self.page.section
+
+    def weighed(self, severity: Severity | None, options: Mapping[str, Any]) -> "Rule":
+        """The same rule with another severity (None: its own) and with these options; what is no option is left out."""
+        values, _ = options_of(self.check, options)
+        changed = replace(self, options={**self.options, **values}) if values else self
+        return replace(changed, severity=severity, settled=True) if severity is not None else changed
 
 
 def subscription(check: Check) -> Subscription:
@@ -102,6 +113,25 @@ def option_names(check: Check) -> dict[str, Any]:
         for name, parameter in inspect.signature(check).parameters.items()
         if parameter.kind is inspect.Parameter.KEYWORD_ONLY
     }
+
+
+def options_of(check: Check, values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+    """The values as a check takes them, and for each that it doesn't take what is wrong, without the option's name."""
+    known, hints = option_names(check), typing.get_type_hints(check)
+    taken: dict[str, Any] = {}
+    wrong: dict[str, str] = {}
+    for name, value in values.items():
+        if name not in known:
+            near = get_close_matches(name, known, 1)
+            there_are = f"there is {', '.join(known)}" if known else "the rule has none"
+            wrong[name] = f"is no option; {f'did you mean `{near[0]}`?' if near else there_are}"
+            continue
+        try:
+            # As JSON, a list may become a tuple though nothing else is converted.
+            taken[name] = TypeAdapter(hints[name]).validate_json(json.dumps(value, default=str), strict=True)
+        except ValidationError as error:
+            wrong[name] = f"{error.errors()[0]['msg'].removeprefix('Input ')}; it is left out"
+    return taken, wrong
 
 
 def run_example(rules: "RuleSet", rule: Rule, example: Example) -> list[Finding]:

@@ -39,15 +39,13 @@ __all__ = [
     "compose",
     "draft",
     "marker",
+    "of_a_bot",
     "read_marker",
     "refused",
     "superseded",
     "unfinished",
 ]
 
-INLINE = 20
-"""Most comments of one review: more of them bury what people say."""
-INLINE_OF_ONE_RULE = 3
 BESIDE = 20
 """Most findings that the review's body tells one by one."""
 ROOM = 64_000
@@ -82,9 +80,10 @@ def compose(analysis: Analysis, files: Sequence[ChangedFile], occasion: Occasion
 def accounting_line(accounting: Accounting) -> str:
     """Where every finding went, as one line of plain text."""
     said = f", {accounting.said_before} said before" if accounting.said_before else ""
+    left_out = f", {accounting.left_out} left out" if accounting.left_out else ""
     return (
         f"{accounting.found} found: {accounting.inline} inline, {accounting.beside} beside the diff, "
-        f"{accounting.folded} folded, {accounting.suppressed} suppressed{said}"
+        f"{accounting.folded} folded, {accounting.suppressed} suppressed{left_out}{said}"
         f" · config {accounting.config} · guideline {accounting.guideline}"
     )
 
@@ -105,6 +104,13 @@ def superseded(head_sha: str) -> Notice:
 def draft() -> Notice:
     """For the check run of a draft."""
     return Notice("Not reviewed: a draft", "Postil reviews this pull request when it is marked as ready for review.")
+
+
+def of_a_bot() -> Notice:
+    """For the check run of a bot's pull request, where the repository wants these left alone."""
+    return Notice(
+        "Not reviewed: opened by a bot", "This repository's configuration says so. Comment `/recheck` for one."
+    )
 
 
 def closed() -> Notice:
@@ -152,7 +158,7 @@ class _Composer:
     def review(self) -> Review:
         self._choose()
         accounting = Accounting(
-            found=len(self.open) + len(self.analysis.suppressed),
+            found=len(self.open) + len(self.analysis.suppressed) + len(self.analysis.left_out),
             inline=len(self.comments),
             beside=len(self.beside),
             folded=len(self.folded),
@@ -160,6 +166,7 @@ class _Composer:
             said_before=len(self.open) - len(self.new),
             config=plain(self.occasion.config),
             guideline=plain(self.occasion.guideline),
+            left_out=len(self.analysis.left_out),
         )
         return Review(
             body=self._body(accounting) if self.new else None,
@@ -189,7 +196,7 @@ class _Composer:
             first, place = group[0]
             repeats = [each for each, _ in group[1:]]
             rule = first.finding.rule
-            if len(self.comments) < INLINE and of_rule[rule] < INLINE_OF_ONE_RULE:
+            if len(self.comments) < self.occasion.inline and of_rule[rule] < self.occasion.per_rule:
                 of_rule[rule] += 1
                 self.comments.append(self._comment(first, self._undisputed(first, place), repeats))
                 self.folded += repeats
@@ -298,6 +305,7 @@ class _Composer:
         sections = [
             ("**Beside the diff**", beside, ""),
             ("**Not analysed**", _problems(self.analysis.problems), ""),
+            ("**Configuration**", _config_faults(self.analysis.problems), ""),
             (f"<details>\n<summary>{len(self.folded)} folded</summary>", self._folds(), "\n\n</details>"),
         ]
         return _fitted(head, sections, foot)
@@ -323,8 +331,12 @@ class _Composer:
         else:
             conclusion = Conclusion.SUCCESS
         title = f"{_count(len(self.open), 'finding')}: {_severities(self.open)}" if self.open else "No findings"
-        if problems:
-            title += f"; {_count(len({problem.path for problem in problems}), 'file')} not fully analysed"
+        partly = {problem.path for problem in problems if problem.kind != "config"}
+        if partly:
+            title += f"; {_count(len(partly), 'file')} not fully analysed"
+        faults = [problem for problem in problems if problem.kind == "config"]
+        if faults:
+            title += f"; {_count(len(faults), 'fault')} in the configuration"
         return CheckOutput(title, self._summary(accounting), conclusion, tuple(map(self._annotation, self.open)))
 
     def _summary(self, accounting: Accounting) -> str:
@@ -348,6 +360,7 @@ class _Composer:
         sections = [
             ("| Rule | Severity | Found |\n| --- | --- | ---: |", table, ""),
             ("**Not analysed**", _problems(self.analysis.problems), ""),
+            ("**Configuration**", _config_faults(self.analysis.problems), ""),
             ("**Allowed in the code**", allowed, ""),
         ]
         foot = [f"This check fails on {verdict}."] if self.open else []
@@ -401,10 +414,20 @@ def _accounted(accounting: Accounting) -> str:
 def _problems(problems: Sequence[Problem]) -> list[str]:
     lines = []
     for problem in problems:
+        if problem.kind == "config":
+            continue
         what = quoted(problem.path) if problem.path else "The change as a whole"
         how = "was analysed only in part" if problem.kind == "check-crash" else "could not be analysed"
         lines.append(f"- {what} {how}: {_sentence(prose(problem.message, 500))}")
     return lines
+
+
+def _config_faults(problems: Sequence[Problem]) -> list[str]:
+    return [
+        f"- {quoted(problem.path)} {_sentence(prose(problem.message, 500))}"
+        for problem in problems
+        if problem.kind == "config"
+    ]
 
 
 def _severities(found: Iterable[Introduced]) -> str:

@@ -60,12 +60,16 @@ class Introduced:
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """Everything the pure part found in a change set; what the fenced child process sends back."""
+    """Everything the pure part found in a change set; what the fenced child process sends back.
+
+    `left_out` are the findings that the repository wants to hear nothing of where they stand.
+    """
 
     introduced: tuple[Introduced, ...] = ()
     suppressed: tuple[Introduced, ...] = ()
     problems: tuple[Problem, ...] = ()
     files: int = 0
+    left_out: tuple[Introduced, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +113,7 @@ class Annotation:
 
 @dataclass(frozen=True, slots=True)
 class Accounting:
-    """The sum that every review prints: found = inline + beside + folded + suppressed + already said.
+    """The sum that every review prints: found = inline + beside + folded + suppressed + left out + already said.
 
     `inline` is the number of comments; what such a comment only links to, as it repeats, is counted as folded.
     """
@@ -122,6 +126,7 @@ class Accounting:
     said_before: int
     config: str
     guideline: str
+    left_out: int = 0
 
 
 class Conclusion(StrEnum):
@@ -173,6 +178,7 @@ class RuleWords:
 class Occasion:
     """The circumstances of a review that are not findings: what was judged, under what, and what was said before.
 
+    A review has at most `inline` comments, and `per_rule` of one rule: more of them bury what people say.
     `blob_url` is the address of the repository's files at head, without a final slash ("" where there is none to
     link to); `key` signs the hidden markers.
     """
@@ -183,6 +189,8 @@ class Occasion:
     guideline: str
     config: str = "defaults"
     threshold: Severity = Severity.WARNING
+    inline: int = 20
+    per_rule: int = 3
     said: frozenset[str] = field(default_factory=frozenset)
     blob_url: str = ""
     key: bytes = b""
