@@ -111,7 +111,7 @@ def outside_dependencies(function: cst.FunctionDef, file: SourceFile) -> Iterato
     """The parameters through which a framework hands a database session or another client to an endpoint."""
     for param in parameters(function):
         kind = file.annotated_type(param.annotation.annotation) if param.annotation is not None else None
-        if kind is not None and kind.partition(".")[0] in OUTSIDE_LIBRARIES:
+        if kind is not None and kind.partition(".")[0] in OUTSIDE_LIBRARIES and not kind.startswith("aiohttp.web"):
             yield param
             continue
         given = param.default
