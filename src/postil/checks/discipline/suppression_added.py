@@ -1,0 +1,89 @@
+"""Finds new comments that silence every rule of a tool at once."""
+
+import io
+import re
+import tokenize
+from collections import Counter
+from collections.abc import Iterator
+
+from postil.lint import ChangeSet, FileChange, Note, Notes, Span
+
+_KINDS = tuple(
+    (re.compile(pattern, re.IGNORECASE), says)
+    for pattern, says in (
+        (r"#\s*(?:ruff|flake8)\s*:\s*noqa(?!\s*:|\w)", "silences every rule of the linter in this whole file"),
+        (r"#\s*mypy:\s*ignore-errors\b", "silences every error of mypy in this whole file"),
+        (r"#\s*pylint:\s*(?:disable=all\b|skip-file\b)", "silences every rule of pylint"),
+        (r"#\s*noqa(?!\s*:|\w)", "silences every rule of the linter on this line"),
+        (r"#\s*(?:type|pyright|ty):\s*ignore(?![\[\w-])", "silences every error of the type checker on this line"),
+    )
+)
+_UNTESTED = re.compile(r"#\s*pragma:\s*no cover\b", re.IGNORECASE)
+_DEFINITION = re.compile(r"(?:async\s+def|def|class)\s")
+_WORDS = ("noqa", "ignore", "pylint:", "no cover")
+_GENERATED = re.compile(r"\bgenerated\b|\bdo not edit\b", re.IGNORECASE)
+_VENDORED = re.compile(r"(?:^|/)(?:_?vendor(?:ed)?|third_party|_?generated)/|_pb2(?:_grpc)?\.pyi?$")
+
+
+def check(change_set: ChangeSet) -> Notes:
+    moved = Counter(line.code for file in change_set.files if file.mentions(*_WORDS) for line in file.removed)
+    for file in change_set.files:
+        if not file.compared or not any(word in (file.head_text or "") for word in _WORDS) or _is_generated(file):
+            continue
+        yield from _new_in(file, moved)
+
+
+def _is_generated(file: FileChange) -> bool:
+    head = "\n".join((file.head_text or "").split("\n", 6)[:6])
+    return _VENDORED.search(file.path) is not None or _GENERATED.search(head) is not None
+
+
+def _new_in(file: FileChange, moved: Counter[str]) -> Notes:
+    """The suppressions on added lines; as many of one kind as the file has more of than it had."""
+    added = {line.line: line for line in file.added if any(word in line.code for word in _WORDS)}
+    if not added:
+        return
+    before = Counter(says for _, _, says in _suppressions(file.base_text))
+    now = list(_suppressions(file.head_text))
+    more = Counter(says for _, _, says in now) - before
+    known = {line.code for line in file.removed}
+    # What was hung on an existing line is surely new; elsewhere it may have come with an edited line.
+    for line, comment, says in sorted(now, key=lambda each: _code_before(each[0], added, each[1]) not in known):
+        if line not in added or not more[says]:
+            continue
+        if moved[added[line].code]:
+            moved[added[line].code] -= 1
+            continue
+        more[says] -= 1
+        place = Span(file.path, line, comment.column, line, comment.end_column, added[line].code)
+        yield Note(place, f"`{comment.code}` {says}", severity="hint" if says == _NOT_MEASURED else None)
+
+
+_NOT_MEASURED = "takes this whole definition out of the measured coverage"
+
+
+def _code_before(line: int, added: dict[int, Span], comment: Span) -> str:
+    return added[line].code.removesuffix(comment.code).rstrip() if line in added else ""
+
+
+def _suppressions(text: str | None) -> Iterator[tuple[int, Span, str]]:
+    """The blanket suppressions of a file: line, the suppressing part of the comment, and what it does."""
+    try:
+        for token in tokenize.generate_tokens(io.StringIO(text or "").readline):
+            if token.type != tokenize.COMMENT:
+                continue
+            line, column = token.start
+            for pattern, says in _KINDS:
+                if found := pattern.search(token.string):
+                    yield line, _part(line, column, found), says
+                    break
+            else:
+                found = _UNTESTED.search(token.string)
+                if found is not None and _DEFINITION.match(token.line.lstrip()):
+                    yield line, _part(line, column, found), _NOT_MEASURED
+    except (tokenize.TokenError, SyntaxError):
+        return
+
+
+def _part(line: int, column: int, found: re.Match[str]) -> Span:
+    return Span("", line, column + found.start() + 1, line, column + found.end() + 1, found[0].strip())
