@@ -15,7 +15,7 @@ _KINDS = tuple(
         (r"#\s*mypy:\s*ignore-errors\b", "silences every error of mypy in this whole file"),
         (r"#\s*pylint:\s*(?:disable=all\b|skip-file\b)", "silences every rule of pylint"),
         (r"#\s*noqa(?!\s*:|\w)", "silences every rule of the linter on this line"),
-        (r"#\s*(?:type|pyright|ty):\s*ignore(?![\[\w-])", "silences every error of the type checker on this line"),
+        (r"#\s*(?:type|pyright|ty):\s*ignore(?![\[\w-])", "silences every error of the type checker here"),
     )
 )
 _UNTESTED = re.compile(r"#\s*pragma:\s*no cover\b", re.IGNORECASE)
