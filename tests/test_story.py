@@ -177,6 +177,58 @@ async def test_a_wrong_signature_is_turned_away_and_nothing_is_stored(github: Va
     assert postil.stored() == 0
 
 
+async def test_what_was_fixed_is_resolved_where_the_app_may(github: ValidatedGitHub, postil: Postil) -> None:
+    """A comment that outlives its cause teaches people to skip the others."""
+    github.grant(contents="write")
+    pull = github.open_pull(base_files={"a.py": CLEAN}, head_files={"shop/pay.py": PAY, "shop/refund.py": REFUND})
+    await postil.receives(github.delivery("pull_request", "opened", pull=pull))
+    pull.push({"shop/pay.py": PAY.replace("PaymentFailed(card)", "PaymentFailed(card) from error")})
+    await postil.receives(github.delivery("pull_request", "synchronize", pull=pull))
+
+    assert [(thread.comments[0].path, thread.resolved_by is not None) for thread in pull.threads.values()] == [
+        ("shop/pay.py", True),
+        ("shop/refund.py", False),
+    ]
+    assert len(pull.reviews) == 1
+
+
+async def test_what_was_fixed_is_minimised_without_that_right(github: ValidatedGitHub, postil: Postil) -> None:
+    """Resolving a thread needs the right to write contents, which most installations rightly withhold."""
+    pull = github.open_pull(base_files={"a.py": CLEAN}, head_files={"shop/pay.py": PAY, "shop/refund.py": REFUND})
+    await postil.receives(github.delivery("pull_request", "opened", pull=pull))
+    pull.push({"shop/pay.py": CLEAN, "shop/refund.py": CLEAN})
+    pull.reply(pull.comments[1], "But why?", by="ada")
+    await postil.receives(github.delivery("pull_request", "synchronize", pull=pull))
+
+    assert [comment.minimized for comment in pull.comments if comment.in_reply_to is None] == ["resolved", None]
+
+
+async def test_what_was_fixed_is_said_in_the_comment_where_nothing_else_works(
+    github: ValidatedGitHub, postil: Postil
+) -> None:
+    """The last way needs no more than the right to comment."""
+    github.misbehave("POST", r"/graphql$", faults.FORBIDDEN, skip=4)
+    pull = github.open_pull(base_files={"a.py": CLEAN}, head_files={"shop/pay.py": PAY})
+    await postil.receives(github.delivery("pull_request", "opened", pull=pull))
+    pull.push({"shop/pay.py": CLEAN})
+    await postil.receives(github.delivery("pull_request", "synchronize", pull=pull))
+
+    assert pull.comments[0].body.split("\n", 1)[0] == f"**Fixed in `{pull.head_sha[:7]}`.**"
+    assert pull.comments[0].minimized is None
+
+
+async def test_a_thread_that_a_person_resolved_stays_resolved(github: ValidatedGitHub, postil: Postil) -> None:
+    """A refusal is final: the finding isn't said again, and its thread isn't touched."""
+    pull = github.open_pull(base_files={"a.py": CLEAN}, head_files={"shop/pay.py": PAY})
+    await postil.receives(github.delivery("pull_request", "opened", pull=pull))
+    pull.resolve(pull.comments[0], by="ada")
+    pull.push({"shop/pay.py": "# Payments\n\n" + PAY})
+    await postil.receives(github.delivery("pull_request", "synchronize", pull=pull))
+
+    assert len(pull.comments) == 1
+    assert len(pull.reviews) == 1
+
+
 @pytest.mark.parametrize(("files", "calls"), [(5, 6), (50, 6), (60, 7)])
 async def test_a_review_costs_six_calls(github: ValidatedGitHub, postil: Postil, files: int, calls: int) -> None:
     """A bot that asks for each file alone runs into GitHub's limits; a regression to that must be seen."""

@@ -162,6 +162,7 @@ class _Run:
             review = await self._post(
                 name, pull, review, lambda: agreed.review(analysis, _without_patches(files), occasion)
             )
+        await self._close_fixed(pull, analysis, agreed)
         if self.check is not None:
             await self.repository.finish_check(self.check, review.check, repeated=repeated)
         log.info("reviewed", conclusion=review.check.conclusion, found=review.accounting.found)
@@ -280,6 +281,26 @@ class _Run:
             log.warning("anchors_refused", why=str(error))
         again = beside()
         return await self.repository.post_review(pull.number, pull.head_sha, again.body or "", again.comments), again
+
+    async def _close_fixed(self, pull: PullContext, analysis: Analysis, agreed: Plan) -> None:
+        """Close our open threads whose findings are gone. What could not be judged this time is not taken for fixed."""
+        unjudged = {problem.path for problem in analysis.problems if problem.kind != "check-crash"}
+        crashed = any(problem.kind == "check-crash" for problem in analysis.problems)
+        if crashed or "" in unjudged:
+            return
+        here = {each.fingerprint for each in (*analysis.introduced, *analysis.suppressed)}
+        gone = []
+        for thread in pull.threads:
+            first = thread.comments[0] if thread.comments else None
+            if first is None or not first.ours or thread.resolved or first.minimized or words.is_fixed(first.body):
+                continue
+            said = read_marker(first.body)
+            judged = thread.path not in unjudged and not agreed.leaves_out(thread.path)
+            if said and said.fingerprints and judged and here.isdisjoint(said.fingerprints):
+                gone.append(thread)
+        if gone:
+            way = await self.repository.close(gone, lambda body: words.fixed(body, pull.head_sha))
+            log.info("threads_closed", count=len(gone), way=way)
 
     async def _say_outdated(self) -> None:
         """Say in the check run what became of the pull request meanwhile."""

@@ -66,6 +66,9 @@ GRAPHQL_RATE_LIMITED = Fault(
     {"errors": [{"type": "RATE_LIMITED", "message": "API rate limit exceeded for installation ID 1."}]},
     {"x-ratelimit-remaining": "0"},
 )
+FORBIDDEN = Fault(
+    200, {"data": None, "errors": [{"type": "FORBIDDEN", "message": "Resource not accessible by integration"}]}
+)
 GRAPHQL_PARTIAL = Fault(spoil=_half)
 ABUSE = Fault(
     422,

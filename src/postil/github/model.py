@@ -29,6 +29,7 @@ class ThreadComment(Wire):
     id: int = Field(default=0, validation_alias="fullDatabaseId")
     body: str
     ours: bool = Field(validation_alias="viewerDidAuthor")
+    minimized: bool = Field(default=False, validation_alias="isMinimized")
     author: Text = Field(default="", validation_alias=AliasPath("author", "login"))
 
 

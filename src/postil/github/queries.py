@@ -21,7 +21,7 @@ fragment Threads on PullRequestReviewThreadConnection {
   pageInfo { hasNextPage endCursor }
   nodes {
     id isResolved isOutdated path line
-    comments(first: 20) { nodes { id fullDatabaseId body viewerDidAuthor author { login } } }
+    comments(first: 20) { nodes { id fullDatabaseId body viewerDidAuthor isMinimized author { login } } }
   }
 }
 """
@@ -67,6 +67,24 @@ THREADS = (
     + _THREADS
 )
 """The review threads after a cursor."""
+
+
+def resolve(count: int) -> str:
+    """The mutation that resolves so many threads, `$i0` and on, in one request."""
+    return _each(count, "resolveReviewThread(input: {threadId: $%s}) { thread { id } }")
+
+
+def minimize(count: int) -> str:
+    """The mutation that minimises so many comments as resolved, `$i0` and on, in one request."""
+    return _each(
+        count, "minimizeComment(input: {subjectId: $%s, classifier: RESOLVED}) { minimizedComment { isMinimized } }"
+    )
+
+
+def _each(count: int, mutation: str) -> str:
+    names = [f"i{number}" for number in range(count)]
+    declared = ", ".join(f"${name}: ID!" for name in names)
+    return f"mutation({declared}) {{ {' '.join(f'{name}: {mutation % name}' for name in names)} }}"
 
 
 def objects(aliases: Sequence[str]) -> str:

@@ -6,6 +6,7 @@ repository is asked before anything is sent again. Everything that is read here 
 
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, TypeVar
 from urllib.parse import quote
@@ -87,6 +88,16 @@ class _CheckRuns(Wire):
     check_runs: tuple[CheckRun, ...]
 
 
+_RUNGS = ("resolved", "minimised", "edited")
+
+
+@dataclass
+class Ladder:
+    """How far down the ways to close a thread an installation's permissions forced us; 0 is the best."""
+
+    rung: int = 0
+
+
 class _PendingError(Exception):
     """A review that we once began and never submitted keeps GitHub from taking another."""
 
@@ -99,7 +110,9 @@ class Repository:
         name: its name.
         connection: signs with the rights that a review needs.
         reactions: signs with the right to react to comments, which an installation may not have granted.
+        resolving: signs with the right to resolve threads, likewise.
         turn: waits until the next write may be sent.
+        ladder: which way to close threads works in this installation, learned as it goes.
 
     Every method that speaks to GitHub raises `TryAgain`, `GiveUp` or `Moot`, besides what it names itself.
     """
@@ -110,7 +123,9 @@ class Repository:
         name: str,
         connection: Connection,
         reactions: Connection,
+        resolving: Connection,
         turn: Callable[[], Awaitable[None]],
+        ladder: "Ladder",
     ) -> None:
         if not _NAME.fullmatch(owner) or not _NAME.fullmatch(name):
             raise GiveUp("no repository of GitHub has such a name")
@@ -118,7 +133,9 @@ class Repository:
         self.name = name
         self._connection = connection
         self._reactions = reactions
+        self._resolving = resolving
         self._turn = turn
+        self._ladder = ladder
         self._root = f"repos/{owner}/{name}"
         self._contents = Contents(owner, name, connection)
 
@@ -358,6 +375,39 @@ class Repository:
         except (GiveUp, Moot):
             return False
         return True
+
+    async def close(self, threads: Sequence[Thread], edited: Callable[[str], str]) -> str:
+        """Close our threads about what is no longer so, by the best way that the App may go; the way's name.
+
+        "resolved", else "minimised", else "edited" by the given change of a comment's text; "left" where nothing is
+        permitted. A thread in which somebody else wrote is resolved or left, never hidden or changed.
+        """
+        alone = [thread for thread in threads if all(comment.ours for comment in thread.comments)]
+        while self._ladder.rung < len(_RUNGS):
+            way = _RUNGS[self._ladder.rung]
+            concerned = threads if way == "resolved" else alone
+            try:
+                if concerned:
+                    await self._close(way, concerned, edited)
+            except (GiveUp, Moot):
+                self._ladder.rung += 1
+            else:
+                return way
+        return "left"
+
+    async def _close(self, way: str, threads: Sequence[Thread], edited: Callable[[str], str]) -> None:
+        first = [thread.comments[0] for thread in threads]
+        if way == "edited":
+            for comment in first:
+                path = f"{self._root}/pulls/comments/{comment.id}"
+                await self._write("PATCH", path, {"body": edited(comment.body)}, repeat=True)
+            return
+        resolving = way == "resolved"
+        ids = [thread.id for thread in threads] if resolving else [comment.node_id for comment in first]
+        query = queries.resolve(len(ids)) if resolving else queries.minimize(len(ids))
+        await self._turn()
+        connection = self._resolving if resolving else self._connection
+        await connection.graphql(query, {f"i{number}": each for number, each in enumerate(ids)})
 
     # The parts of it
 

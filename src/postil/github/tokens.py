@@ -22,6 +22,9 @@ LEAST = (
 REACT = (("issues", "write"), ("metadata", "read"))
 """What a reaction to a comment in a pull request's conversation needs; an installation may not have granted it."""
 
+RESOLVE = (("contents", "write"), ("metadata", "read"), ("pull_requests", "write"))
+"""What resolving a review thread needs, though no content is written; an installation may not have granted it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Scope:

@@ -126,6 +126,16 @@ def unfinished(why: str) -> Notice:
     )
 
 
+def fixed(body: str, head_sha: str) -> str:
+    """One of our comments about something that `head_sha` fixed: what it said stays, folded."""
+    return f"**Fixed in `{head_sha[:7]}`.**\n\n<details>\n<summary>What it was</summary>\n\n{body}\n\n</details>"
+
+
+def is_fixed(body: str) -> bool:
+    """Whether one of our comments was edited to say that its cause is gone."""
+    return body.startswith("**Fixed in `")
+
+
 def refused(login: str, command: str) -> str:
     """The answer to somebody who may not give a command."""
     return f"Sorry, {quoted(login)}: {quoted(f'/{command}')} is for the author and for people with write access."
