@@ -1,15 +1,15 @@
 """One walk over one file, every rule at once. May not raise for anything in a file: a crash is a value."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any
 
 import libcst as cst
 
 from postil.lint.change import Change, ChangeSet, FileChange, TextChange
-from postil.lint.check import Located, Note, Notes, Place, Replace, Span
+from postil.lint.check import Located, Note, Place, Replace, Span
 from postil.lint.finding import Finding, Problem, Related, Severity, TextEdit
 from postil.lint.positions import Positions, Range
 from postil.lint.project import Project
@@ -33,10 +33,16 @@ class _Gathered:
     notes: list[tuple[Rule, Note]] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
 
-    def take(self, rule: Rule, path: str, notes: Callable[[], Notes]) -> bool:
-        """Collect what a check yields; False when it crashed, which costs this check on this file."""
+    def take(self, rule: Rule, path: str, subjects: Sequence[tuple[Any, ...]]) -> bool:
+        """Collect what a check yields for each of its `subjects`, the arguments that it sees.
+
+        False when it crashed, which costs this check on this file.
+        """
+        check, options, notes = rule.check, rule.options, self.notes
         try:
-            self.notes.extend((rule, note) for note in notes())
+            for subject in subjects:
+                for note in check(*subject, **options):
+                    notes.append((rule, note))
         except Exception as error:  # noqa: BLE001 - any fault of one check must not cost the others
             self.crashed(rule, path, error)
             return False
@@ -96,16 +102,13 @@ class RuleSet:
             rule.name for rule in self.rules if rule.mentions and not any(word in file.text for word in rule.mentions)
         }
         for kind in file.kinds():
+            subjects = [(node, file) for node in file.nodes(kind)] if kind in self._nodes else []
             for rule in self._nodes.get(kind, ()):
-                if rule.name in idle:
-                    continue
-                for node in file.nodes(kind):
-                    if not gathered.take(rule, file.path, partial(rule.check, node, file, **rule.options)):
-                        idle.add(rule.name)
-                        break
+                if rule.name not in idle and not gathered.take(rule, file.path, subjects):
+                    idle.add(rule.name)
         for rule in self._whole(SourceFile):
             if rule.name not in idle:
-                gathered.take(rule, file.path, partial(rule.check, file, **rule.options))
+                gathered.take(rule, file.path, [(file,)])
         findings = _located(gathered, {file.path: file}, file.path) if gathered.notes else []
         return Report(tuple(findings), tuple(gathered.problems), file)
 
@@ -139,7 +142,7 @@ class RuleSet:
                 if rule.mentions and not pair.mentions(*rule.mentions):
                     continue
                 gathered.notes.clear()
-                gathered.take(rule, pair.path, partial(rule.check, pair, **rule.options))
+                gathered.take(rule, pair.path, [(pair,)])
                 # Not without notes: to say where they stand, the file is parsed.
                 if gathered.notes:
                     findings.extend(_located(gathered, _heads(pairs, gathered.notes, pair.path), pair.path, texts))
@@ -153,7 +156,7 @@ class RuleSet:
             compared=all(change.compared for change in changes),
         )
         for rule in self._whole(ChangeSet):
-            gathered.take(rule, "", partial(rule.check, change_set, **rule.options))
+            gathered.take(rule, "", [(change_set,)])
         findings.extend(_located(gathered, _heads(pairs, gathered.notes, None), None, texts))
         return Report(tuple(sorted(findings, key=_order)), tuple(gathered.problems))
 
