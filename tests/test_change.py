@@ -1,5 +1,8 @@
 """What a change set tells checks: which lines are new, in files of every kind, and when nothing counts as new."""
 
+import subprocess
+from pathlib import Path
+
 import pytest
 
 from postil.lint.change import Change, ChangeSet, TextChange
@@ -9,6 +12,7 @@ from postil.lint.finding import Severity
 from postil.lint.page import Page
 from postil.lint.project import Project, is_project_file
 from postil.lint.rule import Rule, subscription
+from postil.repository import local_pull
 
 
 def added(before: str | None, after: str | None) -> list[tuple[int, str]]:
@@ -161,3 +165,28 @@ def test_without_a_base_a_check_of_the_change_set_sees_nothing_new() -> None:
     ]
 
     assert _rules().lint_change_set(changes, Project(), Project()).findings == ()
+
+
+def test_a_local_range_brings_the_project_files_that_changed(tmp_path: Path) -> None:
+    """What `is_project_file` lets through must reach the rules from a real repository, with both sides."""
+
+    def git(*arguments: str) -> None:
+        identity = ("-c", "user.name=t", "-c", "user.email=t@t")
+        subprocess.run(["git", "-C", str(tmp_path), *identity, *arguments], check=True, capture_output=True, timeout=60)
+
+    git("init", "-q", "-b", "main")
+    (tmp_path / "Dockerfile").write_text("FROM python\n")
+    (tmp_path / "uv.lock").write_text("version = 1\n")
+    (tmp_path / "notes.txt").write_text("old\n")
+    git("add", ".")
+    git("commit", "-qm", "one")
+    (tmp_path / "Dockerfile").write_text("FROM python\nRUN b\n")
+    (tmp_path / "notes.txt").write_text("new\n")
+    git("commit", "-qam", "two")
+
+    pull = local_pull(tmp_path, "HEAD~1..HEAD")
+    report = _rules().lint_change_set(pull.changes, Project(pull.project), Project(pull.base_project))
+
+    assert [change.path for change in pull.changes] == ["Dockerfile"]
+    assert set(pull.project) == {"Dockerfile", "uv.lock"}
+    assert [(f.path, f.line, f.message) for f in report.findings] == [("Dockerfile", 2, "'RUN b' is new")]
