@@ -1,0 +1,76 @@
+"""What an exception handler does with the exception: logs it, hands it on, raises."""
+
+from collections.abc import Iterator
+
+import libcst as cst
+
+from postil.lint.catalogue.loggers import REPORTERS
+from postil.lint.logs import LogCall, log_call
+from postil.lint.names import dotted
+from postil.lint.source import SourceFile
+from postil.lint.tree import walk, walk_scope
+
+
+def log_lines(handler: cst.ExceptHandler | cst.ExceptStarHandler, file: SourceFile) -> Iterator[LogCall]:
+    """The log lines of a handler itself; those of a handler inside it are not its own."""
+    for node in walk_scope(handler.body):
+        line = log_call(node, file)
+        if line is not None and innermost_handler(node, file) is handler:
+            yield line
+
+
+def innermost_handler(node: cst.CSTNode, file: SourceFile) -> cst.CSTNode | None:
+    """The handler in which a node stands."""
+    return next(
+        (above for above in file.ancestors(node) if isinstance(above, (cst.ExceptHandler, cst.ExceptStarHandler))), None
+    )
+
+
+def raises(handler: cst.ExceptHandler | cst.ExceptStarHandler) -> bool:
+    """Whether a handler raises anywhere in its own body, or ends the process."""
+    return any(
+        isinstance(node, cst.Raise)
+        or (isinstance(node, cst.Call) and (dotted(node.func) or "") in ("sys.exit", "exit", "os._exit", "quit"))
+        for node in walk_scope(handler.body)
+    )
+
+
+def reports(handler: cst.ExceptHandler | cst.ExceptStarHandler) -> bool:
+    """Whether a handler tells of the failure in another way than by the log: an error tracker, a printed traceback."""
+    for node in walk(handler.body):
+        if isinstance(node, cst.Call):
+            last = (dotted(node.func) or "").rpartition(".")[2]
+            if last in REPORTERS:
+                return True
+    return False
+
+
+def hands_on(handler: cst.ExceptHandler | cst.ExceptStarHandler, file: SourceFile) -> bool:
+    """Whether a handler passes the exception itself to somebody else than a logger: as argument, result, attribute.
+
+    Its text in a string, and its type, aren't the exception.
+    """
+    name = dotted(handler.name.name) if handler.name is not None else None
+    if name is None:
+        return False
+    for node in walk(handler.body):
+        if not (isinstance(node, cst.Name) and node.value == name):
+            continue
+        used = file.parent(node)
+        if isinstance(used, cst.Arg):
+            call = file.parent(used)
+            if not isinstance(call, cst.Call):
+                return True
+            called = dotted(call.func) or ""
+            if log_call(call, file) is None and called not in (
+                "str",
+                "repr",
+                "type",
+                "isinstance",
+                "getattr",
+                "hasattr",
+            ):
+                return True
+        elif isinstance(used, (cst.Return, cst.Assign, cst.AnnAssign, cst.Element, cst.DictElement, cst.Yield)):
+            return True
+    return False
