@@ -229,6 +229,19 @@ async def test_a_thread_that_a_person_resolved_stays_resolved(github: ValidatedG
     assert len(pull.reviews) == 1
 
 
+async def test_a_comment_that_a_person_deleted_does_not_come_back(github: ValidatedGitHub, postil: Postil) -> None:
+    """The review's own hidden line still tells what was said, so deleting a comment is heard as a refusal."""
+    pull = github.open_pull(base_files={"a.py": CLEAN}, head_files={"shop/pay.py": PAY})
+    await postil.receives(github.delivery("pull_request", "opened", pull=pull))
+    pull.comments.clear()
+    pull.threads.clear()
+    pull.push({"shop/pay.py": "# Payments\n\n" + PAY})
+    await postil.receives(github.delivery("pull_request", "synchronize", pull=pull))
+
+    assert pull.comments == []
+    assert len(pull.reviews) == 1
+
+
 @pytest.mark.parametrize(("files", "calls"), [(5, 6), (50, 6), (60, 7)])
 async def test_a_review_costs_six_calls(github: ValidatedGitHub, postil: Postil, files: int, calls: int) -> None:
     """A bot that asks for each file alone runs into GitHub's limits; a regression to that must be seen."""
