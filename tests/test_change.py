@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from postil.files import read_trees
 from postil.lint.change import Change, ChangeSet, TextChange
 from postil.lint.check import Note, Notes, Span
 from postil.lint.engine import RuleSet
@@ -85,15 +86,6 @@ def test_nothing_is_new_where_no_base_was_looked_at() -> None:
     assert TextChange("Dockerfile", None, None, "RUN pip install x\n").is_added
 
 
-def test_the_state_of_things_is_a_concern_where_it_changed_or_nothing_is_compared() -> None:
-    """Else every pull request would be told what was wrong before it."""
-    changed = ChangeSet((), changed=frozenset({"pyproject.toml"}))
-
-    assert changed.touches("pyproject.toml")
-    assert not changed.touches("uv.lock")
-    assert ChangeSet((), compared=False).touches("uv.lock")
-
-
 def test_toml_is_read_on_both_sides() -> None:
     """A rule about an entry compares values, not lines."""
     change = TextChange("pyproject.toml", "old.toml", "a = 1\n", "a = [\n")
@@ -104,16 +96,28 @@ def test_toml_is_read_on_both_sides() -> None:
     assert change.head_toml is None
 
 
-def test_the_state_of_toml_files_comes_with_what_it_was_before() -> None:
-    """Where no base was looked at, all of them are there, with nothing before."""
-    change = TextChange("pyproject.toml", None, "a = 1\n", "a = 2\n")
-    project = Project({"pyproject.toml": "a = 2\n", "docs/pyproject.toml": "a = 3\n"})
+def test_toml_files_come_with_what_they_were_before() -> None:
+    """Where no base was looked at there is nothing before, so rules about the state of things speak."""
+    compared = TextChange("pyproject.toml", None, "a = 1\n", "a = 2\n")
+    alone = TextChange("pyproject.toml", None, None, "a = 2\n", compared=False)
 
-    ((after, before),) = ChangeSet((), project, texts=(change,)).tomls("pyproject.toml")
-    states = list(ChangeSet((), project, compared=False).tomls("pyproject.toml"))
+    ((after, before),) = ChangeSet((), texts=(compared,)).tomls("pyproject.toml")
+    ((state, nothing),) = ChangeSet((), texts=(alone,), compared=False).tomls("pyproject.toml")
 
     assert (after.get("a"), before and before.get("a")) == (2, 1)
-    assert [(toml.path, base) for toml, base in states] == [("docs/pyproject.toml", None), ("pyproject.toml", None)]
+    assert (state.get("a"), nothing) == (2, None)
+
+
+def test_a_folder_on_disk_is_old(tmp_path: Path) -> None:
+    """`postil check` hands over project files and code alike, and none of it counts as new."""
+    (tmp_path / "pyproject.toml").write_text("")
+    (tmp_path / "Dockerfile").write_text("RUN b\n")
+    (tmp_path / "app.py").write_text("x = 1\n")
+
+    (tree,) = read_trees([tmp_path])
+
+    assert sorted(change.path for change in tree.changes) == ["Dockerfile", "app.py", "pyproject.toml"]
+    assert not any(change.compared for change in tree.changes)
 
 
 def test_a_value_that_is_not_there_is_none_whatever_stands_above_it() -> None:

@@ -86,7 +86,7 @@ def _take_project_files(folder: Path, tree: Tree) -> None:
     taken = {change.path for change in tree.changes}
     for inside, text in tree.project.items():
         if inside not in taken and not inside.endswith(".py") and (tree.root / inside).is_relative_to(folder):
-            tree.changes.append(Change(inside, text, None))
+            tree.changes.append(Change(inside, text, None, compared=False))
 
 
 def _python_files(path: Path) -> Iterator[Path]:

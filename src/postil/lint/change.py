@@ -127,7 +127,8 @@ class ChangeSet:
     """Every changed file, and the project files before and after.
 
     `files` are the Python files and `texts` the others; `changed` holds the paths of both. `compared` is False where
-    no base was looked at: then nothing counts as new, and rules about the state of things speak of all that is there.
+    no base was looked at: then all that is there is among them, nothing counts as new, and rules about the state of
+    things speak of it.
     """
 
     files: tuple[FileChange, ...]
@@ -137,10 +138,6 @@ class ChangeSet:
     texts: tuple[TextChange, ...] = ()
     compared: bool = True
 
-    def touches(self, path: str) -> bool:
-        """Whether the state of `path` is this change's concern: it was changed, or no base was looked at."""
-        return path in self.changed or not self.compared
-
     def named(self, name: str) -> Iterator[TextChange]:
         """The changed files with this name that aren't Python, in any folder, as far as they are still there."""
         for change in self.texts:
@@ -148,9 +145,7 @@ class ChangeSet:
                 yield change
 
     def tomls(self, name: str) -> Iterator[tuple[TomlFile, TomlFile | None]]:
-        """The TOML files with this name whose state is the change's concern: after, and before where there is one."""
-        if not self.compared:
-            yield from ((toml, None) for toml in self.project.tomls(name))
+        """The changed TOML files with this name: after, and before where there is one."""
         for change in self.named(name):
             if change.head_toml is not None:
                 yield change.head_toml, change.base_toml

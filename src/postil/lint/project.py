@@ -207,12 +207,6 @@ class Project:
                 return None
             folder = dirname(folder)
 
-    def tomls(self, name: str) -> Iterator[TomlFile]:
-        """The TOML files with this name, in any folder."""
-        for path in sorted(self.files):
-            if basename(path) == name and (found := self.toml(path)) is not None:
-                yield found
-
     def requires_python(self, path: str) -> tuple[int, int] | None:
         """The lowest Python version, as (major, minor), that the project around `path` declares to support."""
         nearest = self.nearest(path, "pyproject.toml")
