@@ -309,9 +309,9 @@ class _Composer:
             f"({self._rule(each.finding.rule)})"
             for each in self.beside
         ]
-        listed = [each.fingerprint for each in (*self.beside, *self.folded)]
         head = [f"**{_count(len(self.new), 'new finding')}**: {_severities(self.new)}."]
-        foot = [_accounted(accounting), self._marker(listed)]
+        # Those of the comments too: a comment that somebody deletes is a refusal, and must not be forgotten.
+        foot = [_accounted(accounting), self._marker(each.fingerprint for each in self.new)]
         sections = [
             ("**Beside the diff**", beside, ""),
             ("**Not analysed**", _problems(self.analysis.problems), ""),
