@@ -1,0 +1,55 @@
+"""Finds pytest marks that nothing registers."""
+
+import libcst as cst
+
+from postil.lint import ChangeSet, FileChange, Fix, FixKind, Note, Notes, SourceFile
+from postil.lint.catalogue.pytest_marks import BUILT_IN
+from postil.lint.markers import REGISTERING, Registry, closest
+
+
+def check(change_set: ChangeSet) -> Notes:
+    now = Registry(change_set.project, list(change_set.heads(*REGISTERING)))
+    before = _before(change_set)
+    for change in change_set.files:
+        if change.head_text is None or "mark." not in change.head_text or "pytest" not in change.head_text:
+            continue
+        head = change.head
+        used = list(_used(head)) if head is not None else []
+        known = now.of(change.path) if used else None
+        if head is None or known is None:
+            continue
+        said: set[str] = set()
+        for node, name in used:
+            if name in known.names or _was_there(change, name, before):
+                continue
+            meant = closest(name, BUILT_IN if known.open else known.names)
+            if meant is not None:
+                message = f"`pytest.mark.{name}` is registered nowhere, and looks like a slip of `{meant}`"
+                fix = Fix.replace(node.attr, meant, FixKind.SUGGESTION)
+                yield Note(head.at(node), message, fix=fix, severity="error")
+            elif not known.open and name not in said:
+                said.add(name)
+                yield Note(head.at(node), f"`pytest.mark.{name}` is registered nowhere that pytest reads")
+
+
+def _used(file: SourceFile) -> list[tuple[cst.Attribute, str]]:
+    """The uses of `pytest.mark.x` with the mark's name."""
+    found = []
+    for node in file.nodes(cst.Attribute):
+        name = file.name_of(node) or ""
+        if name.startswith("pytest.mark.") and name.count(".") == 2:
+            found.append((node, node.attr.value))
+    return found
+
+
+def _before(change_set: ChangeSet) -> Registry:
+    bases = (each.base for each in change_set.files if any(word in (each.base_text or "") for word in REGISTERING))
+    return Registry(change_set.base_project, [base for base in bases if base is not None])
+
+
+def _was_there(change: FileChange, name: str, before: Registry) -> bool:
+    """Whether the file used the mark before, and it was as unknown then."""
+    if change.base_text is None or f"mark.{name}" not in change.base_text:
+        return False
+    known = before.of(change.previous_path or change.path)
+    return known is None or name not in known.names
