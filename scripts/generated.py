@@ -1,12 +1,15 @@
 """`make generated`: writes rules/coverage.md and docs/postil.schema.json.
 
-The one says for each section of the guideline which rules enforce it, the other what a repository may configure.
-Without --write it only compares, and fails when a file is out of date.
+The one says for each demand of the guideline which rules enforce it, the other what a repository may configure.
+With --check, or without anything, it only compares, and fails when a file is out of date.
 """
 
 import json
 import sys
+import tomllib
 from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 
 from postil import packs
@@ -19,29 +22,64 @@ HEAD = """\
 
 <!-- Written by `make generated`. -->
 
-Which sections of the guideline are enforced, and by which rules.
-The numbers are the demands that the guideline was drawn from.
-A section without a rule is for people: code doesn't show what it asks for, or no rule was right often enough as yet.
+What the guideline demands, and which rules enforce it.
+The numbers are those of the demands that it was drawn from; a rule counts for those of the section that it links to.
+Where no rule can be honest, the table says why; where there is none as yet, it says that.
 """
+NOT_YET = "not enforced yet"
+
+
+@dataclass
+class Demand:
+    """One demand: what it asks for, why no rule can see it, and the sections and rules that are about it, as links."""
+
+    asks: str
+    none: str = ""
+    chapter: str = ""
+    sections: list[str] = field(default_factory=list)
+    rules: list[str] = field(default_factory=list)
+
+    @property
+    def answer(self) -> str:
+        """The rules, or why there are none."""
+        return f"*{self.none}*" if self.none else ", ".join(self.rules) or NOT_YET
+
+
+def demands(guideline: Guideline) -> dict[str, Demand]:
+    """All demands by their numbers, in the order in which the chapters come to them."""
+    described = tomllib.loads((BUILT_IN / "coverage.toml").read_text(encoding="utf-8"))
+    found: dict[str, Demand] = {}
+    for chapter in guideline.chapters:
+        for section in chapter.sections:
+            rules = [
+                f"[{name}]({chapter.name}/{name}.md)"
+                for name in chapter.rules
+                if guideline.rules.by_name[name].section == section.slug
+            ]
+            for number in section.statements:
+                part, _, short = number.partition(":")
+                if number not in found:
+                    found[number] = Demand(**described[part][short], chapter=chapter.title)
+                found[number].sections.append(f"[{section.title}]({chapter.name}/README.md#{section.slug})")
+                found[number].rules.extend(rules)
+    return found
 
 
 def coverage(guideline: Guideline) -> Iterator[str]:
     """The page's parts."""
-    enforced = {(rule.chapter, rule.section) for rule in guideline.rules.rules}
-    sections = sum(len(chapter.sections) for chapter in guideline.chapters)
+    found = demands(guideline)
+    unseen = sum(bool(demand.none) for demand in found.values())
+    enforced = sum(not demand.none and bool(demand.rules) for demand in found.values())
     yield HEAD
-    yield f"{len(guideline.rules.rules)} rules enforce {len(enforced)} of {sections} sections.\n"
-    for chapter in guideline.chapters:
-        yield f"## {chapter.title}\n"
-        yield "| section | demands | rules |\n|---|---|---|"
-        for section in chapter.sections:
-            rules = ", ".join(
-                f"[{name}]({chapter.name}/{name}.md)"
-                for name in chapter.rules
-                if guideline.rules.by_name[name].section == section.slug
-            )
-            link = f"[{section.title}]({chapter.name}/README.md#{section.slug})"
-            yield f"| {link} | {', '.join(section.statements)} | {rules} |"
+    yield (
+        f"Of {len(found)} demands, {enforced} are enforced by {len(guideline.rules.rules)} rules, "
+        f"{unseen} can't be seen in code, and {len(found) - enforced - unseen} are not enforced yet.\n"
+    )
+    for title, group in groupby(found.items(), key=lambda item: item[1].chapter):
+        yield f"## {title}\n"
+        yield "| demand | asks for | sections | rules |\n|---|---|---|---|"
+        for number, demand in group:
+            yield f"| {number} | {demand.asks} | {', '.join(demand.sections)} | {demand.answer} |"
         yield ""
 
 
