@@ -277,7 +277,7 @@ async def test_the_configuration_of_the_base_branch_holds(github: ValidatedGitHu
         base_files={"pyproject.toml": CONFIG}, head_files=head | {"old/pay.py": PAY, "tests/pay.py": PAY}, draft=True
     )
     await postil.receives(github.delivery("pull_request", "opened", pull=pull))
-    base = pull.repository.branch("main")
+    base = pull.repository.branch("main") or ""
 
     assert [(path, line) for path, line, _ in said(pull)] == [("shop/pay.py", 5)]
     assert verdicts(pull) == snapshot([("completed", "neutral", "2 findings: 2 hints; 1 fault in the configuration")])

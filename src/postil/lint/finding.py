@@ -66,7 +66,8 @@ class Problem:
     """Something that kept us from judging: a file that doesn't parse, a check that crashed.
 
     `kind` is one of `syntax`, `encoding`, `too-large`, `too-deep`, `timeout`, `crash`, `check-crash`, `unreadable`,
-    `missing`, `config` (a fault in the configuration, which costs only itself). `message` is one sentence for a reader, without the path.
+    `missing`, `config` (a fault in the configuration, which costs only itself). `message` is one sentence for a reader,
+    without the path.
     """
 
     path: str
