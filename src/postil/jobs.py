@@ -419,6 +419,7 @@ class Jobs:
         # It adopts the running loop, so it can't be moved to a thread; nothing else happens before it.
         DBOS.launch()
         await self._call(self._look_after, everybody_else=self._sqlite)
+        # postil: allow contextvars-lost-in-executor -- the keeper serves no delivery, so there is no context to take
         self._keeper = threading.Thread(target=self._keep_on, name="postil-keeper", daemon=True)
         self._keeper.start()
 
