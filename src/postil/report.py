@@ -8,6 +8,7 @@ from typing import Any
 from postil.lint.finding import Finding, Problem, Severity
 from postil.lint.rule import Rule
 from postil.packs import Guideline, Links
+from postil.review.compose import counted
 from postil.review.model import Mention, Review
 
 _SARIF_LEVEL = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.HINT: "note"}
@@ -42,17 +43,13 @@ class Checked:
         left_out = f", {self.left_out} left out" if self.left_out else ""
         return (
             f"{self.found} found: {weights}, {self.suppressed} suppressed{left_out} · "
-            f"{_plural(self.files, 'file')} · {_plural(len(self.problems), 'problem')} · config {self.config}"
+            f"{counted(self.files, 'file')} · {counted(len(self.problems), 'problem')} · config {self.config}"
         )
 
 
 def _counts(findings: Iterable[Finding]) -> str:
     severities = [finding.severity for finding in findings]
-    return ", ".join(_plural(severities.count(severity), str(severity)) for severity in reversed(Severity))
-
-
-def _plural(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"
+    return ", ".join(counted(severities.count(severity), str(severity)) for severity in reversed(Severity))
 
 
 def as_json(checked: Checked, guideline: Guideline, links: Links) -> str:
@@ -232,20 +229,17 @@ def review_text(review: Review) -> str:
     lines: list[str] = []
     for comment in review.comments:
         place = f"{comment.start_line}-{comment.line}" if comment.start_line else f"{comment.line}"
-        lines += [f"── {comment.path}:{place}  {comment.rule}", *_indented(_visible(comment.body)), ""]
+        lines += [f"── {comment.path}:{place}  {comment.rule}", *shown(comment.body), ""]
     if review.body:
-        lines += ["── review", *_indented(_visible(review.body)), ""]
+        lines += ["── review", *shown(review.body), ""]
     lines += [
         f"── check run: {review.check.conclusion} · {review.check.title}",
-        *_indented(_visible(review.check.summary)),
+        *shown(review.check.summary),
     ]
     return "\n".join(printable(line) for line in lines)
 
 
-def _visible(markdown: str) -> str:
-    """Markdown without its hidden markers."""
-    return "\n".join(line for line in markdown.split("\n") if not line.startswith("<!--")).strip()
-
-
-def _indented(text: str) -> list[str]:
-    return [f"   {line}".rstrip() for line in text.split("\n")]
+def shown(markdown: str) -> list[str]:
+    """The lines of a comment or a review without its hidden markers, indented."""
+    visible = "\n".join(line for line in markdown.split("\n") if not line.startswith("<!--")).strip()
+    return [f"   {line}".rstrip() for line in visible.split("\n")]

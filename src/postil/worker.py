@@ -260,7 +260,7 @@ class _Run:
         intent = await self.us.book.intend(self.job, what)
         if intent.github_id is not None:
             return review
-        posted = next((each.id for each in pull.reviews if _run_of(each.body) == name), None)
+        posted = next((each.id for each in pull.reviews if each.run == name), None)
         if posted is None and intent.repeated:
             # It may be too young to be in what was read at the beginning.
             posted = await self.repository.find_review(pull.number, name)
@@ -322,11 +322,6 @@ def _markers(pull: PullContext) -> list[Marker]:
     ours = [review.body for review in pull.reviews]
     ours += [comment.body for thread in pull.threads for comment in thread.comments if comment.ours]
     return [found for body in ours if (found := read_marker(body))]
-
-
-def _run_of(body: str) -> str:
-    found = read_marker(body)
-    return found.run if found else ""
 
 
 def _is_concerned(path: str) -> bool:

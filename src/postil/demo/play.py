@@ -23,7 +23,7 @@ from postil.demo.fake_github import FakeGitHub
 from postil.demo.history import GitFailed
 from postil.demo.state import CheckRun, FakePull, FakeRepository
 from postil.log import configure
-from postil.report import printable
+from postil.report import printable, shown
 from postil.settings import Settings
 
 SAMPLE = Path(__file__).parent / "sample"
@@ -191,18 +191,11 @@ def _told(pull: FakePull, verdict: CheckRun, seconds: float) -> Iterator[str]:
         start = f"{comment.start_line}-" if comment.start_line else ""
         yield ""
         yield f"── {comment.path}:{start}{comment.line}"
-        yield from _shown(comment.body)
+        yield from shown(comment.body)
     for review in pull.reviews:
         yield ""
         yield "── review"
-        yield from _shown(review.body)
+        yield from shown(review.body)
     yield ""
     yield f"── check run: {verdict.conclusion} · {verdict.title}"
-    yield from _shown(verdict.summary or "")
-
-
-def _shown(markdown: str) -> Iterator[str]:
-    """Markdown without its hidden markers, indented."""
-    visible = [line for line in markdown.split("\n") if not line.startswith("<!--")]
-    for line in "\n".join(visible).strip().split("\n"):
-        yield f"   {line}".rstrip()
+    yield from shown(verdict.summary or "")

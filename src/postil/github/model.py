@@ -9,6 +9,8 @@ from typing import Annotated
 
 from pydantic import AliasPath, BaseModel, BeforeValidator, ConfigDict, Field
 
+from postil.review.marker import read_marker
+
 Text = Annotated[str, BeforeValidator(lambda value: value or "")]
 """A text that GitHub may leave out or give as null."""
 
@@ -50,6 +52,12 @@ class OwnReview(Wire):
     node_id: str = Field(validation_alias="id")
     id: int = Field(validation_alias="fullDatabaseId")
     body: str
+
+    @property
+    def run(self) -> str | None:
+        """The run that posted it, by the marker in its body."""
+        found = read_marker(self.body)
+        return found.run if found else None
 
 
 class PullContext(Wire):

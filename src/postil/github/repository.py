@@ -243,7 +243,7 @@ class Repository:
         """The id of the review that `run` posted, by the marker in its body; None if there is none."""
         pull = _pull(await self._query(queries.REVIEWS, number=number))
         reviews = await self._own_reviews(number, read(_Reviews, pull["reviews"], "the reviews query"))
-        return next((review.id for review in reversed(reviews) if _run_of(review.body) == run), None)
+        return next((review.id for review in reversed(reviews) if review.run == run), None)
 
     async def check_run(self, check_id: int) -> CheckRun:
         """A check run by its id."""
@@ -319,7 +319,8 @@ class Repository:
             BadAnchors: a comment doesn't stand on the diff; nothing was posted.
             Moot: `head_sha` isn't part of the pull request any more.
         """
-        run = _run_of(body)
+        marker = read_marker(body)
+        run = marker.run if marker else None
         asked = {
             "commit_id": head_sha,
             "body": body,
@@ -493,11 +494,6 @@ def _before(file: ChangedFile, head: str) -> str | None:
     if file.patch is not None:
         return reverse_apply(head, file.patch)
     return head if file.status is FileStatus.RENAMED and file.additions == file.deletions == 0 else None
-
-
-def _run_of(body: str) -> str | None:
-    marker = read_marker(body)
-    return marker.run if marker else None
 
 
 def _inline(comment: Comment) -> dict[str, Any]:

@@ -309,7 +309,7 @@ class _Composer:
             f"({self._rule(each.finding.rule)})"
             for each in self.beside
         ]
-        head = [f"**{_count(len(self.new), 'new finding')}**: {_severities(self.new)}."]
+        head = [f"**{counted(len(self.new), 'new finding')}**: {_severities(self.new)}."]
         # Those of the comments too: a comment that somebody deletes is a refusal, and must not be forgotten.
         foot = [_accounted(accounting), self._marker(each.fingerprint for each in self.new)]
         sections = [
@@ -340,19 +340,19 @@ class _Composer:
             conclusion = Conclusion.NEUTRAL
         else:
             conclusion = Conclusion.SUCCESS
-        title = f"{_count(len(self.open), 'finding')}: {_severities(self.open)}" if self.open else "No findings"
+        title = f"{counted(len(self.open), 'finding')}: {_severities(self.open)}" if self.open else "No findings"
         partly = {problem.path for problem in problems if problem.kind != "config"}
         if partly:
-            title += f"; {_count(len(partly), 'file')} not fully analysed"
+            title += f"; {counted(len(partly), 'file')} not fully analysed"
         faults = [problem for problem in problems if problem.kind == "config"]
         if faults:
-            title += f"; {_count(len(faults), 'fault')} in the configuration"
+            title += f"; {counted(len(faults), 'fault')} in the configuration"
         return CheckOutput(title, self._summary(accounting), conclusion, tuple(map(self._annotation, self.open)))
 
     def _summary(self, accounting: Accounting) -> str:
         files = self.analysis.files
         head = [
-            f"{_count(files, 'changed Python file')} read." if files else "No Python file was changed.",
+            f"{counted(files, 'changed Python file')} read." if files else "No Python file was changed.",
             _accounted(accounting),
         ]
         counts = Counter((each.finding.rule, each.finding.severity) for each in self.open)
@@ -442,10 +442,11 @@ def _config_faults(problems: Sequence[Problem]) -> list[str]:
 
 def _severities(found: Iterable[Introduced]) -> str:
     counts = Counter(each.finding.severity for each in found)
-    return ", ".join(_count(counts[severity], str(severity)) for severity in reversed(Severity) if counts[severity])
+    return ", ".join(counted(counts[severity], str(severity)) for severity in reversed(Severity) if counts[severity])
 
 
-def _count(number: int, noun: str) -> str:
+def counted(number: int, noun: str) -> str:
+    """A number of things in words: "1 file", "2 files"."""
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
