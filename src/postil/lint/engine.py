@@ -98,9 +98,7 @@ class RuleSet:
     def lint_file(self, file: SourceFile) -> Report:
         """Run the rules about single files on a file that is parsed already."""
         gathered = _Gathered()
-        idle = {
-            rule.name for rule in self.rules if rule.mentions and not any(word in file.text for word in rule.mentions)
-        }
+        idle = {rule.name for rule in self.rules if rule.mentions and not any(map(file.mentions, rule.mentions))}
         for kind in file.kinds():
             subjects = [(node, file) for node in file.nodes(kind)] if kind in self._nodes else []
             for rule in self._nodes.get(kind, ()):

@@ -146,6 +146,7 @@ class Positions:
         self._file = file
         self._lines = statement_lines(file.module)
         self._text_lines = file.text.split("\n")
+        self._exact: dict[int, Range] = {}
 
     def place(self, node: cst.CSTNode) -> Range:
         """Where `node` is shown: compound statements by their first line, everything else whole."""
@@ -159,6 +160,12 @@ class Positions:
 
     def exact(self, node: cst.CSTNode) -> Range:
         """The whole text of `node`, without the white space, comments and parentheses around it."""
+        key = id(node)
+        if key not in self._exact:
+            self._exact[key] = self._generated(node)
+        return self._exact[key]
+
+    def _generated(self, node: cst.CSTNode) -> Range:
         statement = self._starter(node)
         line = self._lines.get(id(statement), 1)
         source = self._text_lines[line - 1]
