@@ -16,7 +16,6 @@ from typing import Self
 
 GIT = shutil.which("git") or "git"
 GIT_TIMEOUT = 120.0
-EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 NO_BLOB = "0" * 40
 FIXED = re.compile(r"[0-9a-f]{40}(?![0-9a-f])")  # what starts with an object id never means anything else
 STATUSES = {"A": "added", "D": "removed", "M": "modified", "R": "renamed", "C": "copied", "T": "changed"}

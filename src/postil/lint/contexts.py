@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from postil.lint.names import dotted, parameters
-from postil.lint.tree import FUNCTIONS, walk, walk_scope
+from postil.lint.tree import FUNCTIONS, walk_scope
 
 if TYPE_CHECKING:
     from postil.lint.source import SourceFile
@@ -534,15 +534,3 @@ def _unwrapped(file: "SourceFile", value: cst.BaseExpression) -> cst.BaseExpress
     if isinstance(value, cst.Call) and file.name_of(value.func) == "functools.partial" and value.args:
         return value.args[0].value
     return value
-
-
-def calls_in(function: cst.FunctionDef) -> Iterator[cst.Call]:
-    """The calls that run when `function` runs: nested functions are left out."""
-    for node in walk_scope(function.body):
-        if isinstance(node, cst.Call):
-            yield node
-
-
-def contains(node: cst.CSTNode, *kinds: type[cst.CSTNode]) -> bool:
-    """Whether `node` or anything below it is of one of these classes."""
-    return any(isinstance(below, kinds) for below in walk(node))
