@@ -217,6 +217,18 @@ async def test_what_was_fixed_is_said_in_the_comment_where_nothing_else_works(
     assert pull.comments[0].minimized is None
 
 
+async def test_what_the_configuration_leaves_out_is_not_called_fixed(github: ValidatedGitHub, postil: Postil) -> None:
+    """The code is as wrong as before; only the project wants to hear no more of it."""
+    pull = github.open_pull(base_files={"a.py": CLEAN}, head_files={"shop/pay.py": PAY})
+    await postil.receives(github.delivery("pull_request", "opened", pull=pull))
+    github.commit({".github/postil.toml": '[per-path-ignores]\n"shop/*" = ["raise-without-from"]\n'})
+    pull.push({"shop/pay.py": "# Payments\n\n" + PAY})
+    await postil.receives(github.delivery("pull_request", "synchronize", pull=pull))
+
+    assert verdicts(pull)[-1][:2] == ("completed", "success")
+    assert [(comment.minimized, comment.body.startswith("**Fixed")) for comment in pull.comments] == [(None, False)]
+
+
 async def test_a_thread_that_a_person_resolved_stays_resolved(github: ValidatedGitHub, postil: Postil) -> None:
     """A refusal is final: the finding isn't said again, and its thread isn't touched."""
     pull = github.open_pull(base_files={"a.py": CLEAN}, head_files={"shop/pay.py": PAY})

@@ -288,7 +288,8 @@ class _Run:
         crashed = any(problem.kind == "check-crash" for problem in analysis.problems)
         if crashed or "" in unjudged:
             return
-        here = {each.fingerprint for each in (*analysis.introduced, *analysis.suppressed)}
+        found = (*analysis.introduced, *analysis.suppressed, *analysis.left_out)
+        here = {each.fingerprint for each in found}
         gone = []
         for thread in pull.threads:
             first = thread.comments[0] if thread.comments else None
