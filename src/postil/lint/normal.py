@@ -85,6 +85,8 @@ class Forms:
                 return ("Assign", self.of(node.target), self.of(node.value))
             case cst.Assign(targets=[only]):
                 return ("Assign", self.of(only.target), self.of(node.value))
+            case cst.BinaryOperation():
+                return self._sum(node)
             case cst.If():
                 return ("If", self.of(node.test), self.of(node.body), self._otherwise(node.orelse))
             case cst.Arg(keyword=keyword):
@@ -103,6 +105,15 @@ class Forms:
         if isinstance(operator, cst.CSTNode):
             parts.append(type(operator).__name__)
         return tuple(parts)
+
+    def _sum(self, node: cst.BinaryOperation) -> Form:
+        """`a + b + c` side by side: texts are put together from more pieces than Python may nest calls."""
+        parts: list[Form] = []
+        left: cst.BaseExpression = node
+        while isinstance(left, cst.BinaryOperation):
+            parts += [self.of(left.right), type(left.operator).__name__]
+            left = left.left
+        return ("BinaryOperation", self.of(left), *reversed(parts))
 
     def _field(self, value: object) -> Form:
         if isinstance(value, cst.CSTNode):
@@ -186,7 +197,11 @@ class Forms:
             # Longer texts, mostly SQL, are indented anew whenever the code around them is.
             return [" ".join(value.split()) if "\n" in value else value]
         if isinstance(node, cst.ConcatenatedString):
-            return [*self._pieces(node.left), *self._pieces(node.right)]
+            found = []
+            while isinstance(node, cst.ConcatenatedString):
+                found += self._pieces(node.left)
+                node = node.right
+            return found + self._pieces(node)
         if isinstance(node, cst.FormattedString):
             return [part.value if isinstance(part, cst.FormattedStringText) else self.of(part) for part in node.parts]
         return [getattr(node, "evaluated_value", None)]

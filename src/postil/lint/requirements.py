@@ -85,7 +85,8 @@ def remembered(entry: object) -> Wanted | None:
         specifiers = SpecifierSet(specifier)
     except InvalidSpecifier:
         return None
-    extras = table.get("extras", [])
+    listed = table.get("extras")
+    extras = listed if isinstance(listed, list) else []
     return Wanted(
         canonicalize_name(name),
         frozenset(canonicalize_name(each) for each in extras if isinstance(each, str)),

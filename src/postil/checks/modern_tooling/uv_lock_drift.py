@@ -50,9 +50,10 @@ def _drift(project: Project, path: str, lock_path: str | None) -> Iterator[tuple
     if not metadata and (package.get("dependencies") or package.get("optional-dependencies")):
         return
     by_name = _sourced(pyproject) | _sourced(project.toml(f"{dirname(lock.path)}/pyproject.toml".lstrip("/")))
-    dynamic = pyproject.get("project", "dynamic") or []
+    dynamic = pyproject.get("project", "dynamic")
     kept = _remembered(metadata.get("requires-dist"))
-    if not {"dependencies", "optional-dependencies"} & {each for each in dynamic if isinstance(each, str)}:
+    computed = [each for each in dynamic if isinstance(each, str)] if isinstance(dynamic, list) else []
+    if not {"dependencies", "optional-dependencies"}.intersection(computed):
         wanted = list(declared_requirements(pyproject))
         for extra in sorted({each.extra for each in (*wanted, *kept)}):
             keys = (
