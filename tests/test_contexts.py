@@ -26,6 +26,7 @@ def function(text: str, name: str = "f") -> tuple[SourceFile, cst.FunctionDef]:
         ("app/test_orders.py", "test"),
         ("app/orders_test.py", "test"),
         ("conftest.py", "test"),
+        ("shop/tests.py", "test"),
         ("app/attest.py", "service"),
         ("app/latest/orders.py", "service"),
         ("scripts/backfill.py", "script"),

@@ -17,7 +17,9 @@ from postil.lint.tree import FUNCTIONS, walk_scope
 if TYPE_CHECKING:
     from postil.lint.source import SourceFile
 
-_TEST_PATH = re.compile(r"(^|/)(_?tests?|testing|testsuite|conftest\.py$|test_[^/]*\.py$|[^/]*_tests?\.py$)(/|$)")
+_TEST_PATH = re.compile(
+    r"(^|/)(_?tests?|testing|testsuite|conftest\.py$|tests?\.py$|test_[^/]*\.py$|[^/]*_tests?\.py$)(/|$)"
+)
 _SCRIPT_FOLDER = re.compile(
     r"(^|/)(scripts?|examples?|samples?|docs?|docs_src|benchmarks?|tools?|migrations|alembic|tutorials?)/"
 )
