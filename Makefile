@@ -50,8 +50,8 @@ rule: $(UV_READY)  ## run one rule's page: make rule NAME=raise-without-from
 new-rule: $(UV_READY)  ## write the two files of a rule: make new-rule CHAPTER=resilience NAME=some-pattern
 	$(RUN) python scripts/new_rule.py "$(CHAPTER)" "$(NAME)"
 
-try: $(UV_READY)  ## run a rule on real code: make try RULE=raise-without-from PATH=../service
-	@export PATH='$(SHELL_PATH)'; $(RUN) postil check --select "$(RULE)" "$(if $(filter command line,$(origin PATH)),$(PATH),.)"
+try: $(UV_READY)  ## run a rule on real code: make try RULE=raise-without-from PATH=../service [BASE=../before] [SAMPLE=60]
+	@export PATH='$(SHELL_PATH)'; $(RUN) python scripts/try.py "$(RULE)" "$(if $(filter command line,$(origin PATH)),$(PATH),.)" $(if $(BASE),--base "$(BASE)") $(if $(SAMPLE),--sample $(SAMPLE))
 
 bench: $(UV_READY)  ## speed and memory, as ratios in one run
 	$(RUN) python scripts/bench.py
