@@ -81,6 +81,12 @@ def coverage(guideline: Guideline) -> Iterator[str]:
         for number, demand in group:
             yield f"| {number} | {demand.asks} | {', '.join(demand.sections)} | {demand.answer} |"
         yield ""
+    left_out = tomllib.loads((BUILT_IN / "coverage.toml").read_text(encoding="utf-8")).get("left-out", {})
+    if left_out:
+        yield "## Weighed and left out\n\nRules that were thought of, and are none, with what was measured.\n"
+        yield "| rule | why |\n|---|---|"
+        yield from (f"| {name} | {why} |" for name, why in sorted(left_out.items()))
+        yield ""
 
 
 def schema() -> str:
