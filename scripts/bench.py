@@ -1,13 +1,15 @@
 """`make bench`: what Postil costs, as ratios and percentiles of one run. Asserts nothing, as machines differ.
 
-Four questions: how much slower than the bare parse is a file with every rule? How much memory does the analysing
-process need? How fast is a delivery answered while reviews run? How long does a pull request wait for its review?
+Five questions: how much slower than the bare parse is a file with every rule, and how much of that is each rule's own?
+How much memory does the analysing process need? How fast is a delivery answered while reviews run? How long does a pull
+request wait for its review?
 
 The load comes from a process of its own, so that the stand-in for GitHub, which lives in this one, doesn't slow it.
 """
 
 import argparse
 import asyncio
+import copy
 import gc
 import json
 import os
@@ -38,7 +40,7 @@ from postil.demo.state import FakePull
 from postil.lint.change import Change
 from postil.lint.engine import RuleSet
 from postil.lint.project import Project
-from postil.lint.source import Unreadable, decode
+from postil.lint.source import SourceFile, Unreadable, decode
 from postil.review.analysis import analyse
 from postil.sandbox import Analyst, Limits
 
@@ -48,6 +50,8 @@ SMALL = 50
 """Lines; shorter files are parsed in no time, and say nothing about a ratio."""
 PULL = 50
 """Files of the pull request whose memory is measured."""
+SAMPLED = 120
+"""Files on which each rule is measured alone."""
 ANSWERS = 8
 """Deliveries a pull request: one that asks for a review, one that is sent again, and talk that asks for nothing."""
 PACE = 0.02
@@ -70,14 +74,20 @@ def main(arguments: Sequence[str]) -> None:
         return
     texts = real_files(options.folder, options.files)
     rules = packs.load().rules
-    rows = [*memory(texts), *speed(rules, texts, options.rounds)]
+    costs = own_costs(rules, dict(list(texts.items())[:: max(1, len(texts) // SAMPLED)]), options.rounds)
+    rows = [*memory(texts), *speed(rules, texts, options.rounds), dearest(costs)]
     if options.pulls:
         rows += service(options.pulls)
     table = Table("measured", "figure", "how", box=MARKDOWN)
     for row in rows:
         table.add_row(*row)
     print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
-    Console(width=None if sys.stdout.isatty() else 180).print(table)
+    listed = Table("rule", "its own cost, in hundredths of the parse", box=MARKDOWN)
+    for name, share in costs.items():
+        listed.add_row(name, f"{100 * share:.2f}")
+    console = Console(width=None if sys.stdout.isatty() else 180)
+    console.print(table)
+    console.print(listed)
 
 
 def real_files(folder: Path, most: int) -> dict[str, str]:
@@ -152,6 +162,64 @@ def speed(rules: RuleSet, texts: Mapping[str, str], rounds: int) -> list[Row]:
             f"{lines / sum(linted):,.0f} lines a second",
         ),
     ]
+
+
+def own_costs(rules: RuleSet, texts: Mapping[str, str], rounds: int) -> dict[str, float]:
+    """What each rule adds to the parse when it is the only one, as a share of the parse, the dearest first.
+
+    Facts that rules share are counted for each of them, so that the sum is more than all rules cost together. Rules
+    about changes are given files whose last line is new.
+    """
+
+    def fastest(work: Callable[[], object]) -> float:
+        times = []
+        for _ in range(rounds):
+            gc.collect(0)
+            gc.disable()
+            began = time.process_time()
+            work()
+            times.append(time.process_time() - began)
+            gc.enable()
+        return min(times)
+
+    nothing = Project()
+    files = []
+    for path, text in texts.items():
+        file = SourceFile(path, text)
+        file.kinds()  # the walk belongs to the engine
+        files.append(file)
+    changes = [Change(path, f"{text}\n", text) for path, text in texts.items()]
+
+    def lint(chosen: RuleSet) -> None:
+        for file in files:
+            # A copy knows what its original knew: the tree, and no answers.
+            fresh = copy.copy(file)
+            fresh.__dict__.update(_names={}, _mentioned={})
+            chosen.lint_file(fresh)
+
+    def compare(chosen: RuleSet) -> None:
+        for change in changes:
+            chosen.lint_change_set([change], nothing, nothing)
+
+    parsing = fastest(lambda: [cst.parse_module(text) for text in texts.values()])
+    idle = fastest(lambda: lint(RuleSet(())))
+    shares = {}
+    for rule in rules.rules:
+        alone = RuleSet((rule,))
+        taken = (
+            fastest(lambda alone=alone: compare(alone))
+            if alone.compares
+            else fastest(lambda alone=alone: lint(alone)) - idle
+        )
+        shares[rule.name] = max(0.0, taken / parsing)
+    return dict(sorted(shares.items(), key=lambda item: -item[1]))
+
+
+def dearest(costs: Mapping[str, float]) -> Row:
+    """The rule that costs most."""
+    name, share = next(iter(costs.items()))
+    over = sum(each > 0.1 for each in costs.values())
+    return ("the dearest rule's own cost", f"{share:.3f} times the parse", f"{name}; {over} take more than a tenth")
 
 
 def memory(texts: Mapping[str, str]) -> list[Row]:
