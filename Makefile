@@ -8,7 +8,7 @@ SHELL_PATH := $(shell echo "$$PATH")
 export PYTHONDONTWRITEBYTECODE = 1
 
 .DEFAULT_GOAL := all
-.PHONY: all format format-check lint types imports test check-self demo rule new-rule try bench serve generated picture
+.PHONY: all format format-check lint types imports test check-self demo rule new-rule try bench serve generated names picture
 
 all: format-check lint types imports test  ## what CI runs
 
@@ -58,6 +58,9 @@ bench: $(UV_READY)  ## speed and memory, as ratios in one run
 
 generated: $(UV_READY)  ## write what is generated: rules/coverage.md, docs/postil.schema.json
 	$(RUN) python scripts/generated.py --write
+
+names: $(UV_READY)  ## prove that the names in the catalogues exist, in the newest libraries
+	$(RUN) python scripts/prove_names.py
 
 picture: $(UV_READY)  ## docs/pull-request.png, with Debian's chromium
 	$(RUN) python scripts/picture.py

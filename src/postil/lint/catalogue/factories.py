@@ -55,7 +55,7 @@ METHOD_RESULTS: dict[tuple[str, str], str] = {
     ("opentelemetry.metrics.Meter", "create_counter"): "opentelemetry.metrics.Counter",
     ("opentelemetry.metrics.Meter", "create_up_down_counter"): "opentelemetry.metrics.UpDownCounter",
     ("opentelemetry.metrics.Meter", "create_histogram"): "opentelemetry.metrics.Histogram",
-    ("opentelemetry.metrics.Meter", "create_gauge"): "opentelemetry.metrics.Gauge",
+    ("opentelemetry.metrics.Meter", "create_gauge"): "opentelemetry.metrics._Gauge",
     ("redis.Redis", "pipeline"): "redis.client.Pipeline",
     ("redis.asyncio.Redis", "pipeline"): "redis.asyncio.client.Pipeline",
     ("sqlite3.Connection", "cursor"): "sqlite3.Cursor",

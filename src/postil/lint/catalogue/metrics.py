@@ -22,7 +22,7 @@ OTEL_INSTRUMENTS: dict[str, str] = {
     "opentelemetry.metrics.Counter": "add",
     "opentelemetry.metrics.UpDownCounter": "add",
     "opentelemetry.metrics.Histogram": "record",
-    "opentelemetry.metrics.Gauge": "set",
+    "opentelemetry.metrics._Gauge": "set",
 }
 
 STATSD_CLIENTS = frozenset(
