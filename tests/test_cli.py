@@ -235,3 +235,16 @@ def test_the_environment_of_the_user_does_not_reach_the_child(tmp_path: Path) ->
     )
 
     assert done.returncode == 0
+
+
+def test_a_generated_file_is_left_out_of_a_folder_and_checked_by_its_name(tmp_path: Path) -> None:
+    """Whoever names a file means it; and a folder's count says what was not looked at."""
+    (tmp_path / "vendor").mkdir()
+    (tmp_path / "vendor" / "bad.py").write_text(BAD)
+    (tmp_path / "bad_pb2.py").write_text(BAD)
+    (tmp_path / "good.py").write_text("x = 1\n")
+    _, folder = checked(tmp_path, ".")
+    _, named = checked(tmp_path, "bad_pb2.py")
+
+    assert (folder["findings"], folder["accounting"]["files"], folder["accounting"]["files_left_out"]) == ([], 1, 2)
+    assert [finding["path"] for finding in named["findings"]] == ["bad_pb2.py"]

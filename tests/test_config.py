@@ -26,7 +26,7 @@ def agreed(text: str) -> Plan:
 def reviewed(text: str, files: dict[str, str]) -> Review:
     """The review of new files under a configuration."""
     found = agreed(text)
-    changes = found.sifted([Change(path, code, None) for path, code in files.items()])
+    changes, skipped = found.sifted([Change(path, code, None) for path, code in files.items()])
     analysis = analyse(found.choice.of(RULES), changes, Project(), Project())
     patched = [
         ChangedFile(
@@ -35,7 +35,7 @@ def reviewed(text: str, files: dict[str, str]) -> Review:
         for path, code in files.items()
     ]
     occasion = Occasion("a" * 40, "run", {}, "1.0", config="main@abc1234")
-    return found.review(found.settled(analysis), patched, occasion)
+    return found.review(found.settled(analysis, skipped=skipped), patched, occasion)
 
 
 def test_a_fault_costs_only_its_value_and_names_the_nearest_right_one() -> None:

@@ -55,9 +55,9 @@ GUIDELINE = packs.load()
 
 
 def section(document: str, heading: str) -> str:
-    """The text under a heading, up to the next one of its level."""
-    level = re.escape(heading.split(" ", 1)[0])
-    found = re.search(rf"^{re.escape(heading)}\n(.*?)(?=^{level} |\Z)", document, re.DOTALL | re.MULTILINE)
+    """The text under a heading, up to the next one of its level or above (`# …` may be a comment in an example)."""
+    level = max(2, len(heading.split(" ", 1)[0]))
+    found = re.search(rf"^{re.escape(heading)}\n(.*?)(?=^#{{2,{level}}} |\Z)", document, re.DOTALL | re.MULTILINE)
     assert found, f"no heading {heading!r}"
     return found[1]
 

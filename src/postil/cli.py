@@ -21,6 +21,7 @@ from postil.report import Checked, as_json, as_sarif, as_text, as_workflow, revi
 from postil.repository import GitError, LocalPull, local_pull
 from postil.review.config import Config, Reading, parse, read
 from postil.review.model import Analysis, Conclusion, Introduced, Occasion, Review
+from postil.review.noise import MARKS
 from postil.review.plan import Plan, plan
 from postil.sandbox import Analyst, Limits, SandboxError
 
@@ -107,7 +108,7 @@ def check(
         trees = read_trees(paths or [Path()])
     except FileNotFoundError as error:
         _fail(str(error))
-    plans = [_plan(tree.project, guideline, config, select, ignore) for tree in trees]
+    plans = [_plan(tree.project | {MARKS: tree.attributes}, guideline, config, select, ignore) for tree in trees]
     try:
         analyses = asyncio.run(_analyse(trees, plans, folders, fix=fix))
     except SandboxError as error:
@@ -135,7 +136,10 @@ def _plan(
     select: list[str] | None = None,
     ignore: list[str] | None = None,
 ) -> Plan:
-    """The project's configuration, overruled by the command line. A fault in what was typed ends the command."""
+    """The project's configuration, overruled by the command line. A fault in what was typed ends the command.
+
+    `project` holds the files that may configure Postil, and .gitattributes.
+    """
     reading = read(project)
     if config is not None:
         try:
@@ -153,7 +157,7 @@ def _plan(
         off = {name: weight for name, weight in settings.severities.items() if weight != "off"}
         settings = settings.model_copy(update={"select": typed.select, "ignore": (), "severities": off})
     settings = settings.model_copy(update={"ignore": (*settings.ignore, *typed.ignore)})
-    return plan(replace(reading, config=settings), guideline.rules, guideline.aliases)
+    return plan(replace(reading, config=settings), guideline.rules, guideline.aliases, project.get(MARKS, ""))
 
 
 def _names(values: list[str] | None) -> tuple[str, ...]:
@@ -167,11 +171,11 @@ async def _analyse(
     found = []
     async with Analyst(_folders(folders), LIMITS) as analyst:
         for tree, agreed in zip(trees, plans, strict=True):
-            tree.changes = agreed.sifted(tree.changes)
+            tree.changes, skipped = agreed.sifted(tree.changes, tree.named)
             tree.project = {path: text for path, text in tree.project.items() if not agreed.leaves_out(path)}
             for left in reversed(range(FIX_ROUNDS + 1)):
                 analysis = await analyst.analyse(tree.changes, tree.project, tree.project, agreed.choice)
-                analysis = agreed.settled(analysis)
+                analysis = agreed.settled(analysis, skipped=skipped)
                 if not (fix and left and _write_fixes(tree, analysis)):
                     found.append(analysis)
                     break
@@ -218,6 +222,7 @@ def _checked(trees: Sequence[Tree], plans: Sequence[Plan], analyses: Sequence[An
         suppressed=sum(len(analysis.suppressed) for analysis in analyses),
         left_out=sum(len(analysis.left_out) for analysis in analyses),
         problems=tuple(sorted(problems, key=lambda problem: problem.path)),
+        skipped=tuple(each for analysis in analyses for each in analysis.skipped),
         files=sum(analysis.files for analysis in analyses),
         config=", ".join(sources),
     )
@@ -244,7 +249,7 @@ def review(
 async def _review(pull: LocalPull, guideline: packs.Guideline, folders: list[Path] | None) -> Review:
     agreed = _plan(pull.config_files, guideline)
     async with Analyst(_folders(folders)) as analyst:
-        changes = agreed.sifted(pull.changes)
+        changes, skipped = agreed.sifted(pull.changes)
         analysis = await analyst.analyse(changes, pull.project, pull.base_project, agreed.choice)
     occasion = Occasion(
         head_sha=pull.head_sha,
@@ -253,7 +258,7 @@ async def _review(pull: LocalPull, guideline: packs.Guideline, folders: list[Pat
         guideline=guideline.version,
         config=pull.config_at,
     )
-    return agreed.review(agreed.settled(analysis, pull.problems), pull.files, occasion)
+    return agreed.review(agreed.settled(analysis, pull.problems, skipped), pull.files, occasion)
 
 
 @app.command()

@@ -10,18 +10,21 @@ from postil.lint.change import Change
 from postil.lint.finding import Problem
 from postil.lint.project import is_project_file
 from postil.lint.source import Unreadable, decode
+from postil.review.noise import MARKS
 
 MAX_BYTES = 1_000_000  # a larger file is generated or data, and costs seconds to parse
 _LEFT_OUT = frozenset(
-    {"__pycache__", "node_modules", "venv", ".venv", "site-packages", "build", "dist", "__pypackages__", "vendor"}
+    {"__pycache__", "node_modules", "venv", ".venv", "site-packages", "build", "dist", "__pypackages__"}
 )
+"""Folders that tools fill on a developer's machine. They are never walked; other noise is read, and counted."""
 
 
 @dataclass
 class Tree:
     """What was found under one root: files as changes without a base, the project files, and what can't be read.
 
-    `shown` maps the path inside the root, which checks see, to the path that the user typed.
+    `shown` maps the path inside the root, which checks see, to the path that the user typed; `named` are the files that
+    were typed one by one. `attributes` is the text of the .gitattributes.
     """
 
     root: Path
@@ -29,6 +32,8 @@ class Tree:
     project: dict[str, str] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     shown: dict[str, str] = field(default_factory=dict)
+    named: set[str] = field(default_factory=set)
+    attributes: str = ""
 
 
 def read_trees(paths: Sequence[Path]) -> list[Tree]:
@@ -44,9 +49,11 @@ def read_trees(paths: Sequence[Path]) -> list[Tree]:
         root = _root(path)
         tree = trees.get(root)
         if tree is None:
-            tree = trees[root] = Tree(root, project=_project(root))
+            tree = trees[root] = Tree(root, project=_project(root), attributes=_attributes(root))
         for file in _python_files(path):
             _read(file, tree)
+            if not path.is_dir():
+                tree.named.add(_inside(file, tree.root))
         if path.is_dir():
             _take_project_files(path.resolve(), tree)
     for root, tree in trees.items():
@@ -81,6 +88,13 @@ def _project(root: Path) -> dict[str, str]:
     return found
 
 
+def _attributes(root: Path) -> str:
+    try:
+        return decode((root / MARKS).read_bytes())
+    except (OSError, Unreadable):
+        return ""
+
+
 def _take_project_files(folder: Path, tree: Tree) -> None:
     """Check the project files under `folder` too: some rules are about them."""
     taken = {change.path for change in tree.changes}
@@ -100,10 +114,14 @@ def _python_files(path: Path) -> Iterator[Path]:
                 yield Path(folder, name)
 
 
+def _inside(file: Path, root: Path) -> str:
+    # Not `resolve`: a link belongs where it stands, and a broken one resolves to nothing.
+    return os.path.relpath(os.path.abspath(file), root).replace(os.sep, "/")  # noqa: PTH100
+
+
 def _read(file: Path, tree: Tree) -> None:
     shown = file.as_posix()
-    # Not `resolve`: a link belongs where it stands, and a broken one resolves to nothing.
-    inside = os.path.relpath(os.path.abspath(file), tree.root).replace(os.sep, "/")  # noqa: PTH100
+    inside = _inside(file, tree.root)
     if inside in tree.shown:
         return
     tree.shown[inside] = shown

@@ -1,6 +1,7 @@
 """What `postil check` and `postil review` print: text, JSON, SARIF and workflow commands, from plain values. Pure."""
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -8,8 +9,8 @@ from typing import Any
 from postil.lint.finding import Finding, Problem, Severity
 from postil.lint.rule import Rule
 from postil.packs import Guideline, Links
-from postil.review.compose import counted
-from postil.review.model import Mention, Review
+from postil.review.compose import counted, left_out_as
+from postil.review.model import Mention, Review, Skipped
 
 _SARIF_LEVEL = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.HINT: "note"}
 _WORKFLOW_LEVEL = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.HINT: "notice"}
@@ -24,6 +25,7 @@ class Checked:
     suppressed: int
     left_out: int
     problems: tuple[Problem, ...]
+    skipped: tuple[Skipped, ...]
     files: int
     config: str
 
@@ -41,9 +43,12 @@ class Checked:
         """The line that says where everything went."""
         weights = _counts(self.findings)
         left_out = f", {self.left_out} left out" if self.left_out else ""
+        reasons = Counter(each.why for each in self.skipped)
+        skipped = ", ".join(left_out_as(why, number) for why, number in reasons.items())
+        files = f"{counted(self.files, 'file')}{f' ({skipped} left out)' if skipped else ''}"
         return (
             f"{self.found} found: {weights}, {self.suppressed} suppressed{left_out} · "
-            f"{counted(self.files, 'file')} · {counted(len(self.problems), 'problem')} · config {self.config}"
+            f"{files} · {counted(len(self.problems), 'problem')} · config {self.config}"
         )
 
 
@@ -78,6 +83,7 @@ def as_json(checked: Checked, guideline: Guideline, links: Links) -> str:
         "suppressed": checked.suppressed,
         "left_out": checked.left_out,
         "files": checked.files,
+        "files_left_out": len(checked.skipped),
         "problems": len(checked.problems),
         "config": checked.config,
         "guideline": guideline.version,

@@ -11,6 +11,7 @@ from postil.lint.project import is_project_file
 from postil.lint.source import Unreadable, decode
 from postil.review.config import FILES
 from postil.review.model import ChangedFile, FileStatus
+from postil.review.noise import MARKS
 
 _SECONDS = 60
 _STATUS = {
@@ -31,7 +32,7 @@ class GitError(Exception):
 class LocalPull:
     """What a pull request of `head` into `base` would hold, compared from their merge base.
 
-    `config_files` are those that may configure Postil, at the tip of the base, which `config_at` names.
+    `config_files` are those that may configure Postil, and .gitattributes, at the tip of the base; `config_at` names it.
     """
 
     base_sha: str
@@ -77,7 +78,7 @@ def local_pull(folder: Path, revisions: str) -> LocalPull:
         tuple(changes),
         git.project(head_sha),
         git.project(base_sha),
-        {path: raw.decode("utf-8", "replace") for path, raw in git.blobs(tip, FILES).items()},
+        {path: raw.decode("utf-8", "replace") for path, raw in git.blobs(tip, (*FILES, MARKS)).items()},
         f"{base}@{tip[:7]}",
         tuple(problems),
     )

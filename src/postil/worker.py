@@ -25,7 +25,8 @@ from postil.review import compose as words
 from postil.review.command import RECHECK
 from postil.review.config import read
 from postil.review.marker import Marker, read_marker
-from postil.review.model import Analysis, ChangedFile, FileStatus, Occasion, Review
+from postil.review.model import Analysis, ChangedFile, FileStatus, Occasion, Review, Skipped
+from postil.review.noise import MARKS
 from postil.review.plan import Plan, plan
 from postil.sandbox import Analyst, SandboxError
 
@@ -138,7 +139,8 @@ class _Run:
         if self._is_stale(pull):
             raise TryAgain(2.0, "GitHub shows another head than its delivery told of")
         wanted = [ask for ask in self.job.asks if await self._permitted(ask, pull)]
-        agreed = plan(read(pull.base_files), self.us.guideline.rules, self.us.guideline.aliases)
+        marks = pull.base_files.get(MARKS, "")
+        agreed = plan(read(pull.base_files), self.us.guideline.rules, self.us.guideline.aliases, marks)
         commanded = any(ask.command for ask in wanted)
         if not wanted or (pull.draft and not agreed.config.drafts and not commanded):
             return Done()
@@ -221,7 +223,9 @@ class _Run:
 
     async def _analyse(self, pull: PullContext, files: Sequence[ChangedFile], agreed: Plan) -> Analysis:
         """Fetch what the rules look at, and have it judged."""
-        concerned = [file for file in files if _is_concerned(file.path) and not agreed.leaves_out(file.path)]
+        concerned = [file for file in files if _is_concerned(file.path)]
+        skipped = [Skipped(file.path, why) for file in concerned if (why := agreed.leaves_out(file.path))]
+        concerned = [file for file in concerned if not agreed.leaves_out(file.path)]
         concerned, left_out = concerned[:MAX_FILES], concerned[MAX_FILES:]
         blobs = [(file.path, file.sha) for file in concerned if file.status is not FileStatus.REMOVED]
         paths = {file.path for file in files}
@@ -239,8 +243,9 @@ class _Run:
         unchanged = {path: text for path, text in project.items() if path not in paths}
         bases_of_project = {c.previous_path or c.path: c.base for c in changes if c.base and is_project_file(c.path)}
         base_project = {**unchanged, **pull.base_files, **bases_of_project}
-        analysis = await self.us.analyst.analyse(agreed.sifted(changes), project, base_project, agreed.choice)
-        return agreed.settled(analysis, problems)
+        changes, nobodys = agreed.sifted(changes)
+        analysis = await self.us.analyst.analyse(changes, project, base_project, agreed.choice)
+        return agreed.settled(analysis, problems, [*skipped, *nobodys])
 
     def _occasion(self, name: str, pull: PullContext) -> Occasion:
         return Occasion(
@@ -285,6 +290,7 @@ class _Run:
     async def _close_fixed(self, pull: PullContext, analysis: Analysis, agreed: Plan) -> None:
         """Close our open threads whose findings are gone. What could not be judged this time is not taken for fixed."""
         unjudged = {problem.path for problem in analysis.problems if problem.kind != "check-crash"}
+        unjudged |= {each.path for each in analysis.skipped}
         crashed = any(problem.kind == "check-crash" for problem in analysis.problems)
         if crashed or "" in unjudged:
             return

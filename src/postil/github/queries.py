@@ -2,7 +2,10 @@
 
 from collections.abc import Sequence
 
-PROJECT_FILES = ("pyproject.toml", ".github/postil.toml", "uv.lock", "pytest.ini", "tox.ini", "setup.cfg")
+PROJECT_FILES = (
+    "pyproject.toml", ".github/postil.toml", ".gitattributes", "uv.lock", "pytest.ini", "tox.ini", "setup.cfg",
+    "mypy.ini", "ruff.toml", ".ruff.toml", ".flake8", ".coveragerc", ".gitignore", ".pre-commit-config.yaml",
+)  # fmt: skip
 """The files of the base branch that come with the context of a pull request."""
 
 _TEXT = """

@@ -27,6 +27,7 @@ from postil.review.model import (
     Occasion,
     Review,
     RuleWords,
+    Skipped,
     Suggestion,
 )
 
@@ -351,10 +352,9 @@ class _Composer:
 
     def _summary(self, accounting: Accounting) -> str:
         files = self.analysis.files
-        head = [
-            f"{counted(files, 'changed Python file')} read." if files else "No Python file was changed.",
-            _accounted(accounting),
-        ]
+        skipped = f"; {counted(len(self.analysis.skipped), 'file')} left out" if self.analysis.skipped else ""
+        read = f"{counted(files, 'changed Python file')} read" if files else "No Python file to read was changed"
+        head = [f"{read}{skipped}.", _accounted(accounting)]
         counts = Counter((each.finding.rule, each.finding.severity) for each in self.open)
         table = [
             f"| {self._rule(rule)} | {severity} | {count} |"
@@ -371,6 +371,7 @@ class _Composer:
             ("| Rule | Severity | Found |\n| --- | --- | ---: |", table, ""),
             ("**Not analysed**", _problems(self.analysis.problems), ""),
             ("**Configuration**", _config_faults(self.analysis.problems), ""),
+            ("**Left out**", _skips(self.analysis.skipped), ""),
             ("**Allowed in the code**", allowed, ""),
         ]
         foot = [f"This check fails on {verdict}."] if self.open else []
@@ -438,6 +439,20 @@ def _config_faults(problems: Sequence[Problem]) -> list[str]:
         for problem in problems
         if problem.kind == "config"
     ]
+
+
+def _skips(skipped: Sequence[Skipped]) -> list[str]:
+    """A line for each reason to leave files out, and how to have them looked at."""
+    paths: defaultdict[str, list[str]] = defaultdict(list)
+    for each in skipped:
+        paths[each.why].append(quoted(each.path))
+    lines = [f"- {left_out_as(why, len(each))}: {', '.join(_first(each, _PLACES))}" for why, each in paths.items()]
+    return [*lines, "- `include` in the configuration names what to look at all the same."] if lines else []
+
+
+def left_out_as(why: str, number: int) -> str:
+    """How many files were left out, and what they are: "2 generated"."""
+    return counted(number, why) if why == "snapshot" else f"{number} {why}"
 
 
 def _severities(found: Iterable[Introduced]) -> str:

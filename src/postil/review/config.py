@@ -61,7 +61,9 @@ class Config(_Table):
     per_path_ignores: dict[Pattern, tuple[Name, ...]] = {}
     """Rules whose findings are left out below some paths."""
     exclude: tuple[Pattern, ...] = ()
-    """Paths that are left out, besides those that are by default."""
+    """Paths that are left out, besides what is vendored, generated, a snapshot or minified."""
+    include: tuple[Pattern, ...] = ()
+    """Paths that are looked at though they would be left out."""
     threshold: Literal["warning", "error"] = "warning"
     """The least severity that fails the check. Hints never do."""
     caps: Caps = Caps()

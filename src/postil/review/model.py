@@ -59,10 +59,19 @@ class Introduced:
 
 
 @dataclass(frozen=True, slots=True)
+class Skipped:
+    """A file that was left out; `why` is one word, such as "vendored" or "excluded"."""
+
+    path: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Analysis:
     """Everything the pure part found in a change set; what the fenced child process sends back.
 
-    `left_out` are the findings that the repository wants to hear nothing of where they stand.
+    `left_out` are the findings that the repository wants to hear nothing of where they stand, `skipped` the files that
+    were not looked at.
     """
 
     introduced: tuple[Introduced, ...] = ()
@@ -70,6 +79,7 @@ class Analysis:
     problems: tuple[Problem, ...] = ()
     files: int = 0
     left_out: tuple[Introduced, ...] = ()
+    skipped: tuple[Skipped, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,41 +4,85 @@ Pure. The App and the command line both go this way, so that they say the same.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
 from postil.lint.change import Change
 from postil.lint.engine import RuleSet
 from postil.lint.finding import Problem, Severity
+from postil.review import noise
 from postil.review.compose import compose
 from postil.review.config import Choice, Config, Reading, chosen, matches
-from postil.review.model import Analysis, ChangedFile, Introduced, Occasion, Review
+from postil.review.model import Analysis, ChangedFile, Introduced, Occasion, Review, Skipped
+
+EXCLUDED = "excluded"
+"""Why a file is left out that the configuration excludes."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A configuration under a guideline. `choice` is for whoever analyses; `faults` are for the author."""
+    """A configuration under a guideline. `choice` is for whoever analyses; `faults` are for the author.
+
+    `marks` are what the repository's .gitattributes says about generated and vendored files, as `noise.marks_of` reads.
+    """
 
     config: Config
     source: str
     choice: Choice
     faults: tuple[str, ...]
     aliases: Mapping[str, str]
+    marks: Sequence[tuple[str, str, bool]] = ()
 
     @property
     def threshold(self) -> Severity:
         """The least severity that fails the check."""
         return Severity(self.config.threshold)
 
-    def leaves_out(self, path: str) -> bool:
-        """Whether a file is left out for its path alone, so that it needn't be fetched."""
-        return any(matches(path, pattern) for pattern in self.config.exclude)
+    def leaves_out(self, path: str) -> str | None:
+        """Why a file is left out for its path alone, so that it needn't be fetched; None when it isn't.
 
-    def sifted(self, changes: Iterable[Change]) -> list[Change]:
-        """The changes without those that are left out."""
-        return [change for change in changes if not self.leaves_out(change.path)]
+        What `include` names is never left out; `exclude` goes before what is noise by itself.
+        """
+        if any(matches(path, pattern) for pattern in self.config.include):
+            return None
+        if any(matches(path, pattern) for pattern in self.config.exclude):
+            return EXCLUDED
+        return noise.of_path(path, self._marks(path))
 
-    def settled(self, analysis: Analysis, problems: Sequence[Problem] = ()) -> Analysis:
-        """What was found, without what is left out by path, and with the faults of the configuration."""
+    def sifted(
+        self, changes: Iterable[Change], named: AbstractSet[str] = frozenset()
+    ) -> tuple[list[Change], list[Skipped]]:
+        """The changes to look at, and the files that are left out, by path or by what they hold.
+
+        Of the paths in `named` somebody asked for each by its name: only `exclude` keeps them out.
+        """
+        kept, skipped = [], []
+        for change in changes:
+            why = self._why(change)
+            if why is None or (change.path in named and why != EXCLUDED):
+                kept.append(change)
+            else:
+                skipped.append(Skipped(change.path, why))
+        return kept, skipped
+
+    def _why(self, change: Change) -> str | None:
+        text = change.head if change.head is not None else change.base
+        included = any(matches(change.path, pattern) for pattern in self.config.include)
+        why = self.leaves_out(change.path)
+        if why is None and change.is_python and text and not included:
+            why = noise.of_text(text, self._marks(change.path))
+        return why
+
+    def _marks(self, path: str) -> dict[str, bool]:
+        return {name: is_set for pattern, name, is_set in self.marks if matches(path, pattern)}
+
+    def settled(
+        self, analysis: Analysis, problems: Sequence[Problem] = (), skipped: Sequence[Skipped] = ()
+    ) -> Analysis:
+        """What was found, without what is left out by path, and with the faults of the configuration.
+
+        `skipped` are the files that were left out before the analysis.
+        """
         kept, left_out = [], list(analysis.left_out)
         for each in analysis.introduced:
             (left_out if self._ignores(each) else kept).append(each)
@@ -48,6 +92,7 @@ class Plan:
             introduced=tuple(kept),
             left_out=tuple(left_out),
             problems=(*analysis.problems, *problems, *faults),
+            skipped=tuple(skipped),
         )
 
     def _ignores(self, each: Introduced) -> bool:
@@ -74,7 +119,7 @@ class Plan:
         )
 
 
-def plan(reading: Reading, rules: RuleSet, aliases: Mapping[str, str]) -> Plan:
-    """What a configuration means under these rules."""
+def plan(reading: Reading, rules: RuleSet, aliases: Mapping[str, str], attributes: str = "") -> Plan:
+    """What a configuration means under these rules; `attributes` is the text of the repository's .gitattributes."""
     choice, faults = chosen(rules, reading, aliases)
-    return Plan(reading.config, reading.source, choice, faults, aliases)
+    return Plan(reading.config, reading.source, choice, faults, aliases, noise.marks_of(attributes))
