@@ -32,7 +32,7 @@ class GitError(Exception):
 class LocalPull:
     """What a pull request of `head` into `base` would hold, compared from their merge base.
 
-    `config_files` are those that may configure Postil, and .gitattributes, at the tip of the base; `config_at` names it.
+    `config_files` may configure Postil (and .gitattributes), at the tip of the base, which `config_at` names.
     """
 
     base_sha: str
