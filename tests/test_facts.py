@@ -223,3 +223,17 @@ def test_a_statement_put_in_front_is_indented_like_the_line(text: str, space: st
     file = SourceFile("a.py", text)
 
     assert file.indentation(file.nodes(cst.Call)[0]) == space
+
+
+def test_a_statement_is_laid_out_for_another_place_line_by_line() -> None:
+    """A fix that adds a `with` around code has to indent all of it, and a text over several lines would change."""
+    text = (
+        "def f():\n    # why\n    if x:\n        # so\n        g(1,\n          2)\n\n        h()\n    t = '''a\nb'''\n"
+    )
+    file = SourceFile("a.py", text)
+    first, second = file.nodes(cst.FunctionDef)[0].body.body
+    same = "if x:\n        # so\n        g(1,\n          2)\n\n        h()"
+
+    assert file.laid_out(first, first) == same
+    assert file.laid_out(first, first, deeper=True) == same.replace("\n    ", "\n        ")
+    assert file.laid_out(second, second) is None

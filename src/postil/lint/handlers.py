@@ -74,3 +74,21 @@ def hands_on(handler: cst.ExceptHandler | cst.ExceptStarHandler, file: SourceFil
         elif isinstance(used, (cst.Return, cst.Assign, cst.AnnAssign, cst.Element, cst.DictElement, cst.Yield)):
             return True
     return False
+
+
+def catches_all(function: cst.FunctionDef, file: SourceFile) -> bool:
+    """Whether a function hardly can raise: all that may fail in it stands in a `try` that catches `Exception`."""
+    if not isinstance(function.body, cst.IndentedBlock):
+        return False
+    tried = [line for line in function.body.body if not _is_plain(line)]
+    return bool(tried) and all(
+        isinstance(each, cst.Try) and any(file.is_broad(handler) and not raises(handler) for handler in each.handlers)
+        for each in tried
+    )
+
+
+def _is_plain(line: cst.CSTNode) -> bool:
+    """Whether a statement has nothing in it that is likely to fail: a docstring, a constant, a `return`."""
+    return isinstance(line, cst.SimpleStatementLine) and not any(
+        isinstance(node, (cst.Call, cst.Await, cst.Subscript, cst.Raise)) for node in walk(line)
+    )

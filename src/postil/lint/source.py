@@ -289,6 +289,19 @@ class SourceFile:
             self.module.default_indent if block.indent is None else block.indent for block in reversed(blocks)
         )
 
+    def laid_out(self, statement: cst.CSTNode, place: cst.CSTNode, *, deeper: bool = False) -> str | None:
+        """The text of a statement for the place where another stands, or for one level deeper below a new header.
+
+        The first line is not indented, as edits begin behind the indentation. None where a string spans lines, which
+        a shift would change.
+        """
+        text = self.code(statement.with_changes(leading_lines=())).rstrip()
+        if '"""' in text or "'''" in text or "\\\n" in text:
+            return None
+        indent = self.indentation(place) + (self.module.default_indent if deeper else "")
+        first, *rest = text.split("\n")
+        return "\n".join((first, *(f"{indent}{line}" if line.strip() else line for line in rest)))
+
     def at(self, node: cst.CSTNode) -> Located:
         """`node` as a place in this file, for checks that see several files."""
         return Located(self.path, node)

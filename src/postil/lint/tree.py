@@ -146,3 +146,14 @@ def walk_scope(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
 def is_generator(function: cst.FunctionDef) -> bool:
     """Whether a call of `function` only makes a generator: its own body holds a `yield`."""
     return any(node.__class__ is cst.Yield for node in walk_scope(function.body))
+
+
+_SUSPEND_IF_ASYNC = frozenset({cst.For, cst.With, cst.CompFor})
+
+
+def suspensions(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
+    """Where the code below `node`, in its own scope, may let other tasks run: `await`, `async for`, `async with`."""
+    for below in walk_scope(node):
+        kind = below.__class__
+        if kind is cst.Await or (kind in _SUSPEND_IF_ASYNC and below.asynchronous is not None):  # ty: ignore[missing-attribute]
+            yield below

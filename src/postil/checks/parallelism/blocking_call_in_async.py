@@ -4,7 +4,7 @@ import libcst as cst
 
 from postil.lint import Fix, FixKind, Insert, Note, Notes, Replace, SourceFile
 from postil.lint.blocking import blocks, may_block
-from postil.lint.catalogue.blocking import BOUND_TO_THEIR_THREAD
+from postil.lint.catalogue.blocking import BOUND_TO_THEIR_THREAD, QUEUES
 from postil.lint.names import dotted
 
 MENTIONS = ("async", "call_soon", "call_later", "on_startup")
@@ -19,6 +19,8 @@ def check(file: SourceFile) -> Notes:
 
 
 def _judged(call: cst.Call, name: str, file: SourceFile) -> Notes:
+    if name.rpartition(".")[0] in QUEUES:
+        return  # for these there is another cure, and a rule of its own
     if file.in_test(call) or any(handover.value is call for handover in file.handovers):
         return
     function = file.enclosing_function(call)

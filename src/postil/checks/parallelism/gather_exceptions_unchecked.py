@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import libcst as cst
 
 from postil.lint import Fix, FixKind, Insert, Note, Notes, SourceFile, argument
+from postil.lint.handlers import catches_all
 from postil.lint.names import targets
 from postil.lint.tree import COMPREHENSIONS, walk, walk_scope
 
@@ -233,26 +234,9 @@ def _unwrapped(work: cst.BaseExpression, file: SourceFile) -> cst.BaseExpression
 
 
 def _catches_all(work: cst.BaseExpression, file: SourceFile) -> bool:
-    """Whether a coroutine function of this file can't raise: it is one `try` that catches `Exception`."""
+    """Whether what is gathered is a coroutine of this file that can't raise."""
     found = file.definition_of(work.func) if isinstance(work, cst.Call) else None
-    if not isinstance(found, cst.FunctionDef) or not isinstance(found.body, cst.IndentedBlock):
-        return False
-    tried = [line for line in found.body.body if not _is_plain(line)]
-    return bool(tried) and all(
-        isinstance(each, cst.Try) and any(file.is_broad(handler) and not _raises(handler) for handler in each.handlers)
-        for each in tried
-    )
-
-
-def _is_plain(line: cst.CSTNode) -> bool:
-    """Whether a statement has nothing in it that is likely to fail: a docstring, a constant, a `return`."""
-    return isinstance(line, cst.SimpleStatementLine) and not any(
-        isinstance(node, (cst.Call, cst.Await, cst.Subscript, cst.Raise)) for node in walk(line)
-    )
-
-
-def _raises(handler: cst.ExceptHandler) -> bool:
-    return any(isinstance(node, cst.Raise) for node in walk_scope(handler.body))
+    return isinstance(found, cst.FunctionDef) and catches_all(found, file)
 
 
 def _with_log(awaited: cst.Await, file: SourceFile) -> Fix | None:

@@ -64,6 +64,14 @@ _IMAP = frozenset(
 )  # fmt: skip
 _CURSOR = frozenset({"execute", "executemany"})
 
+_QUEUES: dict[str, frozenset[str]] = {
+    **dict.fromkeys(("queue.Queue", "queue.LifoQueue", "queue.PriorityQueue"), frozenset({"get", "put", "join"})),
+    "queue.SimpleQueue": frozenset({"get"}),
+    **dict.fromkeys(("multiprocessing.Queue", "multiprocessing.SimpleQueue"), frozenset({"get"})),
+    "multiprocessing.JoinableQueue": frozenset({"get", "join"}),
+}
+QUEUES = frozenset(_QUEUES)
+
 # class → its methods that block
 BLOCKING_METHODS: dict[str, frozenset[str]] = {
     **dict.fromkeys(("requests.Session", "requests.sessions.Session"), frozenset({*_VERBS, "send"})),
@@ -90,10 +98,7 @@ BLOCKING_METHODS: dict[str, frozenset[str]] = {
     "sqlite3.Cursor": _CURSOR | {"executescript"},
     "redis.client.Pipeline": frozenset({"execute"}),
     "redis.client.PubSub": frozenset({"get_message", "subscribe", "unsubscribe"}),
-    **dict.fromkeys(("queue.Queue", "queue.LifoQueue", "queue.PriorityQueue"), frozenset({"get", "put", "join"})),
-    "queue.SimpleQueue": frozenset({"get"}),
-    **dict.fromkeys(("multiprocessing.Queue", "multiprocessing.SimpleQueue"), frozenset({"get"})),
-    "multiprocessing.JoinableQueue": frozenset({"get", "join"}),
+    **_QUEUES,
     "threading.Event": frozenset({"wait"}),
     "threading.Barrier": frozenset({"wait"}),
     "threading.Condition": frozenset({"wait", "wait_for"}),
