@@ -91,7 +91,7 @@ class Guideline:
     @property
     def default_rules(self) -> RuleSet:
         """The rules that are on by default."""
-        return RuleSet(rule for rule in self.rules.rules if not rule.opt_in)
+        return self.rules.only(rule.name for rule in self.rules.rules if not rule.opt_in)
 
     def words(self, links: Links) -> dict[str, RuleWords]:
         """What comments say about each rule, with its links."""
@@ -123,6 +123,7 @@ def load(paths: Sequence[Path] = (BUILT_IN,)) -> Guideline:
     faults: list[str] = []
     rules: dict[str, Rule] = {}
     chapters: dict[str, Chapter] = {}
+    names: dict[str, str] = {}
     version, url = "", ""
     for path in paths:
         pack = _Pack(path, faults)
@@ -131,6 +132,8 @@ def load(paths: Sequence[Path] = (BUILT_IN,)) -> Guideline:
             url = str(pack.settings.get("url", "")) or url
             chapters.update(pack.chapters())
             rules.update(pack.rules(chapters, rules))
+            # What a pack switches off is still a rule, which code may allow.
+            names.update({name: rule.name for rule in rules.values() for name in (*rule.page.aliases, rule.name)})
             _weigh(pack, rules, faults)
     aliases: dict[str, str] = {}
     for rule in rules.values():
@@ -144,7 +147,7 @@ def load(paths: Sequence[Path] = (BUILT_IN,)) -> Guideline:
         Chapter(c.name, c.title, c.markdown, c.sections, tuple(r.name for r in ordered if r.chapter == c.name))
         for c in chapters.values()
     )
-    return Guideline(version, RuleSet(ordered), filled, aliases, url.replace("{version}", version))
+    return Guideline(version, RuleSet(ordered, names), filled, aliases, url.replace("{version}", version))
 
 
 def _weigh(pack: "_Pack", rules: dict[str, Rule], faults: list[str]) -> None:

@@ -26,7 +26,6 @@ from pydantic import TypeAdapter
 
 from postil import packs
 from postil.lint.change import Change
-from postil.lint.engine import RuleSet
 from postil.lint.finding import Problem
 from postil.lint.project import Project
 from postil.review.analysis import analyse
@@ -327,7 +326,7 @@ def _answer(request: dict[str, Any], guideline: packs.Guideline, answers: Binary
     choice = _CHOICE.validate_python(request["choice"])
     rules = guideline.default_rules if choice is None else choice.of(guideline.rules)
     if not request["compare"]:
-        rules = rules.only(rule.name for rule in rules.rules if not RuleSet([rule]).compares)
+        rules, _ = rules.apart()
     analysis = analyse(
         rules,
         _CHANGES.validate_python(request["changes"]),

@@ -3,6 +3,7 @@
 May not touch the world: no await, no disk, no network, no clock, no log.
 """
 
+from postil.lint.allowance import Allowance, AllowedRule
 from postil.lint.change import Change, ChangeSet, FileChange, TextChange
 from postil.lint.check import (
     Check,
@@ -21,6 +22,8 @@ from postil.lint.project import Project, TomlFile, is_project_file, lines_of
 from postil.lint.source import SourceFile, argument, has_unpacking, string_value
 
 __all__ = [
+    "Allowance",
+    "AllowedRule",
     "Change",
     "ChangeSet",
     "Check",

@@ -11,6 +11,9 @@ from postil.lint.check import Span
 from postil.lint.project import Project, TomlFile, lines_of, toml_file
 from postil.lint.source import SourceFile, Unreadable
 
+PYTHON = (".py", ".pyi")
+"""How the names of Python source files end."""
+
 
 @dataclass(frozen=True, slots=True)
 class Change:
@@ -28,7 +31,7 @@ class Change:
     @property
     def is_python(self) -> bool:
         """Whether this is Python source, by its name."""
-        return self.path.endswith((".py", ".pyi"))
+        return self.path.endswith(PYTHON)
 
 
 @dataclass(frozen=True)

@@ -43,32 +43,35 @@ class FixKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Replace:
-    """Put `text` in the place of `node` (its own text, without the white space and comments around it)."""
+    """Put `text` in the place of a node (its own text, without the white space and comments around it) or a span."""
 
-    node: cst.CSTNode
+    place: Place
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Insert:
-    """Put `text` directly before or after `node`."""
+    """Put `text` directly before or after a node or a span."""
 
-    node: cst.CSTNode
+    place: Place
     text: str
     after: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Fix:
-    """An edit of one file that cures a note. The edits must not overlap."""
+    """An edit that cures a note, of the one file that the note is shown in. The edits must not overlap.
+
+    Texts are written with line feeds as line ends; in a file with others they get those.
+    """
 
     edits: tuple[Replace | Insert, ...]
     kind: FixKind = FixKind.SAFE
 
     @classmethod
-    def replace(cls, node: cst.CSTNode, text: str, kind: FixKind = FixKind.SAFE) -> "Fix":
-        """The common fix: one node becomes `text`."""
-        return cls((Replace(node, text),), kind)
+    def replace(cls, place: Place, text: str, kind: FixKind = FixKind.SAFE) -> "Fix":
+        """The common fix: one node or span becomes `text`."""
+        return cls((Replace(place, text),), kind)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,13 @@
 """One walk over one file, every rule at once. May not raise for anything in a file: a crash is a value."""
 
-import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 import libcst as cst
 
+from postil.lint.allowance import WORD, Allowance, allowances
 from postil.lint.change import Change, ChangeSet, FileChange, TextChange
 from postil.lint.check import Located, Note, Place, Replace, Span
 from postil.lint.finding import Finding, Problem, Related, Severity, TextEdit
@@ -16,22 +16,25 @@ from postil.lint.project import Project
 from postil.lint.rule import Rule
 from postil.lint.source import SourceFile, Unreadable, collector_held
 
-_ALLOW = re.compile(r"#\s*postil:\s*allow\s+([\w-]+(?:\s*,\s*[\w-]+)*)(?:\s*--\s*(.*?))?\s*$")
-
 
 @dataclass(frozen=True)
 class Report:
-    """What linting gave: findings in order of place, and what could not be judged."""
+    """What linting gave: findings in order of place, and what could not be judged.
+
+    `allows` are the rules that the file's allowances name.
+    """
 
     findings: tuple[Finding, ...] = ()
     problems: tuple[Problem, ...] = ()
     file: SourceFile | None = None
+    allows: frozenset[str] = frozenset()
 
 
 @dataclass
 class _Gathered:
     notes: list[tuple[Rule, Note]] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
+    crashes: set[str] = field(default_factory=set)
 
     def take(self, rule: Rule, path: str, subjects: Sequence[tuple[Any, ...]]) -> bool:
         """Collect what a check yields for each of its `subjects`, the arguments that it sees.
@@ -50,15 +53,21 @@ class _Gathered:
 
     def crashed(self, rule: Rule, path: str, error: Exception) -> None:
         """Keep a check's crash as a problem that names it."""
+        self.crashes.add(rule.name)
         detail = f"{type(error).__name__}: {error}".split("\n", 1)[0][:200]
         self.problems.append(Problem(path, "check-crash", f"the check `{rule.name}` crashed ({detail})"))
 
 
 class RuleSet:
-    """Rules, arranged so that one walk over a file serves them all."""
+    """Rules, arranged so that one walk over a file serves them all.
 
-    def __init__(self, rules: Iterable[Rule]) -> None:
+    `names` maps the names of all rules that there are, aliases included, to the rules' own: an allowance may well name
+    a rule that isn't among these.
+    """
+
+    def __init__(self, rules: Iterable[Rule], names: Mapping[str, str] | None = None) -> None:
         self.rules = tuple(rules)
+        self.names = names if names is not None else {rule.name: rule.name for rule in self.rules}
 
     @cached_property
     def by_name(self) -> dict[str, Rule]:
@@ -79,12 +88,19 @@ class RuleSet:
     @property
     def compares(self) -> bool:
         """Whether any rule looks at base and head together."""
-        return any(rule.subscription.whole in (FileChange, ChangeSet) for rule in self.rules)
+        return any(map(_compares, self.rules))
 
     def only(self, names: Iterable[str]) -> "RuleSet":
         """The rules with these names."""
         wanted = frozenset(names)
-        return RuleSet(rule for rule in self.rules if rule.name in wanted)
+        return RuleSet((rule for rule in self.rules if rule.name in wanted), self.names)
+
+    def apart(self) -> tuple["RuleSet", "RuleSet"]:
+        """The rules about single files, and those that look at base and head together."""
+        return (
+            RuleSet((rule for rule in self.rules if not _compares(rule)), self.names),
+            RuleSet(filter(_compares, self.rules), self.names),
+        )
 
     def lint(self, path: str, text: str, project: Project | None = None) -> Report:
         """Run the rules about single files. Never raises: what can't be parsed or judged is among the problems."""
@@ -107,8 +123,33 @@ class RuleSet:
         for rule in self._whole(SourceFile):
             if rule.name not in idle:
                 gathered.take(rule, file.path, [(file,)])
-        findings = _located(gathered, {file.path: file}, file.path) if gathered.notes else []
-        return Report(tuple(findings), tuple(gathered.problems), file)
+        if not gathered.notes and not file.mentions(WORD):
+            return Report((), tuple(gathered.problems), file)
+        places = _Places({file.path: file}, file.path, {}, self.names)
+        findings = _located(gathered, places)
+        ran = {rule.name for rule in self.rules if not _compares(rule)} - gathered.crashes
+        findings += self._about_allowances(gathered, places, file.path, ran)
+        allows = places.allowed_in(file.path).rules
+        return Report(tuple(sorted(findings, key=_order)), tuple(gathered.problems), file, allows)
+
+    def lint_text(self, path: str, text: str) -> Report:
+        """Run the rules about allowances on a file that isn't Python."""
+        gathered = _Gathered()
+        places = _Places({}, path, {path: text}, self.names)
+        findings = self._about_allowances(gathered, places, path, set())
+        return Report(tuple(sorted(findings, key=_order)), tuple(gathered.problems))
+
+    def _about_allowances(self, gathered: _Gathered, places: "_Places", path: str, ran: set[str]) -> list[Finding]:
+        """What there is to say about a file's allowances, once it is known which findings they silence.
+
+        `ran` are the rules that had their say about the file.
+        """
+        gathered.notes.clear()
+        allowed = places.allowed_in(path)
+        subjects = [(each,) for each in allowed.judged(ran - {rule.name for rule in self._whole(Allowance)})]
+        for rule in self._whole(Allowance) if subjects else ():
+            gathered.take(rule, path, subjects)
+        return _located(gathered, places)
 
     def lint_change_set(self, changes: Sequence[Change], project: Project, base_project: Project) -> Report:
         """Run the rules that compare base and head. Files that don't parse are left out, and named by `lint`."""
@@ -143,7 +184,8 @@ class RuleSet:
                 gathered.take(rule, pair.path, [(pair,)])
                 # Not without notes: to say where they stand, the file is parsed.
                 if gathered.notes:
-                    findings.extend(_located(gathered, _heads(pairs, gathered.notes, pair.path), pair.path, texts))
+                    heads = _heads(pairs, gathered.notes, pair.path)
+                    findings.extend(_located(gathered, _Places(heads, pair.path, texts, self.names)))
         gathered.notes.clear()
         change_set = ChangeSet(
             pairs,
@@ -155,8 +197,12 @@ class RuleSet:
         )
         for rule in self._whole(ChangeSet):
             gathered.take(rule, "", [(change_set,)])
-        findings.extend(_located(gathered, _heads(pairs, gathered.notes, None), None, texts))
+        findings.extend(_located(gathered, _Places(_heads(pairs, gathered.notes, None), None, texts, self.names)))
         return Report(tuple(sorted(findings, key=_order)), tuple(gathered.problems))
+
+
+def _compares(rule: Rule) -> bool:
+    return rule.subscription.whole in (FileChange, ChangeSet)
 
 
 def _heads(pairs: Sequence[FileChange], notes: Sequence[tuple[Rule, Note]], home: str | None) -> dict[str, SourceFile]:
@@ -173,14 +219,61 @@ def _order(finding: Finding) -> tuple[Any, ...]:
     return (finding.path, finding.line, finding.column, finding.rule)
 
 
+class _Allowed:
+    """The allowances of one file, and which of the rules that they name silenced something."""
+
+    def __init__(self, allowances: Sequence[Allowance]) -> None:
+        self._allowances = allowances
+        self._used: set[Span] = set()
+
+    @property
+    def rules(self) -> frozenset[str]:
+        """The rules that are named."""
+        return frozenset(each.rule for allowance in self._allowances for each in allowance.rules if each.rule)
+
+    def reason(self, rule: Rule, found: Range) -> str | None:
+        """The reason why a finding is allowed ("" when none is given); None when it isn't.
+
+        What a rule says about allowances is not allowed without a reason, or it would silence itself.
+        """
+        reasons = []
+        for allowance in self._allowances:
+            if found.line > allowance.last or found.end_line < allowance.first:
+                continue
+            if not allowance.reason and rule.subscription.whole is Allowance:
+                continue
+            for each in allowance.rules:
+                if each.rule == rule.name:
+                    self._used.add(each.place)
+                    reasons.append(allowance.reason)
+        return max(reasons, key=bool, default=None)
+
+    def judged(self, ran: Collection[str]) -> list[Allowance]:
+        """The allowances with what they silence; of rules that did not run that isn't known."""
+        return [
+            replace(
+                allowance,
+                rules=tuple(
+                    replace(each, silences=each.place in self._used if each.rule in ran else None)
+                    for each in allowance.rules
+                ),
+            )
+            for allowance in self._allowances
+        ]
+
+
 class _Places:
     """Turns places into ranges, file by file, each file's positions computed once."""
 
-    def __init__(self, files: dict[str, SourceFile], home: str | None, texts: dict[str, str]) -> None:
+    def __init__(
+        self, files: dict[str, SourceFile], home: str | None, texts: Mapping[str, str], names: Mapping[str, str]
+    ) -> None:
         self._files = files
-        self._home = home
+        self.home = home
         self._texts = texts
+        self._names = names
         self._positions: dict[str, Positions] = {}
+        self._allowed: dict[str, _Allowed] = {}
 
     def positions(self, path: str) -> Positions:
         if path not in self._positions:
@@ -190,9 +283,9 @@ class _Places:
     def path_of(self, place: Place) -> str:
         if isinstance(place, (Located, Span)):
             return place.path
-        if self._home is None:
+        if self.home is None:
             raise TypeError("a check of several files says where a node stands: `file.at(node)`")
-        return self._home
+        return self.home
 
     def range_of(self, place: Place) -> Range:
         if isinstance(place, Span):
@@ -211,26 +304,13 @@ class _Places:
             return " ".join(place.code.split())
         return " ".join(self.positions(self.path_of(place)).text(found).split())
 
-    def allowed(self, rule: str, path: str, found: Range) -> str | None:
-        """The reason of an allow comment on one of the found lines, or alone on the line above."""
-        if path in self._files:
-            line_text = self.positions(path).line_text
-        else:
-            lines = self._texts.get(path, "").split("\n")
+    def text_of(self, path: str) -> str:
+        return self._files[path].text if path in self._files else self._texts.get(path, "")
 
-            def line_text(line: int) -> str:
-                return lines[line - 1] if 0 < line <= len(lines) else ""
-
-        above = line_text(found.line - 1)
-        candidates = [line_text(line) for line in range(found.line, found.end_line + 1)]
-        if above.lstrip().startswith("#"):
-            candidates.append(above)
-        for text in candidates:
-            if "postil:" in text and (comment := _ALLOW.search(text)):
-                names = [name.strip() for name in comment[1].split(",")]
-                if rule in names:
-                    return comment[2] or ""
-        return None
+    def allowed_in(self, path: str) -> _Allowed:
+        if path not in self._allowed:
+            self._allowed[path] = _Allowed(allowances(path, self.text_of(path), self._names))
+        return self._allowed[path]
 
     def finding(self, rule: Rule, note: Note) -> Finding:
         """The finding that a rule's note amounts to."""
@@ -251,35 +331,43 @@ class _Places:
                 Related(self.path_of(second.place), self.range_of(second.place).line, second.text)
                 for second in note.secondary
             ),
-            edits=tuple(self.edits(note)),
-            allowed=self.allowed(rule.name, path, found),
+            edits=tuple(self.edits(note, path)),
+            allowed=self.allowed_in(path).reason(rule, found),
         )
 
-    def edits(self, note: Note) -> Iterator[TextEdit]:
+    def edits(self, note: Note, path: str) -> Iterator[TextEdit]:
+        """The edits of a note that is shown in the file at `path`."""
         if note.fix is None:
             return
-        positions = self.positions(self.path_of(note.place))
+        first, ended, _ = self.text_of(path).partition("\n")
+        crlf = bool(ended) and first.endswith("\r")
         for edit in note.fix.edits:
-            found = positions.exact(edit.node)
+            found = self.exact(edit.place, note, path)
+            text = edit.text.replace("\n", "\r\n") if crlf else edit.text
             if isinstance(edit, Replace):
-                yield TextEdit(found.line, found.column, found.end_line, found.end_column, edit.text)
+                yield TextEdit(found.line, found.column, found.end_line, found.end_column, text)
             elif edit.after:
-                yield TextEdit(found.end_line, found.end_column, found.end_line, found.end_column, edit.text)
+                yield TextEdit(found.end_line, found.end_column, found.end_line, found.end_column, text)
             else:
-                yield TextEdit(found.line, found.column, found.line, found.column, edit.text)
+                yield TextEdit(found.line, found.column, found.line, found.column, text)
+
+    def exact(self, place: Place, note: Note, path: str) -> Range:
+        home = self.path_of(place if isinstance(place, (Located, Span)) else note.place)
+        if home != path:
+            raise ValueError("a fix edits the file that its note is shown in")
+        if isinstance(place, Span):
+            return self.range_of(place)
+        return self.positions(path).exact(place.node if isinstance(place, Located) else place)
 
 
-def _located(
-    gathered: _Gathered, files: dict[str, SourceFile], home: str | None, texts: dict[str, str] | None = None
-) -> list[Finding]:
+def _located(gathered: _Gathered, places: _Places) -> list[Finding]:
     """The gathered notes with their lines: a finding is a note that knows where it stands."""
-    places = _Places(files, home, texts or {})
     findings = []
     for rule, note in gathered.notes:
         try:
             findings.append(places.finding(rule, note))
         except Exception as error:  # noqa: BLE001 - a note about a place that isn't there is its check's fault alone
-            gathered.crashed(rule, home or "", error)
+            gathered.crashed(rule, places.home or "", error)
     return sorted(findings, key=_order)
 
 

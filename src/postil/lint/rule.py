@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 import libcst as cst
 from pydantic import TypeAdapter, ValidationError
 
+from postil.lint.allowance import Allowance
 from postil.lint.change import Change, ChangeSet, FileChange
 from postil.lint.check import Check
 from postil.lint.finding import Finding, Severity
@@ -83,7 +84,7 @@ def subscription(check: Check) -> Subscription:
     """What the annotation of a check's first parameter asks for.
 
     Raises:
-        CheckError: the annotation is missing or isn't one of the four kinds.
+        CheckError: the annotation is missing or isn't one of the five kinds.
     """
     hints = typing.get_type_hints(check)
     parameters = list(inspect.signature(check).parameters.values())
@@ -95,14 +96,15 @@ def subscription(check: Check) -> Subscription:
         if isinstance(hint, types.UnionType) or typing.get_origin(hint) is typing.Union
         else (hint,)
     )
-    if wanted in ((SourceFile,), (FileChange,), (ChangeSet,)):
+    if wanted in ((SourceFile,), (FileChange,), (ChangeSet,), (Allowance,)):
         return Subscription(whole=wanted[0])
     if all(isinstance(kind, type) and issubclass(kind, cst.CSTNode) and kind in CODE_FIELDS for kind in wanted):
         if len(parameters) < 2 or hints.get(parameters[1].name) is not SourceFile:
             raise CheckError("the second parameter of a check of nodes is `file: SourceFile`")
         return Subscription(nodes=tuple(cast("type[cst.CSTNode]", kind) for kind in wanted))
     raise CheckError(
-        "annotate the first parameter with a libcst node (or a union of them), SourceFile, FileChange or ChangeSet"
+        "annotate the first parameter with a libcst node (or a union of them), SourceFile, FileChange, ChangeSet or "
+        "Allowance"
     )
 
 
@@ -136,7 +138,8 @@ def options_of(check: Check, values: Mapping[str, Any]) -> tuple[dict[str, Any],
 
 def run_example(rules: "RuleSet", rule: Rule, example: Example) -> list[Finding]:
     """What the one rule finds in an example, on all its files. A crash of the check is raised."""
-    only = rules.only([rule.name])
+    # What an allowance silences is known once the others had their say.
+    only = rules if rule.subscription.whole is Allowance else rules.only([rule.name])
     heads = {block.path: block.text for block in example.blocks if block.side != "before"}
     bases = {block.path: block.text for block in example.blocks if block.side != "after"}
     paired = any(block.side for block in example.blocks)
@@ -154,16 +157,15 @@ def run_example(rules: "RuleSet", rule: Rule, example: Example) -> list[Finding]
         report = None
     if report is None:
         for path, text in heads.items():
-            if path.endswith(".py"):
-                each = only.lint(path, text, project)
-                if each.problems:
-                    raise AssertionError(each.problems[0].message)
-                findings.extend(each.findings)
+            each = only.lint(path, text, project) if path.endswith(".py") else only.lint_text(path, text)
+            if each.problems:
+                raise AssertionError(each.problems[0].message)
+            findings.extend(each.findings)
     else:
         if report.problems:
             raise AssertionError(report.problems[0].message)
         findings.extend(report.findings)
-    return findings
+    return [finding for finding in findings if finding.rule == rule.name and finding.allowed is None]
 
 
 def example_failures(rules: "RuleSet", rule: Rule) -> Iterator[str]:

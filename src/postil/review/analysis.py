@@ -5,12 +5,12 @@ Pure: texts in, values out. Never raises for anything in a file; what can't be j
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from postil.lint.change import Change
+from postil.lint.change import PYTHON, Change
 from postil.lint.engine import Report, RuleSet, apply_edits
 from postil.lint.finding import Finding, Problem
-from postil.lint.project import Project
+from postil.lint.project import Project, toml_file
 from postil.review.identity import Kept, fingerprints, folded, introduced
 from postil.review.model import Analysis, Introduced, Suggestion
 
@@ -37,19 +37,25 @@ def analyse(
     base_paths = _base_paths(changes)
     found: dict[str, list[Finding]] = {}
     problems: list[Problem] = []
-    # Not the reports, which hold on to their syntax trees.
-    everywhere: dict[str, Sequence[Finding]] = {}
+    judged = _Judged(rules, changes, project, base_project)
     for change in files:
         started(change.path)
         report = rules.lint(change.path, change.head or "", project)
         problems += report.problems
         if report.findings:
-            everywhere[change.path] = report.findings
+            judged.alone[change.path] = report.findings
             found[change.path] = _new_in(change, report, rules, base_project, base_paths[change.path])
+    for change in changes:
+        if not change.is_python and change.head is not None:
+            report = rules.lint_text(change.path, change.head)
+            if report.findings:
+                judged.alone[change.path] = report.findings
+                found[change.path] = _new_in(change, report, rules, base_project, base_paths[change.path])
     if rules.compares:
         started("")
         report = rules.lint_change_set(changes, project, base_project)
         problems += report.problems
+        judged.together = report.findings
         for finding in report.findings:
             found.setdefault(finding.path, []).append(finding)
 
@@ -58,11 +64,9 @@ def analyse(
         distinct = _distinct(findings)
         digests = fingerprints(distinct, base_paths.get(path, path))
         everything += map(Introduced, distinct, digests)
-    texts = {change.path: change.head or "" for change in files}
     unallowed = [each for each in everything if each.finding.allowed is None]
-    proved = _with_proofs(unallowed, rules, project, texts, everywhere, started)
     return Analysis(
-        introduced=tuple(proved),
+        introduced=tuple(_with_proofs(unallowed, judged, started)),
         suppressed=tuple(each for each in everything if each.finding.allowed is not None),
         problems=tuple(dict.fromkeys(problems)),
         files=len(files),
@@ -77,15 +81,21 @@ def _base_paths(changes: Sequence[Change]) -> dict[str, str]:
 
 
 def _new_in(change: Change, head: Report, rules: RuleSet, base_project: Project, path: str) -> list[Finding]:
-    """The findings of a file's head that its base has not. Base is linted only with the rules that found something.
+    """The findings of a file's head that its base has not.
 
-    An allowance that was taken away counts as new, since base showed nothing. Where base can't be judged, what
-    stands on untouched lines is taken for old.
+    Base is linted only with the rules that found something, and with those that head's allowances name, since whether
+    an allowance was needed shows only then. An allowance that was taken away counts as new, since base showed nothing.
+    Where base can't be judged, what stands on untouched lines is taken for old.
     """
     if change.base is None:
         return list(head.findings)
-    concerned = rules.only(finding.rule for finding in head.findings)
-    base = concerned.lint(change.previous_path or change.path, change.base, base_project)
+    concerned = rules.only({finding.rule for finding in head.findings} | head.allows)
+    before = change.previous_path or change.path
+    base = (
+        concerned.lint(before, change.base, base_project)
+        if change.is_python
+        else concerned.lint_text(before, change.base)
+    )
     kept = Kept(change.base, change.head or "")
     shown = [finding for finding in base.findings if finding.allowed is None]
     new = introduced([finding for finding in head.findings if finding.allowed is None], shown, path, kept)
@@ -103,46 +113,75 @@ def _distinct(findings: Iterable[Finding]) -> list[Finding]:
     return [distinct[place] for place in sorted(distinct)]
 
 
-def _with_proofs(
-    everything: list[Introduced],
-    rules: RuleSet,
-    project: Project,
-    texts: dict[str, str],
-    everywhere: dict[str, Sequence[Finding]],
-    started: Callable[[str], None],
-) -> list[Introduced]:
+class _Judged:
+    """A change set, and what was found in it, as that against which fixes are proved.
+
+    `alone` is what was found in each file, `together` what the rules found that compare base and head. Not the reports,
+    which hold on to their syntax trees.
+    """
+
+    def __init__(self, rules: RuleSet, changes: Sequence[Change], project: Project, base_project: Project) -> None:
+        self.rules = rules
+        self.changes = changes
+        self.project = project
+        self.base_project = base_project
+        self.alone: dict[str, Sequence[Finding]] = {}
+        self.together: Sequence[Finding] = ()
+        self._texts = {change.path: change.head for change in changes if change.head is not None}
+
+    def prove(self, finding: Finding) -> Suggestion | None:
+        """A finding's edits as whole lines of its file, if they cure it and do no harm; else None.
+
+        They are carried out, and the result is parsed and judged again: this finding must be gone, and nothing found
+        that was not found before.
+        """
+        text = self._texts[finding.path]
+        try:
+            cured = apply_edits(text, finding.edits)
+        except (ValueError, IndexError):
+            return None
+        suggestion = _as_lines(text, cured, finding.line)
+        if suggestion is None or not self._is_as_readable(finding.path, text, cured):
+            return None
+        before, after = self.alone.get(finding.path, ()), self._alone(finding.path, cured)
+        if after is not None and finding in self.together:
+            before, after = [*before, *self.together], [*after, *self._together(finding.path, cured)]
+        return suggestion if after is not None and _cures(finding, before, after) else None
+
+    def can_prove(self, finding: Finding) -> bool:
+        """Whether there is something to prove: a fix, in a file that is at hand."""
+        return bool(finding.edits) and finding.path in self._texts
+
+    @staticmethod
+    def _is_as_readable(path: str, text: str, cured: str) -> bool:
+        """Rules find nothing in a TOML file that is none any more, which is no cure. Python is parsed anyway."""
+        return toml_file(path, cured) is not None or toml_file(path, text) is None or path.endswith(PYTHON)
+
+    def _alone(self, path: str, text: str) -> Sequence[Finding] | None:
+        if not path.endswith(PYTHON):
+            return self.rules.lint_text(path, text).findings
+        report = self.rules.lint(path, text, self.project)
+        return None if report.file is None or report.problems else report.findings
+
+    def _together(self, path: str, text: str) -> Sequence[Finding]:
+        changes = [replace(change, head=text) if change.path == path else change for change in self.changes]
+        files = self.project.files
+        project = Project({**files, path: text}) if path in files else self.project
+        _, comparing = self.rules.apart()
+        return comparing.lint_change_set(changes, project, self.base_project).findings
+
+
+def _with_proofs(everything: list[Introduced], judged: _Judged, started: Callable[[str], None]) -> list[Introduced]:
     """The same findings, with the suggestions that hold, for those that a review is likely to show."""
     likely = sorted(
-        (each for each in everything if each.finding.edits and each.finding.path in everywhere),
+        (each for each in everything if judged.can_prove(each.finding)),
         key=lambda each: (-each.finding.severity.rank, each.finding.path, each.finding.line),
     )
     proofs: dict[str, Suggestion | None] = {}
     for each in likely[:PROOFS]:
-        path = each.finding.path
-        started(path)
-        proofs[each.fingerprint] = prove(each.finding, texts[path], everywhere[path], rules, project)
+        started(each.finding.path)
+        proofs[each.fingerprint] = judged.prove(each.finding)
     return [Introduced(each.finding, each.fingerprint, proofs.get(each.fingerprint)) for each in everything]
-
-
-def prove(
-    finding: Finding, text: str, findings: Sequence[Finding], rules: RuleSet, project: Project
-) -> Suggestion | None:
-    """A finding's edits as whole lines of `text`, if they cure it and do no harm; else None.
-
-    They are carried out, and the result is parsed and linted again: this finding must be gone, and nothing found that
-    `findings`, those of `text`, don't have.
-    """
-    try:
-        cured = apply_edits(text, finding.edits)
-    except (ValueError, IndexError):
-        return None
-    suggestion = _as_lines(text, cured, finding.line)
-    if suggestion is None:
-        return None
-    after = rules.lint(finding.path, cured, project)
-    if after.file is None or after.problems or not _cures(finding, findings, after.findings):
-        return None
-    return suggestion
 
 
 def _cures(finding: Finding, before: Sequence[Finding], after: Sequence[Finding]) -> bool:
@@ -154,19 +193,20 @@ def _cures(finding: Finding, before: Sequence[Finding], after: Sequence[Finding]
     if not gone[cured]:
         return False
     gone[cured] -= 1
-    altered = Counter((trace.rule, trace.scope) for trace in gone.elements())
-    return not Counter((trace.rule, trace.scope) for trace in came.elements()) - altered
+    altered = Counter((trace.rule, trace.path, trace.scope) for trace in gone.elements())
+    return not Counter((trace.rule, trace.path, trace.scope) for trace in came.elements()) - altered
 
 
 @dataclass(frozen=True, slots=True)
 class _Trace:
     rule: str
+    path: str
     scope: str
     code: str
 
     @classmethod
     def of(cls, finding: Finding) -> "_Trace":
-        return cls(finding.rule, finding.scope, folded(finding.code))
+        return cls(finding.rule, finding.path, finding.scope, folded(finding.code))
 
 
 def _as_lines(text: str, cured: str, line: int) -> Suggestion | None:

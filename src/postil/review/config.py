@@ -102,10 +102,11 @@ class Choice:
 
     def of(self, rules: RuleSet) -> RuleSet:
         """The chosen rules among `rules`, changed as chosen."""
-        return RuleSet(
+        weighed = (
             rule.weighed(self.severities.get(rule.name), self.options.get(rule.name, {}))
             for rule in rules.only(self.rules).rules
         )
+        return RuleSet(weighed, rules.names)
 
 
 def read(files: Mapping[str, str]) -> Reading:
