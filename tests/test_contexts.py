@@ -388,3 +388,27 @@ def test_a_call_that_ends_something_is_clean_up_anywhere(call: str) -> None:
     node = file.nodes(cst.Expr)[0].value
 
     assert file.is_cleanup(node)
+
+
+@pytest.mark.parametrize(
+    ("path", "command"),
+    [
+        ("shop/cli/report.py", True),
+        ("shop/cli.py", True),
+        ("shop/__main__.py", True),
+        ("shop/management/commands/load.py", True),
+        ("shop/report_command.py", True),
+        ("shop/client.py", False),
+        ("shop/click_counts.py", False),
+    ],
+)
+def test_a_command_line_is_known_by_its_path(path: str, command: bool) -> None:
+    """What runs for one person and ends may do what a service may not."""
+    assert SourceFile(path, "x = 1\n").is_command is command
+
+
+def test_a_module_of_ansible_is_a_script() -> None:
+    """It lies among a package's files, and runs once, alone, on another host."""
+    file = SourceFile("shop/modules/mounts.py", "from ansible.module_utils.basic import AnsibleModule\n")
+
+    assert file.is_script

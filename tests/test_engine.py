@@ -100,8 +100,9 @@ def test_an_allow_comment_silences_its_rule_with_its_reason(comment: str, allowe
         ("print 'x'\n", "syntax"),
         ("x = " + "[" * 5000 + "]" * 5000, "too-deep"),
         ("x = (\n", "syntax"),
+        ("x = 'a' t'{b}'\n", "syntax"),
     ],
-    ids=["python-2", "brackets", "unclosed"],
+    ids=["python-2", "brackets", "unclosed", "template-beside-a-string"],
 )
 def test_what_cannot_be_parsed_is_a_named_problem(text: str, kind: str) -> None:
     """The rest of the pull request is reviewed, and the reader learns why this file was not."""

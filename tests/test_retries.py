@@ -6,6 +6,7 @@ import pytest
 from postil.lint import SourceFile
 from postil.lint.blocking import blocks
 from postil.lint.network import calls_of
+from postil.lint.retries import attempts_of, filter_parts, listed
 
 
 def parsed(text: str) -> SourceFile:
@@ -44,6 +45,46 @@ def test_options_from_elsewhere_leave_a_retry_incomplete() -> None:
     (retry,) = parsed("from tenacity import retry\n@retry(**options)\ndef f():\n    pass").retries
 
     assert not retry.complete
+
+
+FILTERS = {
+    "one": ("retry=retry_if_exception_type(E)", ["E"]),
+    "several": ("retry=retry_if_exception_type((E, OSError))", ["E", "OSError"]),
+    "either": ("retry=retry_if_exception_type(E) | retry_if_exception_type(OSError)", ["E", "OSError"]),
+    "any": ("retry=retry_any(retry_if_exception_type(E))", ["E"]),
+    "a-constant": ("retry=retry_if_exception_type(TRANSIENT)", ["OSError", "EOFError"]),
+    "predicate": ("retry=retry_if_exception(may_pass)", None),
+    "a-part-is-unknown": ("retry=retry_if_exception_type(E) | may_pass", None),
+    "none": ("stop=s", []),
+}
+
+
+@pytest.mark.parametrize(("options", "classes"), FILTERS.values(), ids=FILTERS.keys())
+def test_what_a_retry_waits_for_is_known_as_far_as_it_names_classes(options: str, classes: list[str] | None) -> None:
+    """A rule about a filter is silent where a part of it decides by something else."""
+    file = parsed(
+        "from tenacity import retry, retry_any, retry_if_exception, retry_if_exception_type\n"
+        f"TRANSIENT = (OSError, EOFError)\n@retry({options})\ndef f():\n    pass"
+    )
+    parts = list(filter_parts(file.retries[0], file))
+    found = [file.code(each) for part in parts if part is not None for each in listed(part, file)]
+
+    assert (None if None in parts else found) == classes
+
+
+@pytest.mark.parametrize(
+    ("options", "attempts"),
+    [("stop=stop_after_attempt(3)", 3), ("stop=ONCE", 1), ("stop=stop_after_delay(3)", None), ("wait=w", None)],
+    ids=["number", "constant", "time", "none"],
+)
+def test_attempts_are_counted_where_the_number_stands(options: str, attempts: int | None) -> None:
+    """One attempt is no retry, and what can't be read is not multiplied."""
+    file = parsed(
+        "from tenacity import retry, stop_after_attempt, stop_after_delay\n"
+        f"ONCE = stop_after_attempt(1)\n@retry({options})\ndef f():\n    pass"
+    )
+
+    assert attempts_of(file.retries[0], file) == attempts
 
 
 NETWORK = {

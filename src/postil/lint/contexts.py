@@ -23,6 +23,7 @@ _TEST_PATH = re.compile(
 _SCRIPT_FOLDER = re.compile(
     r"(^|/)(scripts?|examples?|samples?|docs?|docs_src|benchmarks?|tools?|migrations|alembic|tutorials?)/"
 )
+_COMMAND_PATH = re.compile(r"(^|/)(cli|commands?|management|__main__)(/|\.py$|_)|_(cli|commands?)\.py$")
 _SCRIPT_FILES = frozenset({"noxfile.py", "setup.py", "manage.py", "fabfile.py"})
 _VERBS = frozenset(
     {"get", "post", "put", "patch", "delete", "head", "options", "trace", "route", "api_route", "websocket",
@@ -96,11 +97,17 @@ def is_test_path(path: str) -> bool:
     return _TEST_PATH.search(path) is not None
 
 
+def is_command_path(path: str) -> bool:
+    """Whether a path is that of a command line's code: a folder `cli` or `commands`, `cli.py`, `__main__.py`."""
+    return _COMMAND_PATH.search(path) is not None
+
+
 def is_script(file: "SourceFile") -> bool:
-    """Whether a file is a script, by its folder, its name, a PEP 723 block, or a main guard outside any package."""
+    """Whether a file is a script: by its folder or name, a PEP 723 block, Ansible's module class, a bare main guard."""
     if _SCRIPT_FOLDER.search(file.path) or basename(file.path) in _SCRIPT_FILES:
         return True
-    if "# /// script" in file.text:
+    # Ansible copies a module to each host, where it runs once.
+    if "# /// script" in file.text or "ansible.module_utils.basic" in file.text:
         return True
     outside_packages = "/" not in file.path
     return outside_packages and any(_is_main_guard(node) for node in file.module.body)

@@ -15,6 +15,7 @@ from typing import TypeVar, overload
 import libcst as cst
 
 from postil.lint import contexts
+from postil.lint.caches import Cache, find_caches
 from postil.lint.calls import Calls
 from postil.lint.check import Located
 from postil.lint.contexts import Handover, Route, Task
@@ -96,7 +97,7 @@ def parse(text: str) -> cst.Module:
         raise Unreadable("syntax", f"line {error.raw_line}: {what[:200]}") from error
     except RecursionError as error:
         raise Unreadable("too-deep", "its code nests deeper than the parser bears") from error
-    except (cst.CSTValidationError, ValueError, IndexError, AssertionError) as error:
+    except (cst.CSTValidationError, cst.CSTLogicError, ValueError, IndexError, AssertionError) as error:
         raise Unreadable("syntax", f"it could not be parsed ({type(error).__name__})") from error
 
 
@@ -143,6 +144,11 @@ class SourceFile:
     def is_script(self) -> bool:
         """Whether this is a script, an example, a build file or a migration: not part of the running service."""
         return not self.is_test and contexts.is_script(self)
+
+    @cached_property
+    def is_command(self) -> bool:
+        """Whether this is code of a command line, by its path: it runs for one person, and ends."""
+        return contexts.is_command_path(self.path)
 
     @cached_property
     def is_service(self) -> bool:
@@ -552,6 +558,11 @@ class SourceFile:
     def retries(self) -> list[Retry]:
         """What this file tries again by a retry library."""
         return list(find_retries(self))
+
+    @cached_property
+    def caches(self) -> list[Cache]:
+        """The cached functions of this file, and what caches them."""
+        return list(find_caches(self))
 
     @cached_property
     def tasks(self) -> list[Task]:

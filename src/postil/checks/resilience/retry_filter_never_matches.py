@@ -14,13 +14,9 @@ from postil.lint.catalogue.families import (
     WRAP_EVERYTHING,
 )
 from postil.lint.network import all_known, calls_of, library_of
-from postil.lint.retries import Retry
+from postil.lint.retries import Retry, filter_of, filter_parts, listed
 
 MENTIONS = ("aiohttp", "elastic", "httpx", "psycopg", "pymongo", "pymysql", "redis", "requests", "urllib3")
-
-# Named in a filter that is not only a list of classes.
-_BY_TYPE = frozenset({"tenacity.retry_if_exception_type", "tenacity.retry.retry_if_exception_type"})
-_ANY = frozenset({"tenacity.retry_any", "tenacity.retry.retry_any"})
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,11 +41,11 @@ def check(file: SourceFile) -> Notes:
             continue
         libraries = _libraries(each.body, [name for name in names if name], file)
         if libraries is not None and not file.in_test(each.expression):
-            listed = " and ".join(f"`{name}`" for name in sorted(libraries))
-            caught = _listed([file.code(one) for one in each.classes])
+            named = " and ".join(f"`{name}`" for name in sorted(libraries))
+            caught = _in_words([file.code(one) for one in each.classes])
             yield Note(
                 each.expression,
-                f"{listed} never raise{'s' if len(libraries) == 1 else ''} {caught}, so {each.consequence}",
+                f"{named} never raise{'s' if len(libraries) == 1 else ''} {caught}, so {each.consequence}",
                 fix=_right_classes(each, libraries, file),
             )
 
@@ -59,58 +55,26 @@ def _filters(file: SourceFile) -> Iterator[_Filter]:
         if isinstance(tried, (cst.Try, cst.TryStar)):
             for handler in tried.handlers:
                 if handler.type is not None:
-                    yield _Filter(
-                        handler.type, _classes(handler.type, file), tried.body, "this handler is never entered"
-                    )
+                    yield _Filter(handler.type, listed(handler.type, file), tried.body, "this handler is never entered")
     for retry in file.retries:
         yield from _of_retry(retry, file)
     for task in file.tasks:
         named = argument(task.call, "autoretry_for") if task.framework == "celery" and task.call is not None else None
         if named is not None:
             yield _Filter(
-                named, _classes(named, file), task.function.body, "the task is never tried again", for_celery=True
+                named, listed(named, file), task.function.body, "the task is never tried again", for_celery=True
             )
 
 
 def _of_retry(retry: Retry, file: SourceFile) -> Iterator[_Filter]:
-    option = retry.options.get({"tenacity": "retry", "stamina": "on", "backoff": "exception"}.get(retry.library, ""))
+    option = filter_of(retry)
     if option is None:
         return
-    body = retry.function.body if retry.function is not None else retry.block.body if retry.block is not None else None
-    if retry.library != "tenacity":
-        yield _Filter(option, _classes(option, file), body, "nothing is tried again")
-        return
-    parts = list(_types_of(option, file))
+    parts = list(filter_parts(retry, file))
     known = [part for part in parts if part is not None]
-    classes = [one for part in known for one in _classes(part, file)]
-    whole = len(known) == len(parts)
-    yield _Filter(known[0] if len(known) == 1 else option, classes, body if whole else None, "nothing is tried again")
-
-
-def _types_of(option: cst.BaseExpression, file: SourceFile) -> Iterator[cst.BaseExpression | None]:
-    """The types in `retry_if_exception_type(…) | …`; None for each part that decides otherwise."""
-    if isinstance(option, cst.BinaryOperation) and isinstance(option.operator, cst.BitOr):
-        yield from _types_of(option.left, file)
-        yield from _types_of(option.right, file)
-        return
-    name = file.name_of(option.func) if isinstance(option, cst.Call) else None
-    if isinstance(option, cst.Call) and name in _BY_TYPE:
-        yield argument(option, "exception_types", 0)
-    elif isinstance(option, cst.Call) and name in _ANY:
-        for arg in option.args:
-            yield from _types_of(arg.value, file)
-    else:
-        yield None
-
-
-def _classes(expression: cst.BaseExpression, file: SourceFile) -> list[cst.BaseExpression]:
-    """The classes of a filter: one, a tuple of them, or a name that the file gives to such a tuple."""
-    value = file.value_of(expression) if isinstance(expression, cst.Name) else None
-    if isinstance(value, (cst.Tuple, cst.List)):
-        expression = value
-    if isinstance(expression, (cst.Tuple, cst.List)):
-        return [element.value for element in expression.elements]
-    return [expression]
+    classes = [one for part in known for one in listed(part, file)]
+    body = retry.body if len(known) == len(parts) else None
+    yield _Filter(known[0] if len(known) == 1 else option, classes, body, "nothing is tried again")
 
 
 def _is_network_error(name: str) -> bool:
@@ -144,7 +108,7 @@ def _may_raise(library: str, caught: str) -> bool:
     return family is None or family == library or (library, family) in BUILT_ON
 
 
-def _listed(texts: list[str]) -> str:
+def _in_words(texts: list[str]) -> str:
     quoted = [f"`{text}`" for text in texts]
     return quoted[0] if len(quoted) == 1 else f"{', '.join(quoted[:-1])} or {quoted[-1]}"
 

@@ -6,7 +6,7 @@ import libcst as cst
 
 from postil.lint import Fix, FixKind, Insert, Note, Notes, Replace, SourceFile
 from postil.lint.names import dotted
-from postil.lint.retries import Retry
+from postil.lint.retries import Retry, spellings, with_option
 from postil.lint.tree import walk
 
 MENTIONS = ("tenacity", "backoff", "retrying")
@@ -35,8 +35,8 @@ def check(file: SourceFile) -> Notes:
         seen.add(key)
         if file.in_test(retry.function or retry.place) or _is_timed(retry, file):
             continue
-        what = f"the retries of `{retry.function.name.value}`" if retry.function is not None else "this retry"
-        yield Note(retry.place, f"nothing ends {what}", fix=_bounded(retry, file), severity=_severity(retry, file))
+        message = f"nothing ends {retry.what}"
+        yield Note(retry.place, message, fix=_bounded(retry, file), severity=_severity(retry, file))
 
 
 def _is_unbounded(retry: Retry, file: SourceFile) -> bool:
@@ -107,17 +107,12 @@ def _bounded(retry: Retry, file: SourceFile) -> Fix | None:
     """Five attempts, and a minute where the library knows both."""
     edits: list[Replace | Insert] = []
     if retry.library == "tenacity":
-        attempts, delay = file.spelling_of("tenacity.stop_after_attempt"), file.spelling_of("tenacity.stop_after_delay")
-        if attempts is None or delay is None:
-            imported = _import_of_tenacity(file)
-            if imported is None:
-                return None
-            missing = [
-                name for name, known in (("stop_after_attempt", attempts), ("stop_after_delay", delay)) if not known
-            ]
-            last = list(imported)[-1]
-            edits.append(Insert(last.asname or last.name, "".join(f", {name}" for name in missing), after=True))
-        option = f"{attempts or 'stop_after_attempt'}(5) | {delay or 'stop_after_delay'}(60)"
+        written = spellings(("stop_after_attempt", "stop_after_delay"), file)
+        if written is None:
+            return None
+        (attempts, delay), imported = written
+        edits += imported
+        option = f"{attempts}(5) | {delay}(60)"
         if "stop" in retry.options:
             return Fix((*edits, Replace(retry.options["stop"], option)), FixKind.SUGGESTION)
         option = f"stop={option}"
@@ -127,24 +122,5 @@ def _bounded(retry: Retry, file: SourceFile) -> Fix | None:
         option = "stop_max_attempt_number=5, stop_max_delay=60_000"
     if any(name in retry.options for name in _LIMITS[retry.library]):
         return None
-    if retry.call is None:
-        target = retry.place.decorator if isinstance(retry.place, cst.Decorator) else None
-        if target is None:
-            return None
-        edits.append(Insert(target, f"({option})", after=True))
-    elif retry.call.args and (retry.options or not retry.function):
-        edits.append(Insert(retry.call.args[-1], f", {option}", after=True))
-    elif not retry.call.args:
-        edits.append(Replace(retry.call, f"{file.code(retry.call.func)}({option})"))
-    else:
-        return None
-    return Fix(tuple(edits), FixKind.SUGGESTION)
-
-
-def _import_of_tenacity(file: SourceFile) -> list[cst.ImportAlias] | None:
-    """The names of the module's own `from tenacity import …`."""
-    for line in file.module.body:
-        for statement in line.body if isinstance(line, cst.SimpleStatementLine) else ():
-            if isinstance(statement, cst.ImportFrom) and dotted(statement.module) == "tenacity":
-                return None if isinstance(statement.names, cst.ImportStar) else list(statement.names)
-    return None
+    given = with_option(retry, option, file)
+    return Fix((*edits, given), FixKind.SUGGESTION) if given is not None else None
