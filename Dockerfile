@@ -15,6 +15,10 @@ COPY rules ./rules
 RUN uv sync --frozen --no-dev && .venv/bin/python -m compileall -q src
 
 FROM docker.io/library/python:3.13-slim-bookworm
+# git fetches what is too large for GitHub's API.
+RUN apt-get update -qq \
+    && apt-get install -y -qq --no-install-recommends git ca-certificates \
+    && rm -rf /var/lib/apt/lists/*
 RUN useradd --uid 10001 --no-create-home --home-dir /data --shell /usr/sbin/nologin postil \
     && install --directory --owner=postil --group=postil --mode=0700 /data
 COPY --from=build /app /app

@@ -433,10 +433,10 @@ def test_nine_hundred_findings_fit_and_none_is_lost() -> None:
     assert len(review.check.summary.encode()) <= words.ROOM
     assert accounting_line(review.accounting) in review.body
     assert re.findall(r"- … and .*", review.body)[-1] == snapshot(
-        "- … and 878 more lines, which are too many for GitHub to show here. The check run annotates every finding."
+        "- … and 878 more lines, which are too many for GitHub to show here. The check run counts every finding."
     )
     assert review.body.count("<details>") == review.body.count("</details>") == 1
-    assert len(review.check.annotations) == 900
+    assert len(review.check.annotations) == words.ANNOTATED
 
 
 # The hidden marker

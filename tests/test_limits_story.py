@@ -1,14 +1,17 @@
 """The life of pull requests that are large, noisy or odd, told as their author sees it."""
 
+import re
+from collections import Counter
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import pytest
 from inline_snapshot import snapshot
 
+from postil.demo.fake_github import Recorded
 from postil.demo.state import FakePull
 from story import Postil, running, said, verdicts
-from validated_github import ValidatedGitHub
+from validated_github import ValidatedGitHub, free_port, served
 
 pytestmark = pytest.mark.anyio
 
@@ -83,4 +86,101 @@ async def test_include_has_a_vendored_file_looked_at(github: ValidatedGitHub, po
     await postil.receives(github.delivery("pull_request", "opened", pull=pull))
 
     assert [path for path, _, _ in said(pull)] == ["vendor/ours/pay.py"]
+    assert verdicts(pull) == [("completed", "failure", "1 finding: 1 warning")]
+
+
+def wrote(github: ValidatedGitHub) -> list[str]:
+    """The requests so far that created or changed what people see."""
+    return [f"{call.method} {call.path.split('/')[4]}" for call in github.calls_without_tokens if is_write(call)]
+
+
+def is_write(call: Recorded) -> bool:
+    """Whether a request may have written something."""
+    return call.method != "GET" and not call.path.endswith(("/graphql", "git-upload-pack"))
+
+
+def repeated(count: int) -> str:
+    """A module with so many findings, none of them like another."""
+    parts = [PAY.replace("pay", f"pay{number}").replace("charge", f"charge{number}") for number in range(count)]
+    return "\n\n".join(parts)
+
+
+async def test_many_files_and_findings_are_one_small_review(github: ValidatedGitHub, postil: Postil) -> None:
+    """Four hundred files, nine hundred findings: nothing is lost, and GitHub is written to six times."""
+    head = {f"shop/m{number}.py": repeated(3 if number % 4 == 0 else 2) for number in range(400)}
+    pull = github.open_pull(base_files={"a.py": CLEAN}, head_files=head)
+    await postil.receives(github.delivery("pull_request", "opened", pull=pull))
+    line = re.search(r"(\d+) found: (\d+) inline, (\d+) beside the diff, (\d+) folded, 0 suppressed", summary(pull))
+    assert line is not None
+    found, *places = map(int, line.groups())
+
+    assert found == sum(places) == 900
+    assert len(pull.reviews) == 1
+    assert len(pull.comments) <= 20
+    assert len(pull.check_runs[-1].annotations) == 200
+    assert "The 200 gravest of the 900 findings are annotated" in summary(pull)
+    assert Counter(wrote(github)) == {"POST check-runs": 1, "POST pulls": 1, "PATCH check-runs": 4}
+    assert len(github.calls_without_tokens) == snapshot(19)
+
+
+async def test_a_push_that_changes_nothing_relevant_writes_only_the_check_run(
+    github: ValidatedGitHub, postil: Postil
+) -> None:
+    """Every other write is an e-mail to somebody, for nothing."""
+    pull = github.open_pull(base_files={"a.py": CLEAN}, head_files={"shop/pay.py": PAY})
+    await postil.receives(github.delivery("pull_request", "opened", pull=pull))
+    before = len(wrote(github))
+    pull.push({"docs/index.md": "# Shop\n", "logo.svg": "<svg/>\n"})
+    await postil.receives(github.delivery("pull_request", "synchronize", pull=pull))
+
+    assert wrote(github)[before:] == ["POST check-runs", "PATCH check-runs"]
+    assert len(pull.check_runs) == 2
+    assert len(pull.reviews) == 1
+
+
+@pytest.fixture
+async def over_http(github: ValidatedGitHub, app_key: tuple[str, str], tmp_path: Path) -> AsyncGenerator[Postil]:
+    """The service; git reaches the same GitHub over HTTP."""
+    with served(github) as url:
+        async with running(github, app_key, tmp_path, GITHUB_WEB_URL=url) as service:
+            yield service
+
+
+async def test_beyond_three_thousand_files_nothing_vanishes(github: ValidatedGitHub, over_http: Postil) -> None:
+    """GitHub's API lists three thousand; git tells the rest, and what stands in them is said beside the diff."""
+    head = {f"shop/m{number:04}.py": f"X{number} = {number}\n" for number in range(3_099)} | {"shop/z.py": PAY}
+    pull = github.open_pull(base_files={"a.py": CLEAN}, head_files=head)
+    await over_http.receives(github.delivery("pull_request", "opened", pull=pull))
+
+    assert verdicts(pull) == [("completed", "failure", "1 finding: 1 warning")]
+    assert "3100 changed Python files read." in summary(pull)
+    assert "**Beside the diff**" in pull.reviews[0].body
+    assert "`shop/z.py` line 5" in pull.reviews[0].body
+    assert len(github.calls_without_tokens) == snapshot(39)
+
+
+async def test_where_git_fails_the_rest_is_named(
+    github: ValidatedGitHub, app_key: tuple[str, str], tmp_path: Path
+) -> None:
+    """GitHub is reached, but not by git: what the API lists is reviewed, and the review says what was not."""
+    head = {f"docs/{number:04}.md": "x\n" for number in range(3_099)} | {"api/pay.py": PAY}
+    pull = github.open_pull(base_files={"a.py": CLEAN}, head_files=head)
+    async with running(github, app_key, tmp_path, GITHUB_WEB_URL=f"http://127.0.0.1:{free_port()}") as postil:
+        await postil.receives(github.delivery("pull_request", "opened", pull=pull))
+
+    assert [path for path, _, _ in said(pull)] == ["api/pay.py"]
+    assert summary(pull).split("The change as a whole ")[1].split("\n")[0] == snapshot(
+        "could not be analysed: GitHub lists only 3000 of its 3100 files, and git could not fetch the others."
+    )
+
+
+async def test_a_file_without_a_patch_is_compared_all_the_same(github: ValidatedGitHub, postil: Postil) -> None:
+    """GitHub leaves out the patch of a large change; only what is new in it is said, beside the diff."""
+    old = "".join(f"A{number} = {number}\n" for number in range(1_500)) + PAY
+    new = "".join(f"B{number} = {number}\n" for number in range(1_500)) + PAY + "\n\n" + PAY.replace("pay", "refund")
+    pull = github.open_pull(base_files={"shop/pay.py": old}, head_files={"shop/pay.py": new})
+    await postil.receives(github.delivery("pull_request", "opened", pull=pull))
+
+    assert said(pull) == []
+    assert "`shop/pay.py` line 1512" in pull.reviews[0].body
     assert verdicts(pull) == [("completed", "failure", "1 finding: 1 warning")]

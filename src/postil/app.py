@@ -59,6 +59,7 @@ def create_app(
             credentials.private_key.get_secret_value(),
             settings.github_api_url,
             transport,
+            web_url=settings.web_url,
             spacing=spacing,
         )
         service = _Service(settings, credentials, guideline, measured, github)

@@ -1,4 +1,4 @@
-"""A local git repository: what changed between two commits, as GitHub would tell it. The only module that runs git."""
+"""A local git repository: what changed between two commits, as GitHub would tell it."""
 
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping

@@ -15,6 +15,7 @@ import structlog
 from postil.github import GitHub, Repository
 from postil.github.contents import BATCH
 from postil.github.errors import BadAnchors, GiveUp, Moot, TryAgain
+from postil.github.fetch import FetchError
 from postil.github.model import PullContext, Texts
 from postil.jobs import Again, Ask, Done, Failed, Intent, Job, Outcome, Standing, Superseded
 from postil.lint.change import Change
@@ -32,11 +33,16 @@ from postil.sandbox import Analyst, SandboxError
 
 log = structlog.get_logger(__name__)
 
-MAX_FILES = 500
-"""Files of one pull request that are analysed; GitHub lists 3000 at most."""
+MAX_FILES = 4_000
+"""Files of one pull request that are analysed."""
+IN_CALLS = 500
+"""Files whose contents the API is asked for, fifty a call; for more of them, git is quicker."""
 
 AROUND = ("pyproject.toml", "uv.lock", "conftest.py")
-ROOT_FILES = (*AROUND, "pytest.ini", "tox.ini", "setup.cfg", ".gitignore")
+ROOT_FILES = (
+    *AROUND, "pytest.ini", "tox.ini", "setup.cfg", ".gitignore", "ruff.toml", ".ruff.toml", ".flake8", ".coveragerc",
+    ".pre-commit-config.yaml",
+)  # fmt: skip
 """Project files that rules look at even where the pull request doesn't change them: in each folder, and at the root."""
 
 MAY_COMMAND = frozenset({"admin", "write"})
@@ -117,6 +123,18 @@ class Reviewer:
         except Moot as error:
             log.info("job_moot", why=error.why)
             return Done()
+
+
+@dataclass(frozen=True)
+class _Material:
+    """What rules look at: all changed paths, the files that are `concerned` with their texts, and what is left out."""
+
+    paths: frozenset[str]
+    concerned: Sequence[ChangedFile]
+    heads: Texts
+    bases: Texts
+    problems: Sequence[Problem]
+    skipped: Sequence[Skipped]
 
 
 class _Run:
@@ -223,29 +241,51 @@ class _Run:
 
     async def _analyse(self, pull: PullContext, files: Sequence[ChangedFile], agreed: Plan) -> Analysis:
         """Fetch what the rules look at, and have it judged."""
-        concerned = [file for file in files if _is_concerned(file.path)]
-        skipped = [Skipped(file.path, why) for file in concerned if (why := agreed.leaves_out(file.path))]
-        concerned = [file for file in concerned if not agreed.leaves_out(file.path)]
-        concerned, left_out = concerned[:MAX_FILES], concerned[MAX_FILES:]
-        blobs = [(file.path, file.sha) for file in concerned if file.status is not FileStatus.REMOVED]
-        paths = {file.path for file in files}
-        around = {path: f"{pull.head_sha}:{path}" for path in _project_paths(concerned) if path not in paths}
-        heads = await self.repository.texts(blobs, around)
-        bases = await self.repository.base_texts(concerned, heads.texts, pull.base_sha, pull.head_sha)
+        material = await self._material(pull, files, agreed)
+        concerned, heads, bases = material.concerned, material.heads, material.bases
         changes = [change for file in concerned if (change := _change(file, heads, bases)) is not None]
         missing = {**bases.missing, **heads.missing}
+        paths = material.paths
         problems = [Problem(path, "unreadable", why) for path, why in sorted(missing.items()) if path in paths]
-        problems += [Problem(file.path, "too-large", f"it is not among the first {MAX_FILES}") for file in left_out]
-        if pull.changed_files > len(files):
-            why = f"GitHub lists only {len(files)} of its {pull.changed_files} files"
-            problems.append(Problem("", "too-large", why))
         project = {path: text for path, text in heads.texts.items() if is_project_file(path)}
         unchanged = {path: text for path, text in project.items() if path not in paths}
         bases_of_project = {c.previous_path or c.path: c.base for c in changes if c.base and is_project_file(c.path)}
         base_project = {**unchanged, **pull.base_files, **bases_of_project}
         changes, nobodys = agreed.sifted(changes)
         analysis = await self.us.analyst.analyse(changes, project, base_project, agreed.choice)
-        return agreed.settled(analysis, problems, [*skipped, *nobodys])
+        return agreed.settled(analysis, [*problems, *material.problems], [*material.skipped, *nobodys])
+
+    async def _material(self, pull: PullContext, files: Sequence[ChangedFile], agreed: Plan) -> "_Material":
+        """The changed files that rules look at, and their contents: from the API or, if they are too many, by git."""
+
+        def is_wanted(path: str) -> bool:
+            return _is_concerned(path) and not agreed.leaves_out(path)
+
+        unlisted = max(0, pull.changed_files - len(files))
+        problems = []
+        fetched = None
+        if unlisted or sum(is_wanted(file.path) for file in files) > IN_CALLS:
+            try:
+                fetched = await self.repository.fetched(pull, is_wanted, _is_around, MAX_FILES)
+                files = fetched.files
+            except FetchError as error:
+                log.warning("not_fetched", why=str(error))
+                if unlisted:
+                    listed = f"GitHub lists only {len(files)} of its {pull.changed_files} files"
+                    why = f"{listed}, and git could not fetch the others"
+                    problems.append(Problem("", "too-large", why))
+        skipped = [Skipped(f.path, why) for f in files if _is_concerned(f.path) and (why := agreed.leaves_out(f.path))]
+        concerned = [file for file in files if is_wanted(file.path)]
+        concerned, beyond = concerned[:MAX_FILES], concerned[MAX_FILES:]
+        problems += [Problem(file.path, "too-large", f"it is not among the first {MAX_FILES}") for file in beyond]
+        paths = frozenset(file.path for file in files)
+        if fetched is not None:
+            return _Material(paths, concerned, fetched.heads, fetched.bases, problems, skipped)
+        blobs = [(file.path, file.sha) for file in concerned if file.status is not FileStatus.REMOVED]
+        around = {path: f"{pull.head_sha}:{path}" for path in _project_paths(concerned) if path not in paths}
+        heads = await self.repository.texts(blobs, around)
+        bases = await self.repository.base_texts(concerned, heads.texts, pull.base_sha, pull.head_sha)
+        return _Material(paths, concerned, heads, bases, problems, skipped)
 
     def _occasion(self, name: str, pull: PullContext) -> Occasion:
         return Occasion(
@@ -333,6 +373,10 @@ def _markers(pull: PullContext) -> list[Marker]:
 
 def _is_concerned(path: str) -> bool:
     return path.endswith((".py", ".pyi")) or is_project_file(path)
+
+
+def _is_around(path: str) -> bool:
+    return path.rpartition("/")[2] in AROUND or path in ROOT_FILES
 
 
 def _project_paths(files: Sequence[ChangedFile]) -> list[str]:

@@ -26,7 +26,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from starlette.responses import Response
 
-from postil.demo import page, rest, reviews
+from postil.demo import page, rest, reviews, smart_http
 from postil.demo.deliveries import Deliveries, Delivery, Webhook
 from postil.demo.exchange import Answer, Call, Refused, Route, not_found
 from postil.demo.faults import SECONDARY, Fault, Plan
@@ -399,6 +399,11 @@ class FakeGitHub:
         if call.method in ("GET", "HEAD") and page.is_page(call.path):
             shown = await asyncio.to_thread(page.respond, self, call)
             await shown(scope, receive, send)
+            return
+        if smart_http.is_git(call.path):
+            given = await asyncio.to_thread(smart_http.respond, self, call)
+            self.calls.append(Recorded(call.method, call.path, given.status_code))
+            await given(scope, receive, send)
             return
         fault = next((plan.fault for plan in self._plans if plan.strikes(call.method, call.path)), None) or Fault()
         if not fault.after_the_work:

@@ -15,9 +15,10 @@ from pydantic import AwareDatetime, SecretStr
 from postil.github.answers import body_of, date_of
 from postil.github.connection import TIMEOUT, Connection, read
 from postil.github.errors import Invalid, Moot, TryAgain
+from postil.github.fetch import Clone
 from postil.github.model import App, Wire
 from postil.github.repository import Ladder, Repository
-from postil.github.tokens import REACT, RESOLVE, Scope, Token, TokenAuth, Tokens
+from postil.github.tokens import FETCH, REACT, RESOLVE, Scope, Token, TokenAuth, Tokens
 
 log = structlog.get_logger(__name__)
 
@@ -67,6 +68,7 @@ class GitHub:
         app_id: the App's id, or its client id.
         private_key: its private key, PEM.
         api_url: the REST root, "https://api.github.com" or "https://HOST/api/v3".
+        web_url: GitHub's address for people and for git, without a final slash.
         transport: carries the requests; None for the network (proxies of the environment are honoured).
         spacing: seconds between two writes of one installation. GitHub asks for a second at least.
         pauses: seconds before the first and second repeat of a read.
@@ -79,11 +81,13 @@ class GitHub:
         api_url: str = "https://api.github.com",
         transport: httpx.AsyncBaseTransport | None = None,
         *,
+        web_url: str = "https://github.com",
         spacing: float = 1.0,
         pauses: tuple[float, float] = (0.5, 2.0),
     ) -> None:
         self._client = httpx.AsyncClient(transport=transport, timeout=TIMEOUT, follow_redirects=False)
         self._api_url = api_url
+        self._web_url = web_url
         self._pauses = pauses
         self._spacing = spacing
         self._next_write: dict[int, float] = {}
@@ -106,6 +110,7 @@ class GitHub:
             self._repository_connection(Scope(installation, key)),
             self._repository_connection(Scope(installation, key, REACT)),
             self._repository_connection(Scope(installation, key, RESOLVE)),
+            Clone(f"{self._web_url}/{owner}/{name}.git", lambda: self._tokens.get(Scope(installation, key, FETCH))),
             lambda: self._turn(installation),
             self._ladders.setdefault(installation, Ladder()),
         )

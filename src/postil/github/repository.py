@@ -19,6 +19,7 @@ from postil.github.answers import body_of
 from postil.github.connection import Connection, member, read
 from postil.github.contents import Contents
 from postil.github.errors import BadAnchors, GiveUp, Invalid, Moot, NoAnswer
+from postil.github.fetch import Clone, Fetched
 from postil.github.model import CheckRun, OwnReview, PullContext, Text, Texts, Thread, Wire
 from postil.review.compose import Notice
 from postil.review.diff import reverse_apply
@@ -111,6 +112,7 @@ class Repository:
         connection: signs with the rights that a review needs.
         reactions: signs with the right to react to comments, which an installation may not have granted.
         resolving: signs with the right to resolve threads, likewise.
+        clone: the same repository as git sees it.
         turn: waits until the next write may be sent.
         ladder: which way to close threads works in this installation, learned as it goes.
 
@@ -124,6 +126,7 @@ class Repository:
         connection: Connection,
         reactions: Connection,
         resolving: Connection,
+        clone: Clone,
         turn: Callable[[], Awaitable[None]],
         ladder: "Ladder",
     ) -> None:
@@ -134,6 +137,7 @@ class Repository:
         self._connection = connection
         self._reactions = reactions
         self._resolving = resolving
+        self._clone = clone
         self._turn = turn
         self._ladder = ladder
         self._root = f"repos/{owner}/{name}"
@@ -229,6 +233,17 @@ class Repository:
         asked = {file.path: f"{merge_base}:{file.previous_path or file.path}" for file in unknown}
         found = await self.texts([], asked)
         return Texts(texts=bases | dict(found.texts), missing=found.missing)
+
+    async def fetched(
+        self, pull: PullContext, changed: Callable[[str], bool], around: Callable[[str], bool], most: int
+    ) -> Fetched:
+        """All that a pull request changed, however much, by git; the arguments are those of `Clone.fetched`.
+
+        Raises:
+            FetchError: git couldn't; what the API gives is all there is.
+        """
+        base = await self.merge_base(pull.base_sha, pull.head_sha)
+        return await self._clone.fetched(base, pull.head_sha, changed, around, most)
 
     async def permission(self, login: str) -> str:
         """What a user may do here: "admin", "write", "read" or "none". Unknown users may do nothing."""

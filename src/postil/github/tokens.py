@@ -25,6 +25,9 @@ REACT = (("issues", "write"), ("metadata", "read"))
 RESOLVE = (("contents", "write"), ("metadata", "read"), ("pull_requests", "write"))
 """What resolving a review thread needs, though no content is written; an installation may not have granted it."""
 
+FETCH = (("contents", "read"), ("metadata", "read"))
+"""What git needs to fetch."""
+
 
 @dataclass(frozen=True, slots=True)
 class Scope:

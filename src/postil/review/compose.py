@@ -49,6 +49,8 @@ __all__ = [
 
 BESIDE = 20
 """Most findings that the review's body tells one by one."""
+ANNOTATED = 200
+"""Most annotations of a check run: GitHub takes fifty in a request, and asks for a second between two of them."""
 ROOM = 64_000
 """Bytes of one text. GitHub takes 65,536 characters in a body and 65,535 bytes in a check run's summary."""
 
@@ -348,7 +350,8 @@ class _Composer:
         faults = [problem for problem in problems if problem.kind == "config"]
         if faults:
             title += f"; {counted(len(faults), 'fault')} in the configuration"
-        return CheckOutput(title, self._summary(accounting), conclusion, tuple(map(self._annotation, self.open)))
+        annotations = tuple(map(self._annotation, self.open[:ANNOTATED]))
+        return CheckOutput(title, self._summary(accounting), conclusion, annotations)
 
     def _summary(self, accounting: Accounting) -> str:
         files = self.analysis.files
@@ -375,6 +378,8 @@ class _Composer:
             ("**Allowed in the code**", allowed, ""),
         ]
         foot = [f"This check fails on {verdict}."] if self.open else []
+        if len(self.open) > ANNOTATED:
+            foot.append(f"The {ANNOTATED} gravest of the {len(self.open)} findings are annotated in the changed files.")
         return _fitted(head, sections, foot)
 
     def _annotation(self, each: Introduced) -> Annotation:
@@ -492,7 +497,7 @@ def _fitted(head: Sequence[str], sections: Sequence[tuple[str, Sequence[str], st
     Lines that don't fit are left out from the last section upwards, and a sentence says how many.
     """
     filled = [section for section in sections if section[1]]
-    cut = "- … and {} more lines, which are too many for GitHub to show here. The check run annotates every finding."
+    cut = "- … and {} more lines, which are too many for GitHub to show here. The check run counts every finding."
     room = ROOM - sum(_size(part) + 2 for part in (*head, *foot))
     room -= sum(_size(heading) + _size(end) + _size(cut) + 16 for heading, _, end in filled)
     parts = list(head)
