@@ -26,7 +26,12 @@ DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
 
 NO_NAMES = frozenset({"distributions", "flake8", "pytest_marks"})
 """Catalogues of other things than what Python can import."""
-INSTALLED = {"opentelemetry": "opentelemetry-sdk", "psycopg2": "psycopg2-binary", "google": "google-cloud-tasks"}
+INSTALLED = {
+    "argon2": "argon2-cffi",
+    "opentelemetry": "opentelemetry-sdk",
+    "psycopg2": "psycopg2-binary",
+    "google": "google-cloud-tasks",
+}
 """The first part of a name → what is installed for it, where that isn't the first distribution that brings it."""
 
 

@@ -104,10 +104,23 @@ def _returns_at_once(name: str, call: cst.Call, file: "SourceFile") -> bool:
         return not call.args or not (dotted(call.args[0].value) or "").endswith("P_WAIT")
     if name.startswith("os.wait"):
         return "WNOHANG" in file.code(call)
+    if name == "urllib.request.urlopen":
+        # What stands in the address itself needs no server.
+        return bool(call.args) and _begins(call.args[0].value, "data:", file)
     if name == "socket.getaddrinfo":
         # An address that is a number already is only taken apart.
         return "NUMERIC" in file.code(call)
     return name == "time.sleep" and len(call.args) == 1 and _is_zero(call.args[0].value)
+
+
+def _begins(text: cst.BaseExpression, start: str, file: "SourceFile") -> bool:
+    """Whether a text, or the one that a variable is given, begins so."""
+    value = file.value_of(text) or text
+    if isinstance(value, cst.FormattedString) and value.parts:
+        value = value.parts[0]
+    if isinstance(value, cst.FormattedStringText):
+        return value.value.startswith(start)
+    return isinstance(value, cst.SimpleString) and str(value.evaluated_value).startswith(start)
 
 
 def _method_returns_at_once(kind: str, method: str, call: cst.Call, file: "SourceFile") -> bool:
@@ -127,7 +140,9 @@ def _method_returns_at_once(kind: str, method: str, call: cst.Call, file: "Sourc
         # A future that comes from elsewhere may be done already.
         made = owner if isinstance(owner, cst.Call) else file.value_of(owner)
         is_made_here = made is not None and file.type_of(made) == kind
-        return not is_made_here or _is_asked(owner, ("done", "cancelled", "add_done_callback"), call, file)
+        if not is_made_here or _is_asked(owner, ("done", "cancelled", "add_done_callback"), call, file):
+            return True
+        return _is_waited_for(owner, call, file)
     if kind == "subprocess.Popen" and method == "wait":
         return _is_asked(owner, ("poll",), call, file)
     return False
@@ -147,6 +162,21 @@ def _is_asked(owner: cst.BaseExpression, methods: tuple[str, ...], call: cst.Cal
     return any(
         isinstance(node, cst.Attribute) and node.attr.value in methods and dotted(node.value) == name
         for node in walk_scope(function.body)
+    )
+
+
+def _is_waited_for(future: cst.BaseExpression, call: cst.Call, file: "SourceFile") -> bool:
+    """Whether the function around a call also awaits the future, by `asyncio.wrap_future`."""
+    name, function = dotted(future), file.enclosing_function(call)
+    return (
+        name is not None
+        and function is not None
+        and any(
+            isinstance(node, cst.Call)
+            and file.name_of(node.func) == "asyncio.wrap_future"
+            and any(dotted(arg.value) == name for arg in node.args)
+            for node in walk_scope(function.body)
+        )
     )
 
 

@@ -43,7 +43,10 @@ class FixKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Replace:
-    """Put `text` in the place of a node (its own text, without the white space and comments around it) or a span."""
+    """Put `text` in the place of a node (its own text, without the white space and comments around it) or a span.
+
+    An empty text takes the blanks behind it away too.
+    """
 
     place: Place
     text: str

@@ -85,7 +85,7 @@ _STARTUP_NAMES = frozenset(
 _FIXTURES = ("pytest.fixture", "pytest_asyncio.fixture", "pytest.yield_fixture")
 _CLEANUP_NAME = re.compile(
     r"(?:^|_)(?:a?stop|a?close|close[ds]|stopp(?:ed|ing)|closing|shut_?(?:ting_?)?down|clean(?:_?up|ing|s)?|cancel(?:l?ing)?"
-    r"|tear_?down|a?exit|dispose|drain|finali[sz]er?|terminate|del)(?:_|$|\d)"
+    r"|tear_?down|a?exit|dispose|drain|finali[sz]er?|terminate|kill(?:ed|ing)?|abort(?:ed|ing)?|fini|del)(?:_|$|\d)"
 )
 _CLEANUP_METHODS = frozenset({"close", "aclose", "cancel", "stop"})
 _LIFESPAN_OWNERS = frozenset({"FastAPI", "Starlette", "Litestar", "Quart", "FastMCP"})
@@ -487,7 +487,7 @@ class Contexts:
         if function is None:
             return False
         around = (function, *self._file.ancestors(function))
-        if any(isinstance(each, cst.FunctionDef) and _CLEANUP_NAME.search(_snake(each.name.value)) for each in around):
+        if any(isinstance(each, cst.FunctionDef) and is_cleanup_name(each.name.value) for each in around):
             return True
         return any(isinstance(inner, cst.Call) and _method(inner) == "cancel" for inner in walk_scope(function.body))
 
@@ -496,6 +496,11 @@ def _ends_something(node: cst.CSTNode) -> bool:
     """Whether a node is a call of `.close()`, `.aclose()`, `.cancel()` or `.stop()`, awaited or not."""
     call = node.expression if isinstance(node, cst.Await) else node
     return isinstance(call, cst.Call) and _method(call) in _CLEANUP_METHODS
+
+
+def is_cleanup_name(name: str) -> bool:
+    """Whether a function is named for ending something: `close_all`, `tearDown`, `_abort_jobs`."""
+    return _CLEANUP_NAME.search(_snake(name)) is not None
 
 
 def _snake(name: str) -> str:

@@ -215,6 +215,12 @@ class Positions:
         lines[0] = lines[0][place.column - 1 :]
         return "\n".join(lines)
 
+    def with_space_behind(self, place: Range) -> Range:
+        """A range and the blanks behind it on its last line, for what is taken away."""
+        rest = self._text_lines[place.end_line - 1][place.end_column - 1 :]
+        blanks = len(rest) - len(rest.lstrip(" \t"))
+        return Range(place.line, place.column, place.end_line, place.end_column + blanks)
+
     def line_text(self, line: int) -> str:
         """The text of a 1-based line, without its end."""
         return self._text_lines[line - 1].rstrip("\r") if 0 < line <= len(self._text_lines) else ""

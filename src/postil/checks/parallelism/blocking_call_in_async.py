@@ -2,13 +2,15 @@
 
 import libcst as cst
 
-from postil.lint import Fix, FixKind, Insert, Note, Notes, Replace, SourceFile
+from postil.lint import Note, Notes, SourceFile
 from postil.lint.blocking import blocks, may_block
-from postil.lint.catalogue.blocking import BOUND_TO_THEIR_THREAD, QUEUES
+from postil.lint.catalogue.blocking import QUEUES
 from postil.lint.names import dotted
+from postil.lint.offload import without_blocking
 
 MENTIONS = ("async", "call_soon", "call_later", "on_startup")
 
+_FUTURE = "concurrent.futures.Future"
 _ENDINGS = frozenset({"threading.Thread.join", "multiprocessing.Process.join", "subprocess.Popen.wait"})
 
 
@@ -19,7 +21,8 @@ def check(file: SourceFile) -> Notes:
 
 
 def _judged(call: cst.Call, name: str, file: SourceFile) -> Notes:
-    if name.rpartition(".")[0] in QUEUES:
+    owner = name.rpartition(".")[0]
+    if owner in QUEUES or owner == _FUTURE:
         return  # for these there is another cure, and a rule of its own
     if file.in_test(call) or any(handover.value is call for handover in file.handovers):
         return
@@ -28,7 +31,7 @@ def _judged(call: cst.Call, name: str, file: SourceFile) -> Notes:
     yield Note(
         call,
         f"{_what(call, name, file)} blocks the event loop in {where}",
-        fix=_fix(call, name, file),
+        fix=without_blocking(call, name, file),
         severity="hint" if file.is_script or _serves_nobody(call, file) or _awaits_the_end(call, name, file) else None,
     )
 
@@ -50,34 +53,3 @@ def _serves_nobody(call: cst.Call, file: SourceFile) -> bool:
 def _awaits_the_end(call: cst.Call, name: str, file: SourceFile) -> bool:
     """Whether this waits for a thread or process that is ending anyway."""
     return name in _ENDINGS and file.is_cleanup(call)
-
-
-def _fix(call: cst.Call, name: str, file: SourceFile) -> Fix | None:
-    """`await asyncio.sleep(…)`, or the same call in a thread."""
-    function = file.enclosing_function(call)
-    if not isinstance(function, cst.FunctionDef) or function.asynchronous is None:
-        return None
-    if any(isinstance(above, cst.GeneratorExp) for above in file.ancestors(call)):
-        return None
-    above = file.parent(call)
-    is_base = isinstance(above, (cst.Attribute, cst.Subscript, cst.Call))
-    opening, closing = ("(", (Insert(call, ")", after=True),)) if is_base else ("", ())
-    if name == "time.sleep":
-        sleep = file.spelling_of("asyncio.sleep")
-        if sleep is None or len(call.args) != 1 or call.args[0].star:
-            return None
-        return Fix((Replace(call.func, f"{opening}await {sleep}"), *closing))
-    to_thread = file.spelling_of("asyncio.to_thread")
-    if to_thread is None or name.startswith(BOUND_TO_THEIR_THREAD) or isinstance(above, cst.WithItem):
-        return None
-    function_name = file.code(call.func)
-    if not call.args:
-        return Fix.replace(
-            call, f"{opening}await {to_thread}({function_name}){')' if is_base else ''}", FixKind.SUGGESTION
-        )
-    edits = (
-        Replace(call.func, f"{opening}await {to_thread}"),
-        Insert(call.args[0], f"{function_name}, "),
-        *closing,
-    )
-    return Fix(edits, FixKind.SUGGESTION)

@@ -3,15 +3,11 @@
 import libcst as cst
 
 from postil.lint import Fix, FixKind, Insert, Note, Notes, Secondary, SourceFile
-from postil.lint.names import attribute_assignments
-from postil.lint.tree import is_generator, walk
+from postil.lint.coroutines import coroutine_function
+from postil.lint.tree import walk
 
 MENTIONS = ("async def",)
 
-_KEEP_COROUTINES = ("staticmethod", "classmethod", "abc.abstractmethod", "typing.override",
-                    "typing_extensions.override", "functools.wraps", "tenacity.retry")  # fmt: skip
-_KEEP_METHODS = ("dataclasses.dataclass", "functools.total_ordering", "typing.final", "typing.runtime_checkable",
-                 "attr.s", "attrs.define", "attr.define")  # fmt: skip
 _OF_COROUTINES = ("send", "throw", "close", "cr_", "__")
 _WANT_VALUES = frozenset({"len", "sum", "sorted", "list", "tuple", "set", "frozenset", "dict", "any", "all", "min",
                           "max", "int", "float", "str", "bool", "bytes", "enumerate", "reversed", "round",
@@ -31,7 +27,7 @@ def _judged(call: cst.Call, file: SourceFile) -> Notes:
     use, place = _use(call, file), None
     if (
         (use is None and not isinstance(above, (cst.Assign, cst.AnnAssign)))
-        or not _is_coroutine(call, file)
+        or coroutine_function(call.func, file) is None
         or file.in_test(call)
     ):
         return
@@ -115,39 +111,6 @@ def _later_use(statement: cst.Assign | cst.AnnAssign, file: SourceFile) -> tuple
     if first[0] is None or file.value_of(target) is not statement.value:
         return None, None
     return first
-
-
-def _is_coroutine(call: cst.Call, file: SourceFile) -> bool:
-    """Whether a call is of an `async def` of this file that nothing wraps, replaces or overrides."""
-    found = file.definition_of(call.func)
-    if not isinstance(found, cst.FunctionDef) or found.asynchronous is None or is_generator(found):
-        return False
-    if not _only(found, _KEEP_COROUTINES, file) and not any(route.function is found for route in file.routes):
-        return False
-    body = file.parent(found)
-    owner = file.parent(body) if body is not None else None
-    return not isinstance(owner, cst.ClassDef) or _is_method_for_sure(found, owner, file)
-
-
-def _is_method_for_sure(method: cst.FunctionDef, owner: cst.ClassDef, file: SourceFile) -> bool:
-    name = method.name.value
-    if not _only(owner, _KEEP_METHODS, file) or name in attribute_assignments(owner):
-        return False
-    for other in file.nodes(cst.ClassDef):
-        if any(file.definition_of(base.value) is owner for base in other.bases):
-            override = file.member_of(other, name)
-            if isinstance(override, cst.FunctionDef) and override.asynchronous is None:
-                return False
-    return True
-
-
-def _only(definition: cst.FunctionDef | cst.ClassDef, known: tuple[str, ...], file: SourceFile) -> bool:
-    """Whether all decorators of a definition are known to leave what it makes as it is."""
-    for decorator in definition.decorators:
-        target = decorator.decorator
-        if file.name_of(target.func if isinstance(target, cst.Call) else target) not in known:
-            return False
-    return True
 
 
 def _awaited(call: cst.Call, file: SourceFile) -> Fix | None:

@@ -1,13 +1,14 @@
 """Finds `gather(…, return_exceptions=True)` whose exceptions nobody looks at."""
 
 import re
-from collections.abc import Iterator
 
 import libcst as cst
 
-from postil.lint import Fix, FixKind, Insert, Note, Notes, SourceFile, argument
+from postil.lint import Fix, FixKind, Insert, Note, Notes, SourceFile
+from postil.lint.contexts import is_cleanup_name
+from postil.lint.fanout import assigned, awaited, collects_exceptions, works
 from postil.lint.handlers import catches_all
-from postil.lint.names import targets
+from postil.lint.names import dotted, targets
 from postil.lint.tree import COMPREHENSIONS, walk, walk_scope
 
 MENTIONS = ("return_exceptions",)
@@ -24,20 +25,25 @@ _LOGGERS = ("structlog.", "logging.", "loguru.")
 
 
 def check(call: cst.Call, file: SourceFile) -> Notes:
-    if not call.args or file.name_of(call.func) != "asyncio.gather" or not _collects(call) or file.in_test(call):
+    if (
+        not call.args
+        or file.name_of(call.func) != "asyncio.gather"
+        or not collects_exceptions(call)
+        or file.in_test(call)
+    ):
         return
-    awaited = _awaited(call, file)
-    if awaited is None or file.is_cleanup(awaited) or _is_harmless(call, file):
+    waiting = awaited(call, file)
+    if waiting is None or file.is_cleanup(waiting) or _is_harmless(call, file):
         return
-    above = file.parent(awaited)
+    above = file.parent(waiting)
     function = file.enclosing_function(call)
-    statement = file.enclosing_statement(awaited)
+    statement = file.enclosing_statement(waiting)
     explained = any(line.comment is not None for line in getattr(statement, "leading_lines", ()))
     severity = "hint" if explained else None
     if isinstance(above, cst.Expr):
-        yield Note(call, _THROWN_AWAY, fix=_with_log(awaited, file), severity=severity)
+        yield Note(call, _THROWN_AWAY, fix=_with_log(waiting, file), severity=severity)
         return
-    names = _assigned(above)
+    names = assigned(above)
     if not names or function is None:
         return
     if names == ["_"]:
@@ -47,34 +53,6 @@ def check(call: cst.Call, file: SourceFile) -> Notes:
         yield Note(
             call, f"exceptions are collected in {listed}, and nothing tells them from results", severity=severity
         )
-
-
-def _collects(call: cst.Call) -> bool:
-    option = argument(call, "return_exceptions")
-    return isinstance(option, cst.Name) and option.value == "True"
-
-
-def _awaited(call: cst.Call, file: SourceFile) -> cst.Await | None:
-    """The `await` that gives the results, directly or through `asyncio.wait_for`."""
-    above = file.parent(call)
-    if isinstance(above, cst.Arg):
-        outer = file.parent(above)
-        if isinstance(outer, cst.Call) and file.name_of(outer.func) in ("asyncio.wait_for", "asyncio.shield"):
-            above = file.parent(outer)
-    return above if isinstance(above, cst.Await) else None
-
-
-def _assigned(statement: cst.CSTNode | None) -> list[str]:
-    """The plain names that a statement gives the results to; empty if it does anything else with them."""
-    if isinstance(statement, cst.Assign) and len(statement.targets) == 1:
-        target: cst.CSTNode = statement.targets[0].target
-    elif isinstance(statement, (cst.AnnAssign, cst.NamedExpr)):
-        target = statement.target
-    else:
-        return []
-    names = [name.value for name in targets(target)]
-    parts = len(target.elements) if isinstance(target, (cst.Tuple, cst.List)) else 1
-    return names if len(names) == parts else []
 
 
 class _Uses:
@@ -134,7 +112,7 @@ class _Uses:
             case _ if isinstance(above, COMPREHENSIONS):
                 return self._fate(above)
             case cst.Assign():
-                names = _assigned(above)
+                names = assigned(above)
                 return names or None
             case cst.Index() | cst.SubscriptElement():
                 return []
@@ -164,13 +142,17 @@ def _is_harmless(call: cst.Call, file: SourceFile) -> bool:
 
     Who waits for all tasks of the loop only wants them to be over.
     """
-    works = [work for arg in call.args if arg.keyword is None for work in _works(arg, call, file)]
-    if works and all(file.is_cleanup(work) or _catches_all(work, file) for work in works):
+    gathered = [work.expression for work in works(call, file)]
+    if gathered and all(_ends(work, file) or _catches_all(work, file) for work in gathered):
         return True
     if any(isinstance(above, cst.ExceptHandler) and _is_cancellation(above, file) for above in file.ancestors(call)):
         return True
     function = file.enclosing_function(call)
-    if isinstance(function, cst.FunctionDef) and _WAITS.search(function.name.value) and not _starts_work(works, file):
+    if (
+        isinstance(function, cst.FunctionDef)
+        and _WAITS.search(function.name.value)
+        and not _starts_work(gathered, file)
+    ):
         return True
     return function is not None and any(
         isinstance(node, cst.Attribute)
@@ -180,57 +162,21 @@ def _is_harmless(call: cst.Call, file: SourceFile) -> bool:
     )
 
 
+def _ends(work: cst.BaseExpression, file: SourceFile) -> bool:
+    """Whether a piece of work ends something, or is what was told to end: `task = self.cancel_load()`."""
+    made = file.value_of(work)
+    return file.is_cleanup(work) or (
+        isinstance(made, cst.Call) and is_cleanup_name((dotted(made.func) or "").rpartition(".")[2])
+    )
+
+
 def _is_cancellation(handler: cst.ExceptHandler, file: SourceFile) -> bool:
     return handler.type is not None and (file.name_of(handler.type) or "").endswith("CancelledError")
 
 
-def _starts_work(works: list[cst.BaseExpression], file: SourceFile) -> bool:
+def _starts_work(gathered: list[cst.BaseExpression], file: SourceFile) -> bool:
     """Whether what is gathered begins here, so that nobody else can know of its failure."""
-    return any(isinstance(node, cst.Call) for work in works for node in walk(file.value_of(work) or work))
-
-
-def _works(arg: cst.Arg, call: cst.Call, file: SourceFile) -> Iterator[cst.BaseExpression]:
-    """What `gather` awaits, as far as it is seen: arguments, items of lists, what a list is filled with."""
-    value = arg.value
-    if arg.star == "*":
-        if isinstance(value, cst.Name):
-            filled = list(_filled(value, call, file))
-            made = file.value_of(value)
-            if filled or made is None or isinstance(made, cst.Name):
-                yield from filled or [value]
-                return
-            value = made
-        if isinstance(value, (cst.ListComp, cst.GeneratorExp)):
-            yield _unwrapped(value.elt, file)
-            return
-        if isinstance(value, (cst.List, cst.Tuple)):
-            yield from (_unwrapped(element.value, file) for element in value.elements)
-            return
-    yield _unwrapped(value, file)
-
-
-def _filled(name: cst.Name, call: cst.Call, file: SourceFile) -> Iterator[cst.BaseExpression]:
-    """What is appended to a list in the function around a call."""
-    function = file.enclosing_function(call)
-    for node in walk_scope(function.body) if function is not None else ():
-        if (
-            isinstance(node, cst.Call)
-            and isinstance(node.func, cst.Attribute)
-            and node.func.attr.value in ("append", "add")
-            and isinstance(node.func.value, cst.Name)
-            and node.func.value.value == name.value
-            and node.args
-        ):
-            yield _unwrapped(node.args[0].value, file)
-
-
-def _unwrapped(work: cst.BaseExpression, file: SourceFile) -> cst.BaseExpression:
-    """`f(x)` of `create_task(f(x))`."""
-    if isinstance(work, cst.Call) and work.args and isinstance(work.func, (cst.Name, cst.Attribute)):
-        last = work.func.attr.value if isinstance(work.func, cst.Attribute) else work.func.value
-        if last in ("create_task", "ensure_future", "shield", "wait_for"):
-            return work.args[0].value
-    return work
+    return any(isinstance(node, cst.Call) for work in gathered for node in walk(file.value_of(work) or work))
 
 
 def _catches_all(work: cst.BaseExpression, file: SourceFile) -> bool:

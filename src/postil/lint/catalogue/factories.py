@@ -43,6 +43,10 @@ FACTORIES: dict[str, str] = {
     "asyncio.gather": "asyncio.Future",
     "asyncio.run_coroutine_threadsafe": "concurrent.futures.Future",
     "socket.socket": "socket.socket",
+    "PIL.Image.open": "PIL.Image.Image",
+    "PIL.Image.new": "PIL.Image.Image",
+    "PIL.Image.fromarray": "PIL.Image.Image",
+    "tarfile.open": "tarfile.TarFile",
     "urllib3.PoolManager": "urllib3.PoolManager",
 }
 
@@ -58,8 +62,11 @@ METHOD_RESULTS: dict[tuple[str, str], str] = {
     ("opentelemetry.metrics.Meter", "create_gauge"): "opentelemetry.metrics._Gauge",
     ("redis.Redis", "pipeline"): "redis.client.Pipeline",
     ("redis.asyncio.Redis", "pipeline"): "redis.asyncio.client.Pipeline",
+    **{("PIL.Image.Image", method): "PIL.Image.Image" for method in ("convert", "copy", "crop", "resize", "rotate")},
     ("sqlite3.Connection", "cursor"): "sqlite3.Cursor",
     ("psycopg.Connection", "cursor"): "psycopg.Cursor",
+    ("psycopg2.extensions.connection", "cursor"): "psycopg2.extensions.cursor",
+    ("pymysql.connections.Connection", "cursor"): "pymysql.cursors.Cursor",
     ("boto3.Session", "client"): "boto3.client",
     ("boto3.Session", "resource"): "boto3.resource",
     ("asyncio.AbstractEventLoop", "create_task"): "asyncio.Task",

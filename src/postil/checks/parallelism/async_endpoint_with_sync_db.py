@@ -1,0 +1,106 @@
+"""Finds async endpoints that use a sync database session."""
+
+import libcst as cst
+
+from postil.lint import Fix, FixKind, Note, Notes, Secondary, SourceFile
+from postil.lint.blocking import is_awaitable
+from postil.lint.catalogue.sessions import SYNC_SESSIONS
+from postil.lint.names import parameters
+from postil.lint.tree import walk_scope
+
+MENTIONS = ("Session",)
+
+_ASK = frozenset(
+    {"commit", "delete", "exec", "execute", "flush", "get", "get_one", "merge", "query", "refresh", "rollback",
+     "scalar", "scalars"}
+)  # fmt: skip
+_FRAMEWORKS = frozenset({"fastapi", "starlette"})
+
+
+def check(function: cst.FunctionDef, file: SourceFile) -> Notes:
+    if function.asynchronous is None or file.is_test:
+        return
+    sessions = [
+        param
+        for param in parameters(function)
+        if param.annotation is not None and file.annotated_type(param.annotation.annotation) in SYNC_SESSIONS
+    ]
+    if not sessions or not _serves_requests(function, file):
+        return
+    for param in sessions:
+        used = _use(function, param.name.value, file)
+        if used is None:
+            continue
+        place, through = used
+        kind = file.annotated_type(param.annotation.annotation) if param.annotation is not None else None
+        how = f" through `{through}`" if through is not None else ""
+        yield Note(
+            function.name,
+            f"`{function.name.value}` is async and asks the database{how} with the sync session `{param.name.value}`,"
+            " so every other request waits",
+            fix=_sync(function, file) if through is None else None,
+            secondary=(Secondary(place, f"`{(kind or 'Session').rpartition('.')[2]}` blocks here"),),
+        )
+        return
+
+
+def _serves_requests(function: cst.FunctionDef, file: SourceFile) -> bool:
+    route = next((route for route in file.routes if route.function is function), None)
+    if route is not None:
+        return route.framework in _FRAMEWORKS
+    return file.is_request_handler(function) and file.mentions("fastapi")
+
+
+def _use(function: cst.FunctionDef, session: str, file: SourceFile) -> tuple[cst.CSTNode, str | None] | None:
+    """Where a function asks the database with its session, itself or by a sync function that it is handed to."""
+    handed: tuple[cst.CSTNode, str | None] | None = None
+    for node in walk_scope(function.body):
+        if not isinstance(node, cst.Call) or is_awaitable(node, file) or not file.runs_on_loop(node):
+            continue
+        owner = node.func.value if isinstance(node.func, cst.Attribute) else None
+        if isinstance(owner, cst.Name) and owner.value == session:
+            if isinstance(node.func, cst.Attribute) and node.func.attr.value in _ASK:
+                return node, None
+            continue
+        callee = file.definition_of(node.func)
+        if handed is None and isinstance(callee, cst.FunctionDef) and callee.asynchronous is None:
+            name = _received_as(node, callee, session)
+            if name is not None and not callee.decorators and _asks(callee, name):
+                handed = node, f"{callee.name.value}()"
+    return handed
+
+
+def _received_as(call: cst.Call, callee: cst.FunctionDef, session: str) -> str | None:
+    """The name under which a callee gets the session."""
+    names = [param.name.value for param in callee.params.params if param.name.value not in ("self", "cls")]
+    for index, arg in enumerate(call.args):
+        if isinstance(arg.value, cst.Name) and arg.value.value == session and not arg.star:
+            if arg.keyword is not None:
+                return arg.keyword.value
+            return names[index] if index < len(names) else None
+    return None
+
+
+def _asks(function: cst.FunctionDef, session: str) -> bool:
+    return any(
+        isinstance(node, cst.Call)
+        and isinstance(node.func, cst.Attribute)
+        and node.func.attr.value in _ASK
+        and isinstance(node.func.value, cst.Name)
+        and node.func.value.value == session
+        for node in walk_scope(function.body)
+    )
+
+
+def _sync(function: cst.FunctionDef, file: SourceFile) -> Fix | None:
+    """`def` for `async def`, where nothing in the body is awaited; FastAPI runs such an endpoint in a thread."""
+    if (
+        function.asynchronous is None
+        or any(True for _ in file.calls.uses(function))
+        or any(
+            isinstance(node, cst.Await) or getattr(node, "asynchronous", None) is not None
+            for node in walk_scope(function.body)
+        )
+    ):
+        return None
+    return Fix.replace(function.asynchronous, "", FixKind.SUGGESTION)
