@@ -15,7 +15,7 @@ from pathlib import Path
 
 from postil import packs
 from postil.files import read_trees
-from postil.lint.change import Change
+from postil.lint.change import Change, ChangeSet, FileChange
 from postil.lint.engine import RuleSet
 from postil.lint.finding import Finding
 from postil.lint.project import Project
@@ -68,8 +68,13 @@ def _of_project(names: tuple[str, ...], pair: tuple[Path, Path | None]) -> list[
         if not rules.compares and all(rule.mentions for rule in rules.rules):
             changes = [change for change in changes if any(word in (change.head or "") for word in words)]
     texts = {change.path: change.head or "" for change in changes} | project
-    found = analyse(rules, changes, Project(project), Project(base_project))
-    return [(folder.name, each.finding, texts.get(each.finding.path, "")) for each in found.introduced]
+    projects = Project(project), Project(base_project)
+    if all(rule.subscription.whole in (FileChange, ChangeSet) for rule in rules.rules):
+        # Files that no rule asks for needn't be parsed.
+        findings = [each for each in rules.lint_change_set(changes, *projects).findings if each.allowed is None]
+    else:
+        findings = [each.finding for each in analyse(rules, changes, *projects).introduced]
+    return [(folder.name, finding, texts.get(finding.path, "")) for finding in findings]
 
 
 def _print(project: str, finding: Finding, text: str, around: int) -> None:

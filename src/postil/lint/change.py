@@ -1,11 +1,12 @@
 """What a pull request did: one file before and after, and all of them together."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 from functools import cached_property
 from posixpath import basename
+from typing import Any, TypeVar
 
 from postil.lint.check import Span
 from postil.lint.project import Project, TomlFile, lines_of, toml_file
@@ -13,6 +14,8 @@ from postil.lint.source import SourceFile, Unreadable
 
 PYTHON = (".py", ".pyi")
 """How the names of Python source files end."""
+
+F = TypeVar("F")
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +143,14 @@ class ChangeSet:
     changed: frozenset[str] = frozenset()
     texts: tuple[TextChange, ...] = ()
     compared: bool = True
+
+    _facts: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def fact(self, kind: Callable[["ChangeSet"], F]) -> F:
+        """What a class makes of this change set, made once for all checks that ask: `changes.fact(ContractChange)`."""
+        if kind not in self._facts:
+            self._facts[kind] = kind(self)
+        return self._facts[kind]
 
     def named(self, name: str) -> Iterator[TextChange]:
         """The changed files with this name that aren't Python, in any folder, as far as they are still there."""

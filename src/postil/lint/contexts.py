@@ -168,7 +168,6 @@ def find_routes(file: "SourceFile") -> Iterator[Route]:
             if framework is None and path and not path.startswith("/"):
                 continue
             yield Route(function, decorator, call, method, path, owner, framework or _guess(file))
-            break
 
 
 def _framework(kind: str | None) -> str | None:

@@ -1,19 +1,18 @@
-"""Pydantic models as their users see them: the fields on the wire, inheritance flattened, and who sends them.
+"""Pydantic models as their users see them: the fields on the wire, with inheritance flattened.
 
-Sees one file. A base class from elsewhere is named, and what it brings is unknown.
+Sees the files at hand. A base class from elsewhere is named, and what it brings is unknown.
 """
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import libcst as cst
 
-from postil.lint.contexts import Route
+from postil.lint.modules import Modules
+from postil.lint.names import dotted
 from postil.lint.normal import Form, type_form
-from postil.lint.source import SourceFile, argument, string_value
+from postil.lint.source import SourceFile, argument, has_unpacking, string_value
 
-_IDENTIFIER = re.compile(r"[A-Za-z_]\w*")
 _NO_FIELDS = frozenset({"object", "abc.ABC", "typing.Generic", "enum.Enum", "pydantic.BaseModel", "sqlmodel.SQLModel"})
 _NOT_FIELDS = frozenset({"typing.ClassVar", "typing_extensions.ClassVar"})
 _FIELD_CALLS = ("Field", "Column", "field", "mapped_column")
@@ -21,64 +20,140 @@ _FIELD_CALLS = ("Field", "Column", "field", "mapped_column")
 
 @dataclass(frozen=True)
 class Field:
-    """One field: `name` on the wire, `attribute` in Python, its type's form, and its statement in the class `owner`."""
+    """One field of the class `owner` in `file`, with its statement.
+
+    `name` is what a response calls it, `asked` what a request does, `attribute` what Python does. `required` when a
+    request must hold it, `optional` when a response may hold null there.
+    """
 
     name: str
+    asked: str
     attribute: str
     type: Form
     node: cst.CSTNode
+    file: SourceFile
     owner: str
     position: int
+    required: bool = False
     optional: bool = False
     deprecated: bool = False
     excluded: bool = False
 
+    @property
+    def annotation(self) -> cst.BaseExpression | None:
+        """Its type, as written."""
+        if isinstance(self.node, cst.AnnAssign):
+            return self.node.annotation.annotation
+        returns = self.node.returns if isinstance(self.node, cst.FunctionDef) else None
+        return returns.annotation if returns is not None else None
+
 
 @dataclass(frozen=True)
 class Model:
-    """A class with its own fields and those of its bases in this file; `foreign` names the bases from elsewhere."""
+    """A class with its own fields and those of its bases at hand, by their names in a response.
 
+    `foreign` names the bases from elsewhere; `extra` says what becomes of unknown fields in a request ("allow",
+    "ignore", "forbid"), None where that isn't said.
+    """
+
+    file: SourceFile
     node: cst.ClassDef
     fields: Mapping[str, Field]
     foreign: frozenset[str]
+    extra: str | None = None
 
 
-def model_of(file: SourceFile, node: cst.ClassDef) -> Model:
+def model_of(file: SourceFile, node: cst.ClassDef, modules: Modules | None = None) -> Model:
     """A class's fields by their names on the wire, later classes winning, as inheritance has it."""
     fields: dict[str, Field] = {}
     foreign: set[str] = set()
-    for owner in reversed(_lineage(file, node, foreign)):
-        fields = {**fields, **{field.attribute: field for field in _own(file, owner)}}
-    return Model(node, {field.name: field for field in fields.values()}, frozenset(foreign))
+    extra = None
+    for where, owner in reversed(lineage(file, node, modules, foreign)):
+        fields = {**fields, **{field.attribute: field for field in _own(where, owner)}}
+        extra = _extra(owner) or extra
+    return Model(file, node, {field.name: field for field in fields.values()}, frozenset(foreign), extra)
 
 
-def _lineage(file: SourceFile, node: cst.ClassDef, foreign: set[str]) -> list[cst.ClassDef]:
-    """A class and its bases in this file, the closest first; the names of other bases go into `foreign`."""
-    found: list[cst.ClassDef] = []
-    queue = [node]
+def is_model(file: SourceFile, node: cst.ClassDef, modules: Modules | None = None) -> bool:
+    """Whether a class is a Pydantic model, as far as the files at hand show."""
+    return any(
+        (where.name_of(_bare(arg.value)) or "").rpartition(".")[2] in ("BaseModel", "SQLModel")
+        for where, owner in lineage(file, node, modules)
+        for arg in owner.bases
+    )
+
+
+def _bare(base: cst.BaseExpression) -> cst.BaseExpression:
+    """`Page` of `Page[T]`."""
+    return base.value if isinstance(base, cst.Subscript) else base
+
+
+def lineage(
+    file: SourceFile, node: cst.ClassDef, modules: Modules | None = None, foreign: set[str] | None = None
+) -> list[tuple[SourceFile, cst.ClassDef]]:
+    """A class and its bases at hand, the closest first; the names of other bases go into `foreign`."""
+    found: list[tuple[SourceFile, cst.ClassDef]] = []
+    queue = [(file, node)]
     while queue:
-        current = queue.pop(0)
-        if any(current is each for each in found):
+        where, current = queue.pop(0)
+        if any(current is each for _, each in found):
             continue
-        found.append(current)
+        found.append((where, current))
         for arg in current.bases:
-            base = arg.value.value if isinstance(arg.value, cst.Subscript) else arg.value
-            definition = file.definition_of(base)
-            if isinstance(definition, cst.ClassDef):
-                queue.append(definition)
-            elif (name := file.name_of(base) or file.code(base)) not in _NO_FIELDS:
+            base = _bare(arg.value)
+            local = where.definition_of(base)
+            known = (where, local) if local is not None else modules.definition(where, base) if modules else None
+            if known is not None and isinstance(known[1], cst.ClassDef):
+                queue.append((known[0], known[1]))
+            elif foreign is not None and (name := where.name_of(base) or where.code(base)) not in _NO_FIELDS:
                 foreign.add(name.rpartition(".")[2])
     return found
 
 
+def _extra(owner: cst.ClassDef) -> str | None:
+    """What a class itself says of unknown fields: `model_config`, `class Config`, or `extra=` beside its bases."""
+    for keyword in owner.keywords:
+        if keyword.keyword is not None and keyword.keyword.value == "extra":
+            return string_value(keyword.value)
+    for line in owner.body.body:
+        if isinstance(line, cst.ClassDef) and line.name.value == "Config":
+            return next((_assigned(part, "extra") for part in _parts(line)), None)
+        for part in line.body if isinstance(line, cst.SimpleStatementLine) else ():
+            value = (
+                part.value if isinstance(part, (cst.Assign, cst.AnnAssign)) and _targets(part, "model_config") else None
+            )
+            if isinstance(value, cst.Call):
+                return string_value(argument(value, "extra"))
+            if isinstance(value, cst.Dict):
+                entries = [each for each in value.elements if isinstance(each, cst.DictElement)]
+                return next((string_value(each.value) for each in entries if string_value(each.key) == "extra"), None)
+    return None
+
+
+def _parts(owner: cst.ClassDef) -> Iterator[cst.CSTNode]:
+    for line in owner.body.body:
+        yield from line.body if isinstance(line, cst.SimpleStatementLine) else (line,)
+
+
+def _targets(part: cst.Assign | cst.AnnAssign, name: str) -> bool:
+    targets = [part.target] if isinstance(part, cst.AnnAssign) else [each.target for each in part.targets]
+    return any(isinstance(target, cst.Name) and target.value == name for target in targets)
+
+
+def _assigned(part: cst.CSTNode, name: str) -> str | None:
+    """The text that a statement gives a name: `extra = "forbid"`, `extra = Extra.forbid`."""
+    if not (isinstance(part, (cst.Assign, cst.AnnAssign)) and _targets(part, name)):
+        return None
+    return part.value.attr.value if isinstance(part.value, cst.Attribute) else string_value(part.value)
+
+
 def _own(file: SourceFile, owner: cst.ClassDef) -> Iterator[Field]:
     position = 0
-    for line in owner.body.body:
-        for part in line.body if isinstance(line, cst.SimpleStatementLine) else (line,):
-            field = _field(file, part, owner.name.value, position)
-            if field is not None:
-                position += 1
-                yield field
+    for part in _parts(owner):
+        field = _field(file, part, owner.name.value, position)
+        if field is not None:
+            position += 1
+            yield field
 
 
 def _field(file: SourceFile, part: cst.CSTNode, owner: str, position: int) -> Field | None:
@@ -90,7 +165,10 @@ def _field(file: SourceFile, part: cst.CSTNode, owner: str, position: int) -> Fi
         name = (string_value(argument(call, "alias")) if call else None) or part.name.value
         kind = type_form(file, part.returns)
         deprecated = call is not None and _says(argument(call, "deprecated"))
-        return Field(name, part.name.value, kind, part, owner, position, _nullable(kind), deprecated)
+        attribute = part.name.value
+        return Field(
+            name, name, attribute, kind, part, file, owner, position, optional=_nullable(kind), deprecated=deprecated
+        )
     if not isinstance(part, cst.AnnAssign) or not isinstance(part.target, cst.Name):
         return None
     attribute = part.target.value
@@ -99,20 +177,43 @@ def _field(file: SourceFile, part: cst.CSTNode, owner: str, position: int) -> Fi
     if attribute.startswith("_") or attribute == "model_config" or file.name_of(bare) in _NOT_FIELDS:
         return None
     options = list(_options(part))
-    aliases = (string_value(argument(call, key)) for key in ("serialization_alias", "alias") for call in options)
     kind = type_form(file, annotation)
     none = isinstance(part.value, cst.Name) and part.value.value == "None"
     return Field(
-        next((alias for alias in aliases if alias is not None), attribute),
+        _alias(options, "serialization_alias") or attribute,
+        _alias(options, "validation_alias") or attribute,
         attribute,
         kind,
         part,
+        file,
         owner,
         position,
+        required=_required(part, options),
         optional=none or _nullable(kind),
         deprecated=any(_says(argument(call, "deprecated")) for call in options),
         excluded=any(_says(argument(call, "exclude")) for call in options),
     )
+
+
+def _alias(options: Sequence[cst.Call], key: str) -> str | None:
+    """The name on the wire that a field's options give for one direction, or for both."""
+    found = (string_value(argument(call, each)) for each in (key, "alias") for call in options)
+    return next((alias for alias in found if alias is not None), None)
+
+
+def _required(part: cst.AnnAssign, options: Sequence[cst.Call]) -> bool:
+    """Whether a request must hold the field: nothing gives it a default."""
+    if part.value is not None and part.value not in options:
+        return False
+    for call in options:
+        # `Column(Integer)` and `Annotated[int, Field(…)]` begin with something else.
+        first = 0 if call is part.value and (dotted(call.func) or "").endswith("ield") else None
+        default = argument(call, "default", first)
+        if has_unpacking(call) or argument(call, "default_factory") is not None:
+            return False
+        if default is not None and not isinstance(default, cst.Ellipsis):
+            return False
+    return True
 
 
 def _options(part: cst.AnnAssign) -> Iterator[cst.Call]:
@@ -134,83 +235,3 @@ def _says(expression: cst.BaseExpression | None) -> bool:
 
 def _nullable(kind: Form) -> bool:
     return isinstance(kind, tuple) and kind[:1] == ("union",) and "None" in kind
-
-
-@dataclass(frozen=True)
-class View:
-    """How one response shows a model: only the fields of `include` if there is one, none of `exclude`."""
-
-    include: frozenset[str] | None = None
-    exclude: frozenset[str] = frozenset()
-
-    def shows(self, field: Field) -> bool:
-        """Whether a field is in the response."""
-        names = {field.name, field.attribute}
-        return (self.include is None or bool(names & self.include)) and not names & self.exclude
-
-
-def responses(file: SourceFile) -> dict[str, list[View]]:
-    """The classes of this file that its FastAPI endpoints send, directly or inside others, with how they show them."""
-    views: dict[str, list[View]] = {}
-    queue: list[str] = []
-    for route in file.routes:
-        if route.framework not in ("fastapi", None):
-            continue
-        view = _view(route)
-        declared = argument(route.call, "response_model")
-        if declared is None and route.function.returns is not None:
-            declared = route.function.returns.annotation
-        if declared is None or view is None:
-            continue
-        for name in _classes(file, declared):
-            views.setdefault(name, []).append(view)
-            queue.append(name)
-    seen: set[str] = set()
-    while queue:
-        name = queue.pop()
-        node = file.class_named(name)
-        if name in seen or node is None:
-            continue
-        seen.add(name)
-        for owner in _lineage(file, node, set()):
-            for field in _own(file, owner):
-                annotation = field.node.annotation if isinstance(field.node, cst.AnnAssign) else None
-                if isinstance(field.node, cst.FunctionDef):
-                    annotation = field.node.returns
-                for inner in _classes(file, annotation) if annotation is not None else ():
-                    views.setdefault(inner, []).append(View())
-                    queue.append(inner)
-    return views
-
-
-def _classes(file: SourceFile, annotation: cst.CSTNode) -> list[str]:
-    """The classes of this file that an annotation names, in strings too."""
-    if isinstance(annotation, cst.Annotation):
-        annotation = annotation.annotation
-    words = dict.fromkeys(_IDENTIFIER.findall(file.code(annotation)))
-    return [word for word in words if file.class_named(word) is not None]
-
-
-def _view(route: Route) -> View | None:
-    """How an endpoint shows its model; None where that isn't written out."""
-    names: dict[str, frozenset[str] | None] = {}
-    for option in ("response_model_include", "response_model_exclude"):
-        value = argument(route.call, option)
-        if value is None:
-            names[option] = None
-            continue
-        found: list[str | None] = [None]
-        if isinstance(value, (cst.Set, cst.List, cst.Tuple)):
-            found = [string_value(element.value) for element in value.elements]
-        elif isinstance(value, cst.Dict):
-            # {"items": {…}} shows or hides parts of `items`, {"items": True} the whole.
-            found = [
-                string_value(element.key)
-                for element in value.elements
-                if isinstance(element, cst.DictElement) and (option.endswith("include") or _says(element.value))
-            ]
-        literal = frozenset(name for name in found if name is not None)
-        if len(literal) != len(found):
-            return None
-        names[option] = literal
-    return View(names["response_model_include"], names["response_model_exclude"] or frozenset())

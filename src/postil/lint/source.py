@@ -451,10 +451,21 @@ class SourceFile:
         value = values[0].value if isinstance(values[0], cst.AnnAssign) else values[0]
         return value if isinstance(value, cst.BaseExpression) else None
 
+    def definition_named(self, name: str) -> Definition | None:
+        """The class or function that this module defines at its top level under `name`."""
+        return self._bindings.module_definitions.get(name)
+
     def class_named(self, name: str) -> cst.ClassDef | None:
         """The class that this module defines at its top level under `name`."""
         found = self._bindings.module_definitions.get(name)
         return found if isinstance(found, cst.ClassDef) else None
+
+    def global_value(self, name: str) -> cst.BaseExpression | None:
+        """The one expression that this module's top level assigns to `name`; None when there are several or none."""
+        values = self._bindings.module_assignments.get(name, [])
+        value = values[0] if len(values) == 1 else None
+        value = value.value if isinstance(value, cst.AnnAssign) else value
+        return value if isinstance(value, cst.BaseExpression) else None
 
     # Types
 

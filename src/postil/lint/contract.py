@@ -1,0 +1,220 @@
+"""What a change does to the interface of a FastAPI service: the models and endpoints of before and after, paired.
+
+Sees the changed files. What isn't changed can't differ, but it can hold what a name leads to: such is unknown.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import libcst as cst
+
+from postil.lint.change import ChangeSet, FileChange
+from postil.lint.interface import Endpoint, Interface, Role
+from postil.lint.models import Field, Model
+from postil.lint.source import SourceFile
+
+_WORDS = ("fastapi", "APIRouter", "include_router", "pydantic", "BaseModel", "SQLModel")
+_SCHEMAS = re.compile(r"(^|/)(\w*api\w*|schemas?|requests?|responses?|dtos?|datamodels|models)(/|\.py$)")
+# Lines that may promise something: decorators, definitions, fields and parameters, routers.
+_PROMISES = re.compile(
+    r"^[ \t]*(?:@|class |def |async def |\w+[ \t]*:|\w+[ \t]*=|\).*->|.*(?:_router|Router|Field)\().*", re.MULTILINE
+)
+# Bases that projects put under all their models. Any other from elsewhere may hold any field.
+_ROOTS = re.compile(r"\w*Base(Model|Schema)|Model|Schema|\w*SQLModel")
+
+
+@dataclass(frozen=True)
+class ModelChange:
+    """A model before and after, and what it is used for at both times."""
+
+    before: Model
+    after: Model
+    was: Role
+    now: Role
+
+    @property
+    def known(self) -> bool:
+        """Whether all fields are known, before and after: no base from elsewhere may bring or have brought some."""
+        return all(_ROOTS.fullmatch(name) for name in self.before.foreign | self.after.foreign)
+
+    @property
+    def sent(self) -> bool:
+        """Whether responses hold it, before and after."""
+        return bool(self.was.views and self.now.views)
+
+    @property
+    def asked(self) -> bool:
+        """Whether requests hold it, before and after."""
+        return self.was.asked and self.now.asked
+
+    @property
+    def sure(self) -> bool:
+        """Whether endpoints show what it is used for, and not only its name."""
+        return self.was.sure and self.now.sure
+
+    @property
+    def name(self) -> str:
+        """What the class is called now."""
+        return self.after.node.name.value
+
+    def removed(self) -> Iterator[Field]:
+        """The fields that responses showed and no longer do."""
+        if self.known and self.sent:
+            for name, field in self.before.fields.items():
+                now = self.after.fields.get(name)
+                if (now is None or now.excluded) and self.shown(field):
+                    yield field
+
+    def renamed(self) -> dict[str, Field]:
+        """Those of the removed fields that have another name now: a new one of the same type, at the same place."""
+        gained = [field for name, field in self.after.fields.items() if name not in self.before.fields]
+        found = {}
+        for field in self.removed():
+            for new in gained:
+                if new.type == field.type and abs(new.position - field.position) <= 1 and not new.excluded:
+                    found[field.name] = new
+                    gained.remove(new)
+                    break
+        return found
+
+    def kept(self) -> Iterator[tuple[Field, Field]]:
+        """The fields that responses show before and after."""
+        for name, field in self.before.fields.items():
+            now = self.after.fields.get(name)
+            if now is not None and not now.excluded and self.shown(field):
+                yield field, now
+
+    def beside(self, field: Field) -> tuple[SourceFile, cst.CSTNode]:
+        """Where a removed field stood: at the field before it that is still there, or else at its class."""
+        earlier = [f for f in self.before.fields.values() if f.owner == field.owner and f.position < field.position]
+        for other in sorted(earlier, key=lambda each: -each.position):
+            now = self.after.fields.get(other.name)
+            if now is not None and now.owner == field.owner:
+                return now.file, now.node
+        return self.after.file, self.after.file.class_named(field.owner) or self.after.node
+
+    def shown(self, field: Field) -> bool:
+        """Whether a field was in a response."""
+        return not field.excluded and any(view.shows(field) for view in self.was.views)
+
+
+@dataclass(frozen=True)
+class EndpointChange:
+    """An endpoint before and after; `after` is None where it is gone, `moved` where its path or method is another."""
+
+    before: Endpoint
+    after: Endpoint | None
+    moved: bool = False
+
+
+class ContractChange:
+    """The interface before and after a change set; a fact of it: `changes.fact(ContractChange)`."""
+
+    def __init__(self, changes: ChangeSet) -> None:
+        self._changes = tuple(change for change in changes.files if _concerns(change)) if changes.compared else ()
+        if not any(_promises(change.base_text) != _promises(change.head_text) for change in self._changes):
+            self._changes = ()
+        self.base = Interface(file for change in self._changes if (file := change.base) is not None)
+        self.head = Interface(file for change in self._changes if (file := change.head) is not None)
+
+    @cached_property
+    def models(self) -> tuple[ModelChange, ...]:
+        """The models that are still there and not the same; one that moved to another file is followed."""
+        return tuple(self._pair_models())
+
+    @cached_property
+    def endpoints(self) -> tuple[EndpointChange, ...]:
+        """The endpoints of before with what became of them; those whose path can't be told are left out."""
+        return tuple(self._pair_endpoints())
+
+    def _pair_models(self) -> Iterator[ModelChange]:
+        new = self._new_classes
+        for change in self._changes:
+            base, head = change.base, change.head
+            if base is None or base.is_test:
+                continue
+            for node in base.nodes(cst.ClassDef):
+                name = node.name.value
+                if not node.bases or base.class_named(name) is not node:
+                    continue
+                after: tuple[SourceFile, cst.ClassDef] | None = None
+                if head is not None and (still := head.class_named(name)) is not None:
+                    after = head, still
+                elif len(new.get(name, ())) == 1:
+                    after = new[name][0]
+                if after is None or self._same(base, node, *after):
+                    continue
+                was, now = self.base.role(base, node), self.head.role(*after)
+                if was.views or was.asked or now.views or now.asked:
+                    yield ModelChange(self.base.model(base, node), self.head.model(*after), was, now)
+
+    @cached_property
+    def _new_classes(self) -> dict[str, list[tuple[SourceFile, cst.ClassDef]]]:
+        """The classes that are new in their file, by name."""
+        found: dict[str, list[tuple[SourceFile, cst.ClassDef]]] = {}
+        for change in self._changes:
+            head = change.head
+            for node in head.nodes(cst.ClassDef) if head is not None else ():
+                name = node.name.value
+                if head is not None and (change.base is None or change.base.class_named(name) is None):
+                    found.setdefault(name, []).append((head, node))
+        return found
+
+    def _same(self, base: SourceFile, before: cst.ClassDef, head: SourceFile, after: cst.ClassDef) -> bool:
+        """Whether neither a class nor one of its bases at hand was touched."""
+        one = [file.code(node) for file, node in self.base.lineage(base, before)]
+        return one == [file.code(node) for file, node in self.head.lineage(head, after)]
+
+    def _pair_endpoints(self) -> Iterator[EndpointChange]:
+        paths = {change.previous_path or change.path: change.path for change in self._changes}
+        by_function: dict[tuple[str, str], list[Endpoint]] = {}
+        for each in self.head.endpoints:
+            by_function.setdefault((each.file.path, each.name), []).append(each)
+        for before in self.base.endpoints:
+            if before.route.path is None:
+                continue
+            own = by_function.get((paths[before.file.path], before.name), [])
+            same = [each for each in (*own, *self.head.endpoints) if _same_place(before, each, paths)]
+            if same:
+                yield EndpointChange(before, same[0])
+            elif own:
+                # Of its own routes, one that was not there before.
+                new = [each for each in own if not any(_same_place(b, each, paths) for b in self.base.endpoints)]
+                if new and not any(each.route.path is None for each in own):
+                    yield EndpointChange(before, new[0], moved=True)
+                elif not new:
+                    yield EndpointChange(before, None)
+            elif not any(_may_be(before, each) for each in self.head.endpoints):
+                yield EndpointChange(before, None)
+
+
+def _same_place(before: Endpoint, after: Endpoint, paths: dict[str, str]) -> bool:
+    """Whether a caller of one endpoint reaches the other."""
+    if not before.methods <= after.methods or not before.paths & after.paths:
+        return False
+    if not (before.open or after.open):
+        return True
+    # What stands before them is unknown, and the same where the router is: files that aren't changed include it.
+    return paths.get(before.file.path) == after.file.path and before.open == after.open
+
+
+def _may_be(before: Endpoint, after: Endpoint) -> bool:
+    """Whether an endpoint of which not all is known may be the one of before, elsewhere."""
+    if not before.methods & after.methods or not (before.open or after.open):
+        return False
+    if after.route.path is None:
+        return True
+    return any(one.endswith(other) or other.endswith(one) for one in before.paths for other in after.paths)
+
+
+def _concerns(change: FileChange) -> bool:
+    """Whether a file may hold a part of the interface."""
+    if change.mentions(*_WORDS):
+        return True
+    return bool(_SCHEMAS.search(change.path)) and change.mentions("class ")
+
+
+def _promises(text: str | None) -> list[str]:
+    return [" ".join(line.split()) for line in _PROMISES.findall(text or "")]

@@ -1,0 +1,62 @@
+"""An import leads to a file at hand, or to nothing."""
+
+import libcst as cst
+import pytest
+
+from postil.lint import SourceFile
+from postil.lint.modules import Modules
+
+FILES = {
+    "src/app/schemas/user.py": "class User: ...\nPREFIX = '/users'\n",
+    "src/app/schemas/__init__.py": "from app.schemas.user import User\nfrom . import user\nclass Page: ...\n",
+    "src/app/api/routes.py": "",
+    "src/other/user.py": "class User: ...\n",
+}
+
+
+def lookup(text: str, path: str = "src/app/api/routes.py") -> str | None:
+    """Where the last expression of `text` leads: the path, and the name of the class there or the text of the value."""
+    files = {each: SourceFile(each, body) for each, body in {**FILES, path: text}.items()}
+    modules, file = Modules(files.values()), files[path]
+    line = file.module.body[-1]
+    assert isinstance(line, cst.SimpleStatementLine)
+    assert isinstance(line.body[0], cst.Expr)
+    expression = line.body[0].value
+    if (found := modules.definition(file, expression)) is not None:
+        return f"{found[0].path}: {found[1].name.value}"
+    if (value := modules.value(file, expression)) is not None:
+        return f"{value[0].path}: {value[0].code(value[1])}"
+    return None
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("from app.schemas.user import User\nUser", "src/app/schemas/user.py: User"),
+        ("from app.schemas import user\nuser.User", "src/app/schemas/user.py: User"),
+        ("import app.schemas.user\napp.schemas.user.User", "src/app/schemas/user.py: User"),
+        ("from ..schemas.user import User as U\nU", "src/app/schemas/user.py: User"),
+        ("from ..schemas import User\nUser", "src/app/schemas/user.py: User"),
+        ("from .. import schemas\nschemas.Page", "src/app/schemas/__init__.py: Page"),
+        ("from app.schemas.user import PREFIX\nPREFIX", "src/app/schemas/user.py: '/users'"),
+        ("class Mine: ...\nMine", "src/app/api/routes.py: Mine"),
+    ],
+)
+def test_a_name_leads_to_what_a_file_at_hand_defines(text: str, found: str) -> None:
+    """However it is imported, and through packages that pass it on."""
+    assert lookup(text) == found
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "from user import User\nUser",
+        "from elsewhere.schemas import Page\nPage",
+        "import requests\nrequests.get",
+        "from app.schemas import nothing\nnothing",
+        "from ....schemas import Page\nPage",
+    ],
+)
+def test_what_leads_elsewhere_or_to_several_files_is_unknown(text: str) -> None:
+    """Two files fit `user`; the others aren't there."""
+    assert lookup(text) is None
