@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from inline_snapshot import snapshot
 
 GOOD = "def f(x):\n    return x\n"
 BAD = "def f():\n    try:\n        g()\n    except KeyError as error:\n        raise ValueError('x')\n"
@@ -128,6 +129,92 @@ def test_fixes_are_written_in_the_files_own_encoding(tmp_path: Path) -> None:
 
     assert done.returncode == 0, done.stdout
     assert (tmp_path / "a.py").read_bytes().decode("latin-1") == text.replace("('é')", "('é') from error")
+
+
+TWICE = "def g(x):\n    try:\n        h()\n    except KeyError as error:\n        raise ValueError(x)"
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        f"{BAD}\n\n{TWICE}".encode(),
+        f"{BAD}\n\n{TWICE}\n".replace("\n", "\r\n").encode(),
+        b"\xef\xbb\xbf" + BAD.encode(),
+        f"# coding: latin-1\n{BAD}{TWICE}".replace("'x'", "'é'").encode("latin-1"),
+        f"{BAD}x = '\x0c\x85\u2028'\n{TWICE}".encode(),
+    ],
+    ids=["no-last-line-end", "crlf", "bom", "latin-1", "odd-line-ends"],
+)
+def test_the_diff_is_what_fix_writes(tmp_path: Path, raw: bytes) -> None:
+    """Who looks first sees each byte that would change, and can apply it later."""
+    file = tmp_path / "a.py"
+    file.write_bytes(raw)
+    git(tmp_path, "init", "-q")
+    shown = subprocess.run(
+        [sys.executable, "-m", "postil.cli", "check", "--diff", "a.py"], cwd=tmp_path, capture_output=True, check=False
+    )
+    untouched = file.read_bytes()
+    subprocess.run(["git", "apply", "-"], cwd=tmp_path, input=shown.stdout, check=True)
+    applied = file.read_bytes()
+    file.write_bytes(raw)
+    written = postil("check", "--fix", "a.py", cwd=tmp_path)
+
+    assert (shown.returncode, untouched) == (1, raw)
+    assert written.returncode == 0, written.stdout
+    assert applied == file.read_bytes() != raw
+    assert applied.count(b" from error") == raw.count(b"raise")
+
+
+def test_a_diff_stands_alone_on_standard_output(tmp_path: Path) -> None:
+    """It can be piped; what is left goes beside it."""
+    (tmp_path / "a.py").write_text(BAD)
+    done = postil("check", "--fix", "--diff", "a.py", cwd=tmp_path)
+
+    assert done.stdout == snapshot(
+        """\
+--- a/a.py
++++ b/a.py
+@@ -2,4 +2,4 @@
+     try:
+         g()
+     except KeyError as error:
+-        raise ValueError('x')
++        raise ValueError('x') from error
+"""
+    )
+    assert done.stderr == snapshot(
+        "then 0 found: 0 errors, 0 warnings, 0 hints, 0 suppressed · 1 file · 0 problems · config defaults\n"
+    )
+    assert (tmp_path / "a.py").read_text() == BAD
+
+
+def test_without_anything_to_fix_a_diff_is_empty_and_exits_with_0(tmp_path: Path) -> None:
+    """A job can ask whether all fixes were taken, whatever else is found."""
+    (tmp_path / "a.py").write_text("import subprocess\n\nsubprocess.run(['pip', 'install', 'rich'])\n")
+    done = postil("check", "--diff", "a.py", cwd=tmp_path)
+
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "1 warning" in done.stderr
+
+
+def test_a_diff_in_another_format_is_refused(tmp_path: Path) -> None:
+    """A reader of JSON would choke on it."""
+    done = postil("check", "--diff", "--format", "json", cwd=tmp_path)
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "give one of them" in done.stderr
+
+
+def test_a_fix_of_a_linked_file_keeps_the_link(tmp_path: Path) -> None:
+    """Else the next one to edit the original edits something else."""
+    (tmp_path / "real.py").write_text(BAD)
+    (tmp_path / "a.py").symlink_to("real.py")
+    done = postil("check", "--fix", "a.py", cwd=tmp_path)
+
+    assert done.returncode == 0, done.stdout
+    assert (tmp_path / "a.py").is_symlink()
+    assert "from error" in (tmp_path / "real.py").read_text()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.py", "real.py"]
 
 
 def test_an_allow_comment_is_counted_not_shown(tmp_path: Path) -> None:

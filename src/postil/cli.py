@@ -13,11 +13,21 @@ from typing import Annotated, NoReturn
 import typer
 
 from postil import packs
-from postil.files import Tree, read_trees, write_text
+from postil.files import Tree, patch_of, read_trees, write_text
 from postil.lint.engine import apply_edits
 from postil.lint.finding import Finding, Problem
 from postil.log import configure
-from postil.report import Checked, as_json, as_sarif, as_text, as_workflow, review_json, review_text
+from postil.report import (
+    Checked,
+    as_json,
+    as_sarif,
+    as_text,
+    as_workflow,
+    beside_a_diff,
+    printable,
+    review_json,
+    review_text,
+)
 from postil.repository import GitError, LocalPull, local_pull
 from postil.review.config import Config, Reading, parse, read
 from postil.review.model import Analysis, Conclusion, Introduced, Occasion, Review
@@ -99,10 +109,16 @@ def check(
     select: Annotated[list[str] | None, typer.Option(help="Only these rules (repeat, or separate by commas).")] = None,
     ignore: Annotated[list[str] | None, typer.Option(help="Not these rules.")] = None,
     fix: Annotated[bool, typer.Option("--fix", help="Write the proved fixes to the files.")] = False,
+    diff: Annotated[bool, typer.Option("--diff", help="Print what --fix would write, and write nothing.")] = False,
     config: Annotated[Path | None, typer.Option(help="A postil.toml, instead of the project's own.")] = None,
     folders: PacksOption = None,
 ) -> None:
-    """Lint files or folders. Exits 0 when clean, 1 with findings at or over the threshold, 2 when it can't run."""
+    """Lint files or folders. Exits 0 when clean, 1 with findings at or over the threshold, 2 when it can't run.
+
+    With --diff, 0 when there is nothing to fix, and 1 with a diff.
+    """
+    if diff and output is not Format.TEXT:
+        _fail("--diff prints a diff, and --format is about findings; give one of them")
     guideline = _guideline(folders)
     try:
         trees = read_trees(paths or [Path()])
@@ -110,10 +126,15 @@ def check(
         _fail(str(error))
     plans = [_plan(tree.project | {MARKS: tree.attributes}, guideline, config, select, ignore) for tree in trees]
     try:
-        analyses = asyncio.run(_analyse(trees, plans, folders, fix=fix))
+        analyses = asyncio.run(_analyse(trees, plans, folders, fix=fix or diff))
     except SandboxError as error:
         _fail(str(error))
     checked = _checked(trees, plans, analyses)
+    if diff:
+        _print_patches(trees)
+        typer.echo(beside_a_diff(checked), err=True)
+        raise typer.Exit(FOUND if any(tree.fixed for tree in trees) else CLEAN)
+    _write(trees)
     match output:
         case Format.JSON:
             typer.echo(as_json(checked, guideline, _links(guideline)))
@@ -167,7 +188,7 @@ def _names(values: list[str] | None) -> tuple[str, ...]:
 async def _analyse(
     trees: Sequence[Tree], plans: Sequence[Plan], folders: list[Path] | None, *, fix: bool
 ) -> list[Analysis]:
-    """One analysis a tree; with `fix`, written to the files and analysed again until nothing is left to write."""
+    """One analysis a tree; with `fix`, the fixes are carried out, though not written, until none is left."""
     found = []
     async with Analyst(_folders(folders), LIMITS) as analyst:
         for tree, agreed in zip(trees, plans, strict=True):
@@ -176,30 +197,53 @@ async def _analyse(
             for left in reversed(range(FIX_ROUNDS + 1)):
                 analysis = await analyst.analyse(tree.changes, tree.project, tree.project, agreed.choice)
                 analysis = agreed.settled(analysis, skipped=skipped)
-                if not (fix and left and _write_fixes(tree, analysis)):
+                if not (fix and left and _fix(tree, analysis)):
                     found.append(analysis)
                     break
     return found
 
 
-def _write_fixes(tree: Tree, analysis: Analysis) -> int:
-    """Carry out the proved fixes, one a file at a time where they touch; gives how many were written."""
-    written = 0
+def _fix(tree: Tree, analysis: Analysis) -> bool:
+    """Carry out the proved fixes, one a file at a time where they touch; gives whether there was one."""
     by_path: dict[str, list[Introduced]] = {}
     for each in analysis.introduced:
         if each.suggestion is not None:
             by_path.setdefault(each.finding.path, []).append(each)
-    for position, change in enumerate(tree.changes):
-        text, last = change.head or "", len((change.head or "").split("\n")) + 1
-        for each in sorted(by_path.get(change.path, ()), key=lambda each: -each.finding.line):
+    texts = {change.path: change.head or "" for change in tree.changes}
+    for path, found in by_path.items():
+        text = texts[path]
+        last = text.count("\n") + 3
+        for each in sorted(found, key=lambda each: -each.finding.line):
             edges = [edit.line for edit in each.finding.edits] + [edit.end_line for edit in each.finding.edits]
             if max(edges) < last:
                 text, last = apply_edits(text, each.finding.edits), min(edges)
-                written += 1
-        if text != change.head:
-            write_text(Path(tree.shown[change.path]), text)
-            tree.changes[position] = replace(change, head=text)
-    return written
+        tree.fix(path, text)
+    return bool(by_path)
+
+
+def _write(trees: Sequence[Tree]) -> None:
+    """Write what was fixed, each file at once."""
+    for tree in trees:
+        for path, text, shown in tree.fixed_files():
+            try:
+                write_text(path, text)
+            except (OSError, UnicodeEncodeError) as error:
+                _fail(f"{shown} can't be written: {error}")
+
+
+def _print_patches(trees: Sequence[Tree]) -> None:
+    """Print what `_write` would do: into a pipe each byte as it is, on a terminal nothing that drives it."""
+    for tree in trees:
+        for path, text, shown in tree.fixed_files():
+            try:
+                patch = patch_of(path, text, shown)
+            except (OSError, UnicodeEncodeError) as error:
+                _fail(f"{shown} can't be fixed: {error}")
+            if sys.stdout.isatty():
+                lines = patch.decode("utf-8", "replace").removesuffix("\n").split("\n")
+                typer.echo("\n".join(printable(line.removesuffix("\r")) for line in lines))
+            else:
+                typer.echo(patch, nl=False)
 
 
 def _checked(trees: Sequence[Tree], plans: Sequence[Plan], analyses: Sequence[Analysis]) -> Checked:

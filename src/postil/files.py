@@ -1,15 +1,16 @@
 """Python files on disk, for the command line: find them, read them, write fixes back. Nothing it meets stops it."""
 
+import difflib
 import os
-import tokenize
+import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from postil.lint.change import Change
 from postil.lint.finding import Problem
 from postil.lint.project import is_project_file
-from postil.lint.source import Unreadable, decode
+from postil.lint.source import Unreadable, decode, encoding_of
 from postil.review.noise import MARKS
 
 MAX_BYTES = 1_000_000  # a larger file is generated or data, and costs seconds to parse
@@ -18,13 +19,16 @@ _LEFT_OUT = frozenset(
 )
 """Folders that tools fill on a developer's machine. They are never walked; other noise is read, and counted."""
 
+_LINE = re.compile(rb"[^\n]*\n|[^\n]+")
+
 
 @dataclass
 class Tree:
     """What was found under one root: files as changes without a base, the project files, and what can't be read.
 
     `shown` maps the path inside the root, which checks see, to the path that the user typed; `named` are the files that
-    were typed one by one. `attributes` is the text of the .gitattributes.
+    were typed one by one. `attributes` is the text of the .gitattributes. `fixed` are the paths whose text isn't that
+    on disk any more.
     """
 
     root: Path
@@ -34,6 +38,21 @@ class Tree:
     shown: dict[str, str] = field(default_factory=dict)
     named: set[str] = field(default_factory=set)
     attributes: str = ""
+    fixed: set[str] = field(default_factory=set)
+
+    def fix(self, path: str, text: str) -> None:
+        """Take `text` for that of a file from now on. Nothing is written."""
+        self.changes = [replace(each, head=text) if each.path == path else each for each in self.changes]
+        if path in self.project:
+            self.project = {**self.project, path: text}
+        self.fixed.add(path)
+
+    def fixed_files(self) -> Iterator[tuple[Path, str, str]]:
+        """Path, new text, and path as the user typed it, of each file with another text than on disk."""
+        for change in self.changes:
+            if change.path in self.fixed:
+                shown = self.shown[change.path]
+                yield Path(shown), change.head or "", shown
 
 
 def read_trees(paths: Sequence[Path]) -> list[Tree]:
@@ -147,10 +166,35 @@ def _text(file: Path) -> str:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Replace a Python file's text, in the encoding that it declares; at once, so that a crash leaves the old one."""
-    with path.open("rb") as file:
-        encoding, _ = tokenize.detect_encoding(file.readline)
-    draft = path.with_name(f".{path.name}.postil")
-    draft.write_bytes(text.encode(encoding))
-    draft.chmod(path.stat().st_mode)
-    draft.replace(path)
+    """Replace a file's text, in the encoding that it has; at once, so that a crash leaves the old one.
+
+    A link stays a link: what it leads to is replaced.
+
+    Raises:
+        OSError: it can't be written.
+        UnicodeEncodeError: its encoding has no place for a character.
+    """
+    target = path.resolve()
+    raw = text.encode(encoding_of(target.read_bytes()))
+    draft = target.with_name(f".{target.name}.postil")
+    try:
+        draft.write_bytes(raw)
+        draft.chmod(target.stat().st_mode)
+        draft.replace(target)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def patch_of(path: Path, text: str, shown: str) -> bytes:
+    """What `write_text` would change as a unified diff, byte for byte, for `git apply` and `patch -p1`.
+
+    Raises:
+        UnicodeEncodeError: the file's encoding has no place for a character.
+    """
+    before = path.read_bytes()
+    after = text.encode(encoding_of(before))
+    name = shown.lstrip("/").encode("utf-8", "surrogateescape")
+    lines = difflib.diff_bytes(
+        difflib.unified_diff, _LINE.findall(before), _LINE.findall(after), b"a/" + name, b"b/" + name
+    )
+    return b"".join(line if line.endswith(b"\n") else line + b"\n\\ No newline at end of file\n" for line in lines)

@@ -175,13 +175,22 @@ def as_text(checked: Checked, sources: Mapping[str, str]) -> str:
         if 0 < finding.line <= len(code):
             lines.append(f"    {printable(code[finding.line - 1].strip()[:160])}")
         lines += [f"    {place.path}:{place.line}: {place.text}" for place in finding.related]
-    lines += [
-        f"{problem.path}: {'' if problem.kind == 'config' else 'not analysed: '}{problem.message}"
-        for problem in checked.problems
-    ]
+    lines += _not_analysed(checked)
     if lines:
         lines.append("")
     return "\n".join(printable(line) for line in [*lines, checked.accounting])
+
+
+def beside_a_diff(checked: Checked) -> str:
+    """What a diff of the fixes doesn't say: what could not be judged, and what would still be found."""
+    return "\n".join(printable(line) for line in [*_not_analysed(checked), f"then {checked.accounting}"])
+
+
+def _not_analysed(checked: Checked) -> list[str]:
+    return [
+        f"{problem.path}: {'' if problem.kind == 'config' else 'not analysed: '}{problem.message}"
+        for problem in checked.problems
+    ]
 
 
 def printable(text: str) -> str:

@@ -47,29 +47,33 @@ class Unreadable(Exception):
         self.message = message
 
 
+def encoding_of(raw: bytes) -> str:
+    """The codec of a Python file's bytes: by BOM or PEP 263 cookie, else UTF-8; perhaps one that doesn't exist."""
+    if raw.startswith(codecs.BOM_UTF8):
+        return "utf-8-sig"
+    for line in raw.split(b"\n", 2)[:2]:
+        if found := _COOKIE.match(line):
+            return found[1].decode("ascii", "replace")
+    return "utf-8"
+
+
 def decode(raw: bytes) -> str:
-    """The text of a Python file from its bytes, by BOM or PEP 263 cookie, else UTF-8; line ends are kept.
+    """The text of a Python file from its bytes; line ends are kept, a byte order mark is not.
 
     Raises:
         Unreadable: not text, an unknown codec, or bytes that the declared codec doesn't know.
     """
     if b"\0" in raw:
         raise Unreadable("encoding", "it holds null bytes, so it is not Python source")
-    encoding = "utf-8"
-    if raw.startswith(codecs.BOM_UTF8):
-        raw = raw[len(codecs.BOM_UTF8) :]
-    else:
-        for line in raw.split(b"\n", 2)[:2]:
-            if found := _COOKIE.match(line):
-                encoding = found[1].decode("ascii", "replace")
-                break
+    encoding = encoding_of(raw)
     try:
         return raw.decode(encoding)
     except LookupError as error:
         raise Unreadable("encoding", f"it declares the unknown encoding {encoding!r}") from error
     except UnicodeDecodeError as error:
         line_number = raw.count(b"\n", 0, error.start) + 1
-        raise Unreadable("encoding", f"line {line_number} is not valid {encoding}") from error
+        name = encoding.removesuffix("-sig")
+        raise Unreadable("encoding", f"line {line_number} is not valid {name}") from error
 
 
 def nesting(text: str) -> int:
