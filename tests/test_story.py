@@ -36,6 +36,8 @@ def refund(card):
     except CardError as error:
         raise RefundFailed(card)
 """
+WAIT = "import time\n" + "\n" * 9 + "async def wait():\n    time.sleep(1)\n"
+DEV = '\n[tool.uv]\ndev-dependencies = ["pytest"]\n'
 CLEAN = "def total(prices):\n    return sum(prices)\n"
 
 
@@ -317,9 +319,25 @@ async def test_a_bot_is_left_alone_where_the_repository_says_so(github: Validate
 
 async def test_the_command_line_says_what_the_app_posts(github: ValidatedGitHub, postil: Postil) -> None:
     """Configuration, caps and accounting included: who looks first is not surprised later."""
+    allowed = REFUND.replace("Failed(card)", "Failed(card)  # postil: allow raise-without-from -- no cause to show")
+    unused = CLEAN.replace("(prices)\n", "(prices)  # postil: allow raise-without-from\n")
     pull = github.open_pull(
-        base_files={"pyproject.toml": CONFIG, "shop/a.py": CLEAN},
-        head_files={"shop/pay.py": PAY, "shop/refund.py": REFUND, "old/pay.py": PAY, "tests/pay.py": PAY},
+        base_files={
+            "pyproject.toml": CONFIG,
+            "shop/a.py": CLEAN,
+            "shop/b.py": WAIT.replace("import", "import slow as"),
+        },
+        head_files={
+            "pyproject.toml": f"{CONFIG}{DEV}",
+            "old/pay.py": PAY,
+            "shop/a.py": unused,
+            "shop/allowed.py": allowed,
+            "shop/b.py": WAIT,
+            "shop/broken.py": "def (\n",
+            "shop/pay.py": PAY,
+            "shop/refund.py": f"{REFUND}\n\n{REFUND}",
+            "tests/pay.py": PAY,
+        },
     )
     await postil.receives(github.delivery("pull_request", "opened", pull=pull))
     folder = pull.repository.history.folder
@@ -328,9 +346,18 @@ async def test_the_command_line_says_what_the_app_posts(github: ValidatedGitHub,
     local = json.loads(done.stdout)
     run = pull.check_runs[-1]
 
-    assert [(each["path"], each["line"], _words(each["body"])) for each in local["comments"]] == [
-        (comment.path, comment.line, _words(comment.body)) for comment in pull.comments
+    where = ("path", "line", "start_line", "side")
+    assert [(*(each[key] for key in where), _words(each["body"])) for each in local["comments"]] == [
+        (*(getattr(comment, key) for key in where), _words(comment.body)) for comment in pull.comments
     ]
+    assert [(each["path"], each["line"], each["suggestion"] is not None) for each in local["comments"]] == snapshot(
+        [("pyproject.toml", 17, False), ("shop/a.py", 2, False), ("shop/a.py", 2, True), ("shop/pay.py", 5, True)]
+    )
+    sums = ("found", "inline", "beside", "folded", "suppressed", "left_out")
+    assert {key: local["accounting"][key] for key in sums} == snapshot(
+        {"found": 9, "inline": 4, "beside": 1, "folded": 2, "suppressed": 1, "left_out": 1}
+    )
+    assert [problem["path"] for problem in local["problems"]] == snapshot(["shop/broken.py", "pyproject.toml"])
     assert _words(local["body"]) == _words(pull.reviews[-1].body)
     assert _words(local["check"]["summary"]) == _words(run.summary or "")
     assert (local["conclusion"], local["check"]["title"]) == (run.conclusion, run.title)
