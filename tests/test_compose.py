@@ -293,6 +293,68 @@ The same at [`shop.py` line 4](BLOB/shop.py#L4), [`shop.py` line 6](BLOB/shop.py
     assert_sum_holds(review)
 
 
+def mended(line: int, **details: Any) -> Introduced:
+    """A finding with a suggestion for its line."""
+    return found(line, suggestion=Suggestion(line, line, f"fixed {line}", f"line {line}"), **details)
+
+
+def test_repeats_with_a_suggestion_keep_it_in_comments_of_their_own() -> None:
+    """A fix to commit with a click is worth more than a shorter review."""
+    review = reviewed(mended(2), found(4), mended(6))
+
+    assert [(comment.line, comment.suggestion) for comment in review.comments] == [(2, "fixed 2"), (6, "fixed 6")]
+    assert [mention.line for mention in review.folded] == [4]
+    assert "The same at" in review.comments[0].body
+    assert "The same at" not in review.comments[1].body
+    assert_sum_holds(review)
+
+
+def test_repeats_come_after_everything_that_is_different() -> None:
+    """Else the third of one kind takes the place of the first of another."""
+    other = found(50, message="`UnknownCoupon` is raised without `from`")
+    review = reviewed(mended(2), mended(3), mended(4), other, per_rule=2)
+
+    assert [comment.line for comment in review.comments] == [2, 50]
+    assert [mention.line for mention in review.folded] == [3, 4]
+    assert_sum_holds(review)
+
+
+@pytest.mark.parametrize(
+    ("repeats", "sentence"),
+    [
+        ((mended(3), mended(4)), "line 4](BLOB/shop.py#L4). `postil check --fix` mends them as well."),
+        ((mended(3),), "line 3](BLOB/shop.py#L3). `postil check --fix` mends it as well."),
+        ((mended(3), found(4)), "line 4](BLOB/shop.py#L4). `postil check --fix` mends 1 place as well."),
+        ((found(3), found(4)), "line 4](BLOB/shop.py#L4).\n"),
+    ],
+    ids=["all", "one", "some", "none"],
+)
+def test_a_repeat_without_room_is_named_together_with_its_cure(repeats: Sequence[Introduced], sentence: str) -> None:
+    """Nobody has to mend by hand what was proved."""
+    review = reviewed(mended(2), *repeats, per_rule=1)
+
+    assert len(review.comments) == 1
+    assert sentence in visible(review.comments[0].body)
+    assert_sum_holds(review)
+
+
+def test_the_one_comment_is_one_with_a_suggestion() -> None:
+    """What can be mended by a click is the best example."""
+    review = reviewed(found(2), mended(4), per_rule=1)
+
+    assert [(comment.line, comment.suggestion) for comment in review.comments] == [(4, "fixed 4")]
+    assert [mention.line for mention in review.folded] == [2]
+
+
+def test_a_repeat_whose_lines_are_taken_gets_no_comment() -> None:
+    """GitHub takes one suggestion a line."""
+    wide = Suggestion(2, 3, "fixed", "lines")
+    review = reviewed(found(2, suggestion=wide), found(3, suggestion=wide))
+
+    assert [comment.suggestion for comment in review.comments] == ["fixed"]
+    assert [mention.line for mention in review.folded] == [3]
+
+
 def test_other_words_of_the_check_run_and_the_answers() -> None:
     """Short and factual, and always with a way on."""
     said: list[Any] = [

@@ -7,7 +7,7 @@ text from the pull request goes through `markup` and never becomes markup.
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from urllib.parse import quote
 
 from postil.lint.finding import Finding, Problem, Severity
@@ -156,6 +156,22 @@ class _Place:
     cause: str = ""
 
 
+def _lines_of(place: _Place) -> set[tuple[str, int]]:
+    """The lines that the suggestion of a place replaces."""
+    if place.suggestion is None:
+        return set()
+    return {(place.path, line) for line in range(place.suggestion.start_line, place.suggestion.end_line + 1)}
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """A finding that gets a comment, where it stands, and the repeats that the comment stands for as well."""
+
+    each: Introduced
+    place: _Place
+    repeats: list[Introduced] = field(default_factory=list)
+
+
 class _Composer:
     def __init__(self, analysis: Analysis, files: Sequence[ChangedFile], occasion: Occasion) -> None:
         self.analysis = analysis
@@ -204,17 +220,33 @@ class _Composer:
             else:
                 key = (each.finding.rule, each.finding.message, place.path, place.hunk)
                 groups.setdefault(key, []).append((each, place))
+        said: list[_Said] = []
         of_rule: Counter[str] = Counter()
+
+        def speaks(each: Introduced, place: _Place) -> bool:
+            """Give a finding a comment of its own, if there may be one more."""
+            rule = each.finding.rule
+            if len(said) >= self.occasion.inline or of_rule[rule] >= self.occasion.per_rule:
+                return False
+            of_rule[rule] += 1
+            said.append(_Said(each, self._undisputed(each, place)))
+            return True
+
+        repeats: list[tuple[_Said, Introduced, _Place]] = []
         for group in groups.values():
-            first, place = group[0]
-            repeats = [each for each, _ in group[1:]]
-            rule = first.finding.rule
-            if len(self.comments) < self.occasion.inline and of_rule[rule] < self.occasion.per_rule:
-                of_rule[rule] += 1
-                self.comments.append(self._comment(first, self._undisputed(first, place), repeats))
-                self.folded += repeats
+            # One comment stands for all, so it is one with a suggestion, if any has.
+            first, place = next((pair for pair in group if pair[1].suggestion), group[0])
+            rest = [pair for pair in group if pair[0] is not first]
+            if speaks(first, place):
+                repeats += [(said[-1], *pair) for pair in rest]
             else:
-                self.folded += [first, *repeats]
+                self.folded += [first, *(each for each, _ in rest)]
+        # A fix to commit is worth a comment of its own, once everything that is different has been said.
+        for leader, each, place in repeats:
+            if not (self._is_undisputed(place) and speaks(each, place)):
+                leader.repeats.append(each)
+                self.folded.append(each)
+        self.comments = [self._comment(each) for each in said]
         self.folded.sort(key=_order)
 
     def _place(self, each: Introduced) -> _Place | None:
@@ -245,11 +277,14 @@ class _Composer:
         """The place without its suggestion, if another one replaces a line of it already: GitHub takes one a line."""
         if place.suggestion is None:
             return place
-        lines = {(place.path, line) for line in range(place.suggestion.start_line, place.suggestion.end_line + 1)}
-        if not lines & self._suggested:
-            self._suggested |= lines
+        if self._is_undisputed(place):
+            self._suggested |= _lines_of(place)
             return place
         return self._bare_place(each.finding) or _Place(place.path, place.line, place.hunk)
+
+    def _is_undisputed(self, place: _Place) -> bool:
+        """Whether a place has a suggestion, for lines that no other one replaces."""
+        return place.suggestion is not None and not _lines_of(place) & self._suggested
 
     # Speaking
 
@@ -266,7 +301,8 @@ class _Composer:
     def _rule(self, rule: str) -> str:
         return link(quoted(rule), self._words(rule).rule_url)
 
-    def _comment(self, each: Introduced, place: _Place, repeats: Sequence[Introduced]) -> Comment:
+    def _comment(self, said: _Said) -> Comment:
+        each, place, repeats = said.each, said.place, said.repeats
         finding = each.finding
         words = self._words(finding.rule)
         parts = [f"**{words.title}**", _sentence(prose(finding.message))]
@@ -286,11 +322,13 @@ class _Composer:
             parts.append(fenced("suggestion", _offered(place.suggestion) or ""))
         if repeats:
             lines = [self._line(other.finding.path, other.finding.line) for other in repeats]
-            parts.append(f"The same at {', '.join(_first(lines, _PLACES))}.")
+            fixable = sum(other.suggestion is not None for other in repeats)
+            which = counted(fixable, "place") if fixable < len(repeats) else "it" if fixable == 1 else "them"
+            mended = f" `postil check --fix` mends {which} as well." if fixable else ""
+            parts.append(f"The same at {', '.join(_first(lines, _PLACES))}.{mended}")
         section = _STEP.join(title for title in (words.chapter_title, words.section_title) if title)
         parts.append(" · ".join([*([link(section, words.section_url)] if section else []), self._rule(finding.rule)]))
-        said = [each.fingerprint, *(other.fingerprint for other in repeats)]
-        parts.append(self._marker(said))
+        parts.append(self._marker([each.fingerprint, *(other.fingerprint for other in repeats)]))
         return Comment(
             path=place.path,
             line=place.line,
