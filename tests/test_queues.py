@@ -4,8 +4,10 @@ from pathlib import Path
 
 import libcst as cst
 import pytest
-from celery import Celery, Task
-from celery.exceptions import Retry
+from celery import Celery, Task, chord
+from celery.contrib.testing.worker import start_worker
+from celery.exceptions import ChordError, Retry
+from celery.result import denied_join_result
 from celery.utils.time import get_exponential_backoff_interval
 
 from postil.lint import SourceFile
@@ -75,6 +77,7 @@ def test_a_call_that_hands_a_job_to_a_queue_is_known_by_its_task(
         "mail.delay(1)",
         "buffer.enqueue(item)",
         "queue.enqueue()",
+        "JobResult.enqueue_job(model, user)",
     ],
 )
 def test_what_is_no_task_is_not_enqueued(text: str) -> None:
@@ -162,9 +165,9 @@ def test_celery_waits_180_seconds_before_each_of_three_retries(app: Celery) -> N
     """That is what a task with `autoretry_for` and nothing else gets."""
 
     @app.task(autoretry_for=(OSError,))
-    def refresh() -> None: ...
+    def refresh_plain() -> None: ...
 
-    assert (refresh.default_retry_delay, refresh.max_retries) == (180, 3)
+    assert (refresh_plain.default_retry_delay, refresh_plain.max_retries) == (180, 3)
 
 
 def test_celery_cuts_each_backoff_off_at_ten_minutes(app: Celery) -> None:
@@ -190,14 +193,14 @@ def test_a_swallowed_retry_lets_the_attempt_end_as_finished(app: Celery) -> None
     """The queue counts it as done, whatever comes of the next attempt."""
 
     @app.task(bind=True)
-    def refresh(self: Task) -> str:
+    def refresh_swallowed(self: Task) -> str:
         try:
             self.retry(countdown=0)
         except Exception:  # noqa: BLE001 - the fault in question
             return "given up"
         return "never"
 
-    assert refresh.apply().get() == "given up"
+    assert refresh_swallowed.apply().get() == "given up"
 
 
 def test_none_as_limit_of_a_single_retry_means_the_tasks_own_limit(app: Celery) -> None:
@@ -205,7 +208,7 @@ def test_none_as_limit_of_a_single_retry_means_the_tasks_own_limit(app: Celery) 
     attempts = []
 
     @app.task(bind=True, max_retries=2)
-    def refresh(self: Task) -> None:
+    def refresh_bounded(self: Task) -> None:
         attempts.append(self.request.retries)
         self.retry(countdown=0, max_retries=None)
 
@@ -215,8 +218,8 @@ def test_none_as_limit_of_a_single_retry_means_the_tasks_own_limit(app: Celery) 
         if self.request.retries < 10:
             self.retry(countdown=0)
 
-    with pytest.raises(refresh.MaxRetriesExceededError):
-        refresh.apply().get()
+    with pytest.raises(refresh_bounded.MaxRetriesExceededError):
+        refresh_bounded.apply().get()
     bounded = [*attempts]
     endless.apply()
 
@@ -228,7 +231,7 @@ def test_what_a_task_retries_itself_does_not_reach_autoretry_for(app: Celery) ->
     delays = []
 
     @app.task(bind=True, autoretry_for=(OSError,), retry_backoff=500, retry_jitter=False, max_retries=1)
-    def refresh(self: Task) -> None:
+    def refresh_twice(self: Task) -> None:
         try:
             Path("/nowhere/at/all").read_text(encoding="utf-8")
         except OSError as error:
@@ -238,6 +241,42 @@ def test_what_a_task_retries_itself_does_not_reach_autoretry_for(app: Celery) ->
                 delays.append(retry.when)
                 raise
 
-    refresh.apply()
+    refresh_twice.apply()
 
     assert delays == [7]
+
+
+def test_a_chord_over_a_task_that_ignores_its_result_never_calls_back(app: Celery) -> None:
+    """With a cache as backend the head's results are joined, and there are none."""
+    app.conf.result_chord_join_timeout = 0.5
+    collected = []
+
+    @app.task
+    def kept(number: int) -> int:
+        return number
+
+    @app.task(ignore_result=True)
+    def ignored(number: int) -> int:
+        return number
+
+    @app.task
+    def collect(numbers: list[int]) -> None:
+        collected.append(numbers)
+
+    with start_worker(app, perform_ping_check=False, pool="solo"):
+        chord([kept.s(1), kept.s(2)])(collect.s()).get(timeout=20)
+        with pytest.raises(ChordError):
+            chord([ignored.s(3), ignored.s(4)])(collect.s()).get(timeout=20)
+
+    assert collected == [[1, 2]]
+
+
+def test_celery_refuses_to_wait_for_a_task_inside_a_task(app: Celery) -> None:
+    """All workers could be waiting then, and none left to work; `denied_join_result` is what holds in a worker."""
+
+    @app.task
+    def inner() -> int:
+        return 1
+
+    with denied_join_result(), pytest.raises(RuntimeError, match=r"Never call result\.get"):
+        inner.delay().get(timeout=5)

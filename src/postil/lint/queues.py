@@ -95,10 +95,13 @@ def _enqueued_on(call: cst.Call, method: str, owner: cst.BaseExpression, file: "
     """`queue.enqueue(function, …)` of RQ, `pool.enqueue_job("name", …)` of arq."""
     framework, kind = _METHODS[method], file.type_of(owner)
     is_queue = kind in (_ARQ_POOLS if framework == "arq" else _RQ_QUEUES)
-    if not is_queue and file.name_of(call.func) not in _RQ_FUNCTIONS and not (framework == "arq" and kind is None):
-        return None
     leading = _LEADING[method]
     given = [arg for arg in call.args if not arg.star]
+    if framework == "arq" and kind is None:
+        # Others have a method of that name, but don't call a job by its name.
+        is_queue = bool(given) and isinstance(given[0].value, cst.SimpleString)
+    if not is_queue and file.name_of(call.func) not in _RQ_FUNCTIONS:
+        return None
     if len(given) < leading or given[leading - 1].keyword is not None:
         return None
     # RQ's and arq's own options look like arguments of the job.
