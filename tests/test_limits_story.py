@@ -184,3 +184,82 @@ async def test_a_file_without_a_patch_is_compared_all_the_same(github: Validated
     assert said(pull) == []
     assert "`shop/pay.py` line 1512" in pull.reviews[0].body
     assert verdicts(pull) == [("completed", "failure", "1 finding: 1 warning")]
+
+
+BASE_CONFIG = """\
+[tool.postil]
+ignore = ["dangling-task"]
+exclude = ["old/"]
+threshold = "error"
+
+[tool.postil.severities]
+raise-without-from = "hint"
+
+[tool.postil.caps]
+inline = 5
+"""
+HEAD_CONFIG = """\
+[tool.postil]
+ignore = ["raise-without-from"]
+thresold = "warning"
+"""
+TASK = "import asyncio\n\n\nasync def go():\n    asyncio.create_task(work())\n"
+
+
+def configuration(pull: FakePull) -> list[str]:
+    """What the newest check run of a pull request says about the configuration, phrase by phrase."""
+    told = summary(pull).split("**Configuration**\n\n")[1].split("\n\n")[0].replace(tip(pull), "TIP")
+    return re.split(r"\n|(?<=[;.]) ", told)
+
+
+def tip(pull: FakePull) -> str:
+    """The short id of the base branch's tip."""
+    return (pull.repository.branch("main") or "")[:7]
+
+
+async def test_a_change_of_the_configuration_is_told_what_it_would_do(github: ValidatedGitHub, postil: Postil) -> None:
+    """The base branch's configuration judges, and the author sees before the merge what comes after it."""
+    head = {"pyproject.toml": HEAD_CONFIG, "shop/pay.py": PAY, "shop/go.py": TASK, "old/pay.py": PAY}
+    pull = github.open_pull(base_files={"pyproject.toml": BASE_CONFIG}, head_files=head)
+    await postil.receives(github.delivery("pull_request", "opened", pull=pull))
+
+    assert [path for path, _, _ in said(pull)] == ["shop/pay.py"]
+    assert configuration(pull) == snapshot(
+        [
+            "- `pyproject.toml` at main@TIP: without `dangling-task`;",
+            "hint: `raise-without-from`;",
+            "leaves out `old/`;",
+            "fails on errors only;",
+            "at most 5 comments, 3 of one rule.",
+            "- This pull request changes it, which counts once it is merged.",
+            "With this configuration: 1 more, 1 fewer;",
+            "1 file left out now would be looked at.",
+            "  - `pyproject.toml` line 3: `thresold` is no key of `[tool.postil]`;",
+            "did you mean `threshold`?",
+        ]
+    )
+
+
+async def test_a_configuration_that_only_silences_costs_no_second_analysis(
+    github: ValidatedGitHub, postil: Postil
+) -> None:
+    """What is left out of what was found can be counted; a new file of configuration is one too."""
+    head = {".github/postil.toml": '[severities]\nraise-without-from = "off"\n', "shop/pay.py": PAY}
+    pull = github.open_pull(base_files={"a.py": CLEAN}, head_files=head)
+    await postil.receives(github.delivery("pull_request", "opened", pull=pull))
+
+    assert configuration(pull) == snapshot(
+        ["- This pull request changes it, which counts once it is merged.", "With this configuration: 0 more, 1 fewer."]
+    )
+    assert verdicts(pull)[0][1] == "failure"
+
+
+async def test_a_pyproject_that_configures_the_same_gets_no_word_about_it(
+    github: ValidatedGitHub, postil: Postil
+) -> None:
+    """Most changes of a pyproject.toml are about something else."""
+    head = {"pyproject.toml": BASE_CONFIG + "\n[tool.other]\nx = 1\n", "shop/b.py": CLEAN}
+    pull = github.open_pull(base_files={"pyproject.toml": BASE_CONFIG}, head_files=head)
+    await postil.receives(github.delivery("pull_request", "opened", pull=pull))
+
+    assert "With this configuration" not in summary(pull)

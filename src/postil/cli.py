@@ -295,14 +295,24 @@ async def _review(pull: LocalPull, guideline: packs.Guideline, folders: list[Pat
     async with Analyst(_folders(folders)) as analyst:
         changes, skipped = agreed.sifted(pull.changes)
         analysis = await analyst.analyse(changes, pull.project, pull.base_project, agreed.choice)
+        settled = agreed.settled(analysis, pull.problems, skipped)
+        preview = None
+        if pull.proposed_files is not None:
+            proposed = _plan({**pull.proposed_files, MARKS: pull.config_files.get(MARKS, "")}, guideline)
+            if not agreed.is_like(proposed):
+                unlike, besides = agreed.unlike(proposed), Analysis()
+                if unlike.rules:
+                    besides = await analyst.analyse(changes, pull.project, pull.base_project, unlike)
+                preview = agreed.preview(proposed, settled, besides)
     occasion = Occasion(
         head_sha=pull.head_sha,
         run="local",
         words=guideline.words(_links(guideline)),
         guideline=guideline.version,
         config=pull.config_at,
+        preview=preview,
     )
-    return agreed.review(agreed.settled(analysis, pull.problems, skipped), pull.files, occasion)
+    return agreed.review(settled, pull.files, occasion)
 
 
 @app.command()

@@ -32,7 +32,8 @@ class GitError(Exception):
 class LocalPull:
     """What a pull request of `head` into `base` would hold, compared from their merge base.
 
-    `config_files` may configure Postil (and .gitattributes), at the tip of the base, which `config_at` names.
+    `config_files` may configure Postil (and .gitattributes), at the tip of the base, which `config_at` names;
+    `proposed_files` are the same at head, None where they don't differ.
     """
 
     base_sha: str
@@ -43,6 +44,7 @@ class LocalPull:
     base_project: dict[str, str]
     config_files: dict[str, str]
     config_at: str
+    proposed_files: dict[str, str] | None
     problems: tuple[Problem, ...]
 
 
@@ -71,6 +73,7 @@ def local_pull(folder: Path, revisions: str) -> LocalPull:
             problems.append(Problem(file.path, error.kind, error.message))
         else:
             changes.append(Change(file.path, after, before, file.previous_path))
+    proposed = git.blobs(head_sha, FILES) if {file.path for file in files} & set(FILES) else None
     return LocalPull(
         base_sha,
         head_sha,
@@ -80,6 +83,7 @@ def local_pull(folder: Path, revisions: str) -> LocalPull:
         git.project(base_sha),
         {path: raw.decode("utf-8", "replace") for path, raw in git.blobs(tip, (*FILES, MARKS)).items()},
         f"{base}@{tip[:7]}",
+        None if proposed is None else {path: raw.decode("utf-8", "replace") for path, raw in proposed.items()},
         tuple(problems),
     )
 

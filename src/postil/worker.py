@@ -24,9 +24,9 @@ from postil.lint.project import is_project_file
 from postil.packs import Guideline, Links
 from postil.review import compose as words
 from postil.review.command import RECHECK
-from postil.review.config import read
+from postil.review.config import FILES, read
 from postil.review.marker import Marker, read_marker
-from postil.review.model import Analysis, ChangedFile, FileStatus, Occasion, Review, Skipped
+from postil.review.model import Analysis, ChangedFile, FileStatus, Occasion, Preview, Review, Skipped
 from postil.review.noise import MARKS
 from postil.review.plan import Plan, plan
 from postil.sandbox import Analyst, SandboxError
@@ -170,8 +170,8 @@ class _Run:
                 await self.repository.complete_check(self.check, "neutral", words.of_a_bot())
             return Done()
         files = await self.repository.changed_files(pull.number)
-        analysis = await self._analyse(pull, files, agreed)
-        occasion = self._occasion(name, pull)
+        analysis, preview = await self._analyse(pull, files, agreed)
+        occasion = self._occasion(name, pull, preview)
         review = agreed.review(analysis, files, occasion)
         standing = await self.us.book.standing(self.job)
         if standing != "current":
@@ -239,8 +239,10 @@ class _Run:
             for check in (await self.us.book.confirmed(self.job, f"check {self.job.origin} ")).values():
                 await self.repository.complete_check(check, "cancelled", words.superseded(pull.head_sha))
 
-    async def _analyse(self, pull: PullContext, files: Sequence[ChangedFile], agreed: Plan) -> Analysis:
-        """Fetch what the rules look at, and have it judged."""
+    async def _analyse(
+        self, pull: PullContext, files: Sequence[ChangedFile], agreed: Plan
+    ) -> tuple[Analysis, Preview | None]:
+        """Fetch what the rules look at, and have it judged; and what a change of the configuration would bring."""
         material = await self._material(pull, files, agreed)
         concerned, heads, bases = material.concerned, material.heads, material.bases
         changes = [change for file in concerned if (change := _change(file, heads, bases)) is not None]
@@ -253,7 +255,24 @@ class _Run:
         base_project = {**unchanged, **pull.base_files, **bases_of_project}
         changes, nobodys = agreed.sifted(changes)
         analysis = await self.us.analyst.analyse(changes, project, base_project, agreed.choice)
-        return agreed.settled(analysis, [*problems, *material.problems], [*material.skipped, *nobodys])
+        settled = agreed.settled(analysis, [*problems, *material.problems], [*material.skipped, *nobodys])
+        proposed = self._proposed(pull, material)
+        if proposed is None or agreed.is_like(proposed):
+            return settled, None
+        unlike = agreed.unlike(proposed)
+        besides = Analysis()
+        if unlike.rules:
+            besides = await self.us.analyst.analyse(changes, project, base_project, unlike)
+        return settled, agreed.preview(proposed, settled, besides)
+
+    def _proposed(self, pull: PullContext, material: "_Material") -> Plan | None:
+        """The plan that would hold after the merge, where the pull request changes a file of configuration."""
+        if not material.paths & set(FILES):
+            return None
+        kept = {path: text for path, text in pull.base_files.items() if path not in material.paths}
+        written = {path: material.heads.texts[path] for path in FILES if path in material.heads.texts}
+        guideline = self.us.guideline
+        return plan(read({**kept, **written}), guideline.rules, guideline.aliases, pull.base_files.get(MARKS, ""))
 
     async def _material(self, pull: PullContext, files: Sequence[ChangedFile], agreed: Plan) -> "_Material":
         """The changed files that rules look at, and their contents: from the API or, if they are too many, by git."""
@@ -287,7 +306,7 @@ class _Run:
         bases = await self.repository.base_texts(concerned, heads.texts, pull.base_sha, pull.head_sha)
         return _Material(paths, concerned, heads, bases, problems, skipped)
 
-    def _occasion(self, name: str, pull: PullContext) -> Occasion:
+    def _occasion(self, name: str, pull: PullContext, preview: Preview | None) -> Occasion:
         return Occasion(
             head_sha=pull.head_sha,
             run=name,
@@ -297,6 +316,7 @@ class _Run:
             said=frozenset(each for found in _markers(pull) if found.run != name for each in found.fingerprints),
             blob_url=f"{self.us.web_url}/{self.job.pull.owner}/{self.job.pull.name}/blob/{pull.head_sha}",
             key=self.us.key,
+            preview=preview,
         )
 
     async def _post(self, name: str, pull: PullContext, review: Review, beside: Callable[[], Review]) -> Review:
@@ -372,7 +392,7 @@ def _markers(pull: PullContext) -> list[Marker]:
 
 
 def _is_concerned(path: str) -> bool:
-    return path.endswith((".py", ".pyi")) or is_project_file(path)
+    return path.endswith((".py", ".pyi")) or is_project_file(path) or path in FILES
 
 
 def _is_around(path: str) -> bool:

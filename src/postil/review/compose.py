@@ -6,11 +6,12 @@ text from the pull request goes through `markup` and never becomes markup.
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from urllib.parse import quote
 
 from postil.lint.finding import Finding, Problem, Severity
+from postil.review.config import Caps, Config
 from postil.review.diff import Hunks
 from postil.review.marker import Marker, marker, read_marker
 from postil.review.markup import escaped, fenced, link, plain, prose, quoted
@@ -57,6 +58,7 @@ ROOM = 64_000
 _SUGGESTION_ROOM = 20_000
 _STEP = " \u203a "
 _PLACES = 20
+_NAMES = 10
 _FINGERPRINTS = 2_000
 _LEVELS = {Severity.HINT: "notice", Severity.WARNING: "warning", Severity.ERROR: "failure"}
 _COMMIT = re.compile(r"[0-9a-f]{7,40}")
@@ -411,7 +413,7 @@ class _Composer:
         sections = [
             ("| Rule | Severity | Found |\n| --- | --- | ---: |", table, ""),
             ("**Not analysed**", _problems(self.analysis.problems), ""),
-            ("**Configuration**", _config_faults(self.analysis.problems), ""),
+            ("**Configuration**", [*_config_faults(self.analysis.problems), *self._configuration()], ""),
             ("**Left out**", _skips(self.analysis.skipped), ""),
             ("**Allowed in the code**", allowed, ""),
         ]
@@ -419,6 +421,23 @@ class _Composer:
         if len(self.open) > ANNOTATED:
             foot.append(f"The {ANNOTATED} gravest of the {len(self.open)} findings are annotated in the changed files.")
         return _fitted(head, sections, foot)
+
+    def _configuration(self) -> list[str]:
+        """Which configuration held, what it does, and what the pull request would make of it."""
+        settings, preview = self.occasion.settings, self.occasion.preview
+        lines = []
+        if settings is not None:
+            at = _accounted_config(plain(self.occasion.config))
+            effects = "; ".join(_effects(settings)) or "nothing differs from the defaults"
+            lines.append(f"- {quoted(self.occasion.source)} at {at}: {effects}.")
+        if preview is not None:
+            unread = f"; {counted(preview.unread, 'file')} left out now would be looked at"
+            lines.append(
+                f"- This pull request changes it, which counts once it is merged. With this configuration: "
+                f"{preview.more} more, {preview.fewer} fewer{unread if preview.unread else ''}."
+            )
+            lines += [f"  - {quoted(preview.source)} {_sentence(prose(fault, 500))}" for fault in preview.faults]
+        return lines
 
     def _annotation(self, each: Introduced) -> Annotation:
         finding = each.finding
@@ -458,11 +477,44 @@ def _offered(suggestion: Suggestion) -> str | None:
 
 
 def _accounted(accounting: Accounting) -> str:
-    """The accounting line as Markdown. A branch's name may hold anything that git allows."""
-    config, at, commit = accounting.config.rpartition("@")
+    """The accounting line as Markdown."""
+    return accounting_line(replace(accounting, config=_accounted_config(accounting.config)))
+
+
+def _accounted_config(where: str) -> str:
+    """Where a configuration was read, as Markdown. A branch's name may hold anything that git allows."""
+    config, at, commit = where.rpartition("@")
     if not (config[-1:].isalnum() and _COMMIT.fullmatch(commit)):
-        config, at, commit = accounting.config, "", ""
-    return accounting_line(replace(accounting, config=f"{escaped(config)}{at}{commit}"))
+        config, at, commit = where, "", ""
+    return f"{escaped(config)}{at}{commit}"
+
+
+def _effects(settings: Config) -> Iterator[str]:
+    """What a configuration changes about a review, one phrase for each of its keys."""
+
+    def names(values: Iterable[str]) -> str:
+        return ", ".join(_first([quoted(value) for value in values], _NAMES))
+
+    if settings.select:
+        yield f"only {names(settings.select)}"
+    if settings.ignore:
+        yield f"without {names(settings.ignore)}"
+    for weight in ("error", "warning", "hint", "off"):
+        rules = [name for name, given in settings.severities.items() if given == weight]
+        if rules:
+            yield f"{weight}: {names(rules)}"
+    if settings.options:
+        yield f"with options: {names(settings.options)}"
+    for pattern, rules in list(settings.per_path_ignores.items())[:_NAMES]:
+        yield f"below {quoted(pattern)} without {names(rules)}"
+    if settings.exclude:
+        yield f"leaves out {names(settings.exclude)}"
+    if settings.include:
+        yield f"looks at {names(settings.include)}"
+    if settings.threshold == "error":
+        yield "fails on errors only"
+    if settings.caps != Caps():
+        yield f"at most {counted(settings.caps.inline, 'comment')}, {settings.caps.per_rule} of one rule"
 
 
 def _problems(problems: Sequence[Problem]) -> list[str]:

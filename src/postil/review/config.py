@@ -19,6 +19,7 @@ from postil.lint.project import Key, TomlFile
 from postil.lint.rule import options_of
 
 FILES = (".github/postil.toml", "pyproject.toml")
+"""Where a configuration may stand; the first that holds one is taken."""
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 Pattern = Annotated[str, StringConstraints(min_length=1, max_length=500)]

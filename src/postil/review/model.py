@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from postil.lint.finding import Finding, Problem, Severity
+from postil.review.config import Config
 
 
 class FileStatus(StrEnum):
@@ -185,12 +186,28 @@ class RuleWords:
 
 
 @dataclass(frozen=True, slots=True)
+class Preview:
+    """What a pull request that changes the configuration would bring about, once it is merged.
+
+    With the configuration at `source` there would be so many findings `more` and `fewer`, and `unread` files would be
+    looked at that are left out now. `faults` are its mistakes, as lines for its author.
+    """
+
+    source: str
+    more: int
+    fewer: int
+    unread: int = 0
+    faults: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Occasion:
     """The circumstances of a review that are not findings: what was judged, under what, and what was said before.
 
     A review has at most `inline` comments, and `per_rule` of one rule: more of them bury what people say.
     `blob_url` is the address of the repository's files at head, without a final slash ("" where there is none to
-    link to); `key` signs the hidden markers.
+    link to); `key` signs the hidden markers. `settings` is the configuration that was found at `source`, None where the
+    defaults hold; `preview` is what the pull request would make of it.
     """
 
     head_sha: str
@@ -204,3 +221,6 @@ class Occasion:
     said: frozenset[str] = field(default_factory=frozenset)
     blob_url: str = ""
     key: bytes = b""
+    source: str = ""
+    settings: Config | None = None
+    preview: Preview | None = None

@@ -13,7 +13,7 @@ from postil.lint.finding import Problem, Severity
 from postil.review import noise
 from postil.review.compose import compose
 from postil.review.config import Choice, Config, Reading, chosen, matches
-from postil.review.model import Analysis, ChangedFile, Introduced, Occasion, Review, Skipped
+from postil.review.model import Analysis, ChangedFile, Introduced, Occasion, Preview, Review, Skipped
 
 EXCLUDED = "excluded"
 """Why a file is left out that the configuration excludes."""
@@ -85,7 +85,7 @@ class Plan:
         """
         kept, left_out = [], list(analysis.left_out)
         for each in analysis.introduced:
-            (left_out if self._ignores(each) else kept).append(each)
+            (left_out if self.ignores(each) else kept).append(each)
         faults = [Problem(self.source, "config", fault) for fault in self.faults]
         return replace(
             analysis,
@@ -95,7 +95,35 @@ class Plan:
             skipped=tuple(skipped),
         )
 
-    def _ignores(self, each: Introduced) -> bool:
+    def is_like(self, proposed: "Plan") -> bool:
+        """Whether a proposed plan decides the same, and is as right."""
+        return (self.config, self.faults) == (proposed.config, proposed.faults)
+
+    def unlike(self, proposed: "Plan") -> Choice:
+        """The rules of a proposed plan that have to be run besides this one's to know what it would find."""
+        now, then = self.choice, proposed.choice
+        rules = [
+            name for name in then.rules if name not in now.rules or then.options.get(name) != now.options.get(name)
+        ]
+        return replace(then, rules=tuple(rules))
+
+    def preview(self, proposed: "Plan", analysis: Analysis, besides: Analysis) -> Preview:
+        """What a proposed plan would make of a settled analysis; `besides` is what the rules `unlike` found."""
+        again = set(self.unlike(proposed).rules)
+        found = [each for each in (*analysis.introduced, *analysis.left_out) if each.finding.rule not in again]
+        now = {each.fingerprint for each in analysis.introduced}
+        then = {
+            each.fingerprint
+            for each in (*found, *besides.introduced)
+            if each.finding.rule in proposed.choice.rules
+            and not proposed.ignores(each)
+            and not proposed.leaves_out(each.finding.path)
+        }
+        unread = sum(not proposed.leaves_out(each.path) for each in analysis.skipped if self.leaves_out(each.path))
+        return Preview(proposed.source, len(then - now), len(now - then), unread, proposed.faults)
+
+    def ignores(self, each: Introduced) -> bool:
+        """Whether a finding is left out where it stands."""
         return any(
             each.finding.rule in {self.aliases.get(name, name) for name in names}
             and matches(each.finding.path, pattern)
@@ -112,6 +140,8 @@ class Plan:
             replace(
                 occasion,
                 config=occasion.config if known else self.source,
+                source=self.source,
+                settings=self.config if known else None,
                 threshold=self.threshold,
                 inline=caps.inline,
                 per_rule=caps.per_rule,
