@@ -31,6 +31,8 @@ def added(before: str | None, after: str | None) -> list[tuple[int, str]]:
         "docker/Dockerfile.worker",
         ".github/workflows/ci.yml",
         "fork/.github/workflows/ci.yaml",
+        "deploy/k8s/orders.yaml",
+        "charts/orders/templates/deployment.yml",
         "scripts/deploy.sh",
         ".gitignore",
         "tests/conftest.py",
@@ -43,7 +45,15 @@ def test_what_builds_installs_or_checks_is_a_project_file(path: str) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["src/app.py", "workflows/ci.yml", ".github/dependabot.yml", "notes.txt", "docs/uv.lock.md", "Dockerfiles/x"],
+    [
+        "src/app.py",
+        "workflows/ci.yml",
+        ".github/dependabot.yml",
+        "notes.txt",
+        "docs/uv.lock.md",
+        "Dockerfiles/x",
+        "k8s.yaml",
+    ],
 )
 def test_other_files_are_no_project_files(path: str) -> None:
     """Each costs a download and a place in the request to the child process."""

@@ -53,15 +53,24 @@ _PROJECT_PATTERNS = (
     "*.sh",
     "*.mk",
 )
+# Folders whose YAML says how a service is deployed: Kubernetes manifests, Helm charts, Kustomize's layers.
+_DEPLOYMENT_FOLDERS = frozenset(
+    {"k8s", "kubernetes", "kube", "deploy", "deployment", "deployments", "manifests", "helm", "chart", "charts",
+     "kustomize", "overlays"}
+)  # fmt: skip
 
 
 def is_project_file(path: str) -> bool:
-    """Whether rules look at this file though it is no source code: what builds, locks, installs, checks or ignores."""
+    """Whether rules look at this file though it is no source code.
+
+    That is what builds, locks, installs, checks, ignores or deploys.
+    """
     name = basename(path)
     if name in _PROJECT_NAMES or any(fnmatchcase(name, pattern) for pattern in _PROJECT_PATTERNS):
         return True
     if name.endswith((".yml", ".yaml")):
-        return f"/{path}".rpartition("/")[0].endswith("/.github/workflows")
+        folders = dirname(path).split("/")
+        return folders[-2:] == [".github", "workflows"] or not _DEPLOYMENT_FOLDERS.isdisjoint(folders)
     return name.endswith(".txt") and basename(dirname(path)) == "requirements"
 
 
