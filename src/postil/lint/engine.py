@@ -1,8 +1,10 @@
 """One walk over one file, every rule at once. May not raise for anything in a file: a crash is a value."""
 
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 import libcst as cst
@@ -10,11 +12,14 @@ import libcst as cst
 from postil.lint.allowance import WORD, Allowance, allowances
 from postil.lint.change import Change, ChangeSet, FileChange, TextChange
 from postil.lint.check import Located, Note, Place, Replace, Span
-from postil.lint.finding import Finding, Problem, Related, Severity, TextEdit
+from postil.lint.finding import Around, Finding, Problem, Related, Severity, TextEdit
+from postil.lint.names import imported
 from postil.lint.positions import Positions, Range
 from postil.lint.project import Project
 from postil.lint.rule import Rule
 from postil.lint.source import SourceFile, Unreadable, collector_held
+
+_WORD = re.compile(r"[^\W\d]\w*")
 
 
 @dataclass(frozen=True)
@@ -262,6 +267,23 @@ class _Allowed:
         ]
 
 
+def _imports(file: SourceFile) -> dict[str, list[cst.CSTNode]]:
+    """The imports of a file by the names that they bind."""
+    found: dict[str, list[cst.CSTNode]] = {}
+    for statement in (*file.nodes(cst.Import), *file.nodes(cst.ImportFrom)):
+        for name, _ in imported(statement):
+            found.setdefault(name, []).append(statement)
+    return found
+
+
+def _begin(definition: cst.FunctionDef | cst.ClassDef) -> cst.CSTNode:
+    """The decorator or statement that the body of a definition begins with; itself where that is on its own line."""
+    if not isinstance(definition.body, cst.IndentedBlock):
+        return definition
+    first = definition.body.body[0]
+    return next(iter(getattr(first, "decorators", ())), first)
+
+
 class _Places:
     """Turns places into ranges, file by file, each file's positions computed once."""
 
@@ -274,6 +296,7 @@ class _Places:
         self._names = names
         self._positions: dict[str, Positions] = {}
         self._allowed: dict[str, _Allowed] = {}
+        self._imports: dict[str, dict[str, list[cst.CSTNode]]] = {}
 
     def positions(self, path: str) -> Positions:
         if path not in self._positions:
@@ -333,7 +356,27 @@ class _Places:
             ),
             edits=tuple(self.edits(note, path)),
             allowed=self.allowed_in(path).reason(rule, found),
+            around=tuple(self.around(shown)),
         )
+
+    def around(self, place: Place) -> Iterator[Around]:
+        """The lines of the place's file that it depends on; none for a place in a file that isn't Python."""
+        path = self.path_of(place)
+        if isinstance(place, Span) or path not in self._files:
+            return
+        node = place.node if isinstance(place, Located) else place
+        file, positions = self._files[path], self.positions(path)
+        for above in (node, *file.ancestors(node)):
+            if isinstance(above, (cst.FunctionDef, cst.ClassDef)):
+                yield Around(*positions.lines_before(above, _begin(above)), "header", above.name.value)
+                for decorator, below in pairwise((*above.decorators, above)):
+                    yield Around(*positions.lines_before(decorator, below), "decorator", above.name.value)
+        if path not in self._imports:
+            self._imports[path] = _imports(file)
+        for name in dict.fromkeys(_WORD.findall(self.code_of(place, self.range_of(place)))):
+            for statement in self._imports[path].get(name, ()):
+                lines = positions.exact(statement)
+                yield Around(lines.line, lines.end_line, "import", name)
 
     def edits(self, note: Note, path: str) -> Iterator[TextEdit]:
         """The edits of a note that is shown in the file at `path`."""

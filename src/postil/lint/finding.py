@@ -27,6 +27,19 @@ class Related:
 
 
 @dataclass(frozen=True, slots=True)
+class Around:
+    """Lines elsewhere in the file that a finding's code depends on: `line`..`end_line`, 1-based and inclusive.
+
+    `kind` is "header" or "decorator", of the definition `name` around the code, or "import", which binds `name`.
+    """
+
+    line: int
+    end_line: int
+    kind: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class TextEdit:
     """A replacement of source text. Lines and columns are 1-based; the end is exclusive."""
 
@@ -43,7 +56,8 @@ class Finding:
 
     `scope` is the enclosing definition ("Service.charge", "" at module level) and `code` the found code with its
     white space folded: with rule and path they make the finding's identity, whatever its line number.
-    `allowed` is None, or the reason given by a `# postil: allow` comment ("" when it gives none).
+    `allowed` is None, or the reason given by a `# postil: allow` comment ("" when it gives none). `around` are the
+    lines that may have brought it about from afar: those of the innermost definition first, imports last.
     """
 
     rule: str
@@ -59,6 +73,7 @@ class Finding:
     related: tuple[Related, ...] = ()
     edits: tuple[TextEdit, ...] = ()
     allowed: str | None = None
+    around: tuple[Around, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

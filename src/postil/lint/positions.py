@@ -158,6 +158,14 @@ class Positions:
             return Range(line, len(text) - len(text.lstrip()) + 1, line, len(text) + 1)
         return self.exact(node)
 
+    def lines_before(self, node: cst.CSTNode, after: cst.CSTNode) -> tuple[int, int]:
+        """The first and last line of a statement, clause or decorator `node`, which ends before `after` begins."""
+        first = self._lines[id(node)]
+        last = self._lines[id(after)] - 1
+        while last > first and self._text_lines[last - 1].lstrip()[:1] in ("", "#", "\r"):
+            last -= 1
+        return first, max(first, last)
+
     def exact(self, node: cst.CSTNode) -> Range:
         """The whole text of `node`, without the white space, comments and parentheses around it."""
         key = id(node)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from urllib.parse import quote
 
 from postil.lint.finding import Finding, Problem, Severity
+from postil.review.anchor import cause_in_file
 from postil.review.config import Caps, Config
 from postil.review.diff import Hunks
 from postil.review.marker import Marker, marker, read_marker
@@ -61,6 +62,11 @@ _PLACES = 20
 _NAMES = 10
 _FINGERPRINTS = 2_000
 _LEVELS = {Severity.HINT: "notice", Severity.WARNING: "warning", Severity.ERROR: "failure"}
+_CAUSES = {
+    "header": "the definition of `{}`, around it, changed",
+    "decorator": "a decorator of `{}`, around it, changed",
+    "import": "the import of `{}`, which it uses, changed",
+}
 _COMMIT = re.compile(r"[0-9a-f]{7,40}")
 
 
@@ -273,6 +279,12 @@ class _Composer:
             hunk = hunks.holding(related.line)
             if hunk is not None and related.line in hunks.added:
                 return _Place(related.path, related.line, hunk, cause=related.text)
+        hunks = self.hunks.get(finding.path, Hunks())
+        if (found := cause_in_file(finding, hunks.added)) is not None:
+            line, around = found
+            if (hunk := hunks.holding(line)) is not None:
+                cause = _CAUSES[around.kind].format(around.name)
+                return _Place(finding.path, line, hunk, cause=cause)
         return None
 
     def _undisputed(self, each: Introduced, place: _Place) -> _Place:
