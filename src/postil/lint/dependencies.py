@@ -6,8 +6,10 @@ from typing import Any
 
 from packaging.utils import canonicalize_name
 
+from postil.lint.check import Fix, FixKind, Span
 from postil.lint.project import Key, Project, TomlFile
 
+_KEY = re.compile(r"""[ \t]*["'\w-]+[ \t]*=[ \t]*""")
 _NAME = re.compile(r"\s*([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)")
 
 
@@ -112,3 +114,21 @@ def is_library(pyproject: TomlFile | None) -> bool:
         and pyproject.get("project", "scripts") is None
         and pyproject.get("project", "gui-scripts") is None
     )
+
+
+def into_groups(toml: TomlFile, place: Span, table: str, group: str, kind: FixKind) -> Fix | None:
+    """Make the last key of `table` a dependency group, by beginning that table before it.
+
+    `place` is where the key's value stands, `table` how its table's header is written. None where another key follows,
+    or where there are groups already: then it would have to move further than can be read at a glance.
+    """
+    lines = [line.strip() for line in toml.text.split("\n")]
+    rest = next((line for line in lines[place.end_line :] if line and not line.startswith("#")), "[")
+    begin = toml.text.split("\n")[place.line - 1][: place.column - 1]
+    if toml.get("dependency-groups") is not None or not rest.startswith("[") or not _KEY.fullmatch(begin):
+        return None
+    alone = place.line > 1 and lines[place.line - 2] == table
+    start = place.line - 1 if alone else place.line
+    gap = "" if alone or place.line < 2 or not lines[place.line - 2] else "\n"
+    header = Span(toml.path, start, 1, place.line, place.column)
+    return Fix.replace(header, f"{gap}[dependency-groups]\n{group} = ", kind)

@@ -388,7 +388,7 @@ class _Places:
             found = self.exact(edit.place, note, path)
             text = edit.text.replace("\n", "\r\n") if crlf else edit.text
             if isinstance(edit, Replace):
-                if not text:
+                if not text and not isinstance(edit.place, Span):
                     found = self.positions(path).with_space_behind(found)
                 yield TextEdit(found.line, found.column, found.end_line, found.end_column, text)
             elif edit.after:

@@ -128,6 +128,8 @@ class _Judged:
         self.alone: dict[str, Sequence[Finding]] = {}
         self.together: Sequence[Finding] = ()
         self._texts = {change.path: change.head for change in changes if change.head is not None}
+        self._by_path: dict[str, Sequence[Finding]] = {}
+        _, self._comparing = rules.apart()
 
     def prove(self, finding: Finding) -> Suggestion | None:
         """A finding's edits as whole lines of its file, if they cure it and do no harm; else None.
@@ -144,9 +146,13 @@ class _Judged:
         if suggestion is None or not self._is_as_readable(finding.path, text, cured):
             return None
         before, after = self.alone.get(finding.path, ()), self._alone(finding.path, cured)
-        if after is not None and finding in self.together:
-            before, after = [*before, *self.together], [*after, *self._together(finding.path, cured)]
-        return suggestion if after is not None and _cures(finding, before, after) else None
+        if after is None:
+            return None
+        # What an edit does to the change as a whole is asked of its own file, unless the finding is about the whole.
+        whole = finding in self.together
+        before = [*before, *(self.together if whole else self._compared(finding.path))]
+        after = [*after, *self._together(finding.path, cured, whole=whole)]
+        return suggestion if _cures(finding, before, after) else None
 
     def can_prove(self, finding: Finding) -> bool:
         """Whether there is something to prove: a fix, in a file that is at hand."""
@@ -163,12 +169,19 @@ class _Judged:
         report = self.rules.lint(path, text, self.project)
         return None if report.file is None or report.problems else report.findings
 
-    def _together(self, path: str, text: str) -> Sequence[Finding]:
-        changes = [replace(change, head=text) if change.path == path else change for change in self.changes]
+    def _compared(self, path: str) -> Sequence[Finding]:
+        """What the rules that compare base and head find in this file's change alone."""
+        if path not in self._by_path:
+            self._by_path[path] = self._together(path, self._texts[path], whole=False)
+        return self._by_path[path]
+
+    def _together(self, path: str, text: str, *, whole: bool) -> Sequence[Finding]:
+        """What they find with another text of this file, in the `whole` change set or in its change alone."""
+        changes = [replace(each, head=text) if each.path == path else each for each in self.changes]
         files = self.project.files
         project = Project({**files, path: text}) if path in files else self.project
-        _, comparing = self.rules.apart()
-        return comparing.lint_change_set(changes, project, self.base_project).findings
+        looked_at = changes if whole else [each for each in changes if each.path == path]
+        return self._comparing.lint_change_set(looked_at, project, self.base_project).findings
 
 
 def _with_proofs(everything: list[Introduced], judged: _Judged, started: Callable[[str], None]) -> list[Introduced]:

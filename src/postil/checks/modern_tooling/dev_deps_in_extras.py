@@ -5,9 +5,9 @@ import re
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.version import InvalidVersion, Version
 
-from postil.lint import ChangeSet, Note, Notes, TomlFile
+from postil.lint import ChangeSet, Fix, FixKind, Note, Notes, Span, TomlFile
 from postil.lint.contexts import is_test_path
-from postil.lint.dependencies import distribution, tables
+from postil.lint.dependencies import distribution, distributions, into_groups, tables
 
 _EXTRAS = ("project", "optional-dependencies")
 _DEVELOPMENT = frozenset({"dev", "test", "tests", "testing", "docs", "lint", "typing", "ci", "bench"})
@@ -32,8 +32,17 @@ def check(change_set: ChangeSet) -> Notes:
             yield Note(
                 place,
                 f"the extra `{name}` is published with the package{where}",
+                None if promised else _moved(toml, place, name),
                 severity="hint" if promised else None,
             )
+
+
+def _moved(toml: TomlFile, place: Span, name: str) -> Fix | None:
+    # A group has no way to say "another extra of this package".
+    own = distribution(toml.get("project", "name"))
+    if any(each == own for each in distributions(toml.get(*_EXTRAS, name))):
+        return None
+    return into_groups(toml, place, "[project.optional-dependencies]", name, FixKind.SUGGESTION)
 
 
 def _knows_groups(toml: TomlFile) -> bool:

@@ -4,7 +4,7 @@ import re
 from fnmatch import fnmatchcase
 from posixpath import basename
 
-from postil.lint import ChangeSet, Note, Notes, TextChange
+from postil.lint import ChangeSet, Fix, FixKind, Note, Notes, Span, TextChange
 from postil.lint.contexts import is_test_path
 from postil.lint.dependencies import uses_uv
 
@@ -47,6 +47,20 @@ _LEGACY: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         ),
     )
 )
+_SAME = {
+    "poetry install": "uv sync",
+    "poetry run": "uv run",
+    "pipenv install": "uv sync",
+    "pipenv sync": "uv sync",
+    "pipenv run": "uv run",
+    "pipx run": "uv tool run",
+    "pipx install": "uv tool install",
+    "pyenv install": "uv python install",
+    "python -m venv": "uv venv",
+    "python3 -m venv": "uv venv",
+    "virtualenv": "uv venv",
+}
+_ALL_OF_IT = re.compile(r"(?:python3? -m )?pip3? install (?:--no-cache-dir )?(?:-r requirements\.txt|(?:-e )?\.)\s*")
 # What is built here is installed as its users install it, and uv has to come from somewhere.
 _FINE = re.compile(r"(?:^|\s)[\"']?uv(?:[=<>~!\[\s\"']|$)|\bdist/|\.whl\b")
 _OTHER_KEY = re.compile(r"(?!run:)[\w.-]+:(?:\s|$)")
@@ -69,8 +83,19 @@ def check(change_set: ChangeSet) -> Notes:
                 if found is None or _FINE.search(found.groupdict().get("rest") or ""):
                     continue
                 shown = " ".join(found["shown"].replace('"', "").split())
-                yield Note(line, f"`{shown}` {says}")
+                yield Note(line, f"`{shown}` {says}", _with_uv(line, found))
                 break
+
+
+def _with_uv(line: Span, found: re.Match[str]) -> Fix | None:
+    """The command of uv that does the same, where there is one."""
+    old, new = found["shown"], _SAME.get(" ".join(found["shown"].split()))
+    if new is None and _ALL_OF_IT.fullmatch(found[0].lstrip("&|;` ")):
+        old, new = f"{old}{found['rest']}".rstrip(), "uv sync"
+    if new is None or line.code.count(old) != 1:
+        return None
+    start = line.column + line.code.index(old)
+    return Fix.replace(Span(line.path, line.line, start, line.line, start + len(old)), new, FixKind.SUGGESTION)
 
 
 def _runs_commands(path: str) -> bool:

@@ -2,10 +2,10 @@
 
 import libcst as cst
 
-from postil.lint import Note, Notes, SourceFile
+from postil.lint import Fix, FixKind, Insert, Note, Notes, SourceFile, Span
 from postil.lint.dependencies import distributions
 from postil.lint.imports import imported_modules, is_optional, needed
-from postil.lint.script import script_blocks
+from postil.lint.script import ScriptBlock, script_blocks
 
 MENTIONS = ("# /// script",)
 
@@ -27,4 +27,26 @@ def check(file: SourceFile) -> Notes:
             distribution, bringer = found
             named = f"`{module}` is imported" if distribution == module else f"`{module}` comes from `{distribution}`"
             says = f"only `{bringer}` brings it along" if bringer else "the script's metadata does not list it"
-            yield Note(statement, f"{named}, and {says}", severity="hint" if bringer else None)
+            fix = _listed(file, blocks[0], distribution)
+            yield Note(statement, f"{named}, and {says}", fix, severity="hint" if bringer else None)
+
+
+def _listed(file: SourceFile, block: ScriptBlock, distribution: str) -> Fix | None:
+    """The name at the end of the list, where the list is written in the usual way."""
+    lines = [line.rstrip("\r") for line in file.text.split("\n")]
+    start = next((n for n in range(block.start.line, len(lines)) if lines[n].startswith("# dependencies = [")), None)
+    if start is None:
+        return None
+    end = next(
+        (n for n in range(start, len(lines)) if lines[n].rstrip().endswith("]") and "#" not in lines[n][1:]), None
+    )
+    if end is None or any(not line.startswith("#") for line in lines[start : end + 1]):
+        return None
+    last, bracket = lines[end], lines[end].rindex("]")
+    if start == end:
+        text, column = f', "{distribution}"' if block.requirements else f'"{distribution}"', bracket + 1
+    elif last.strip("# ") == "]" and lines[end - 1].rstrip().endswith((",", "[")):
+        text, column = f'#     "{distribution}",\n', 1
+    else:
+        return None
+    return Fix((Insert(Span(file.path, end + 1, column, end + 1, column), text),), FixKind.SUGGESTION)

@@ -6,7 +6,7 @@ from posixpath import basename
 
 import libcst as cst
 
-from postil.lint import FileChange, Note, Notes, Project, SourceFile
+from postil.lint import FileChange, Fix, FixKind, Insert, Note, Notes, Project, SourceFile, Span
 from postil.lint.catalogue.distributions import candidates
 from postil.lint.dependencies import declared, distribution, tables
 from postil.lint.imports import imported_modules, is_optional
@@ -42,8 +42,26 @@ def check(change: FileChange) -> Notes:
     listed = ", ".join(names[:3]) + (" and more" if len(names) > 3 else "")
     inside = " outside of this project" if _are_declared(needs, change) else ""
     yield Note(
-        file.at(next(iter(needs.values()))), f"this script needs {listed}, and nothing in it tells a tool so{inside}"
+        file.at(next(iter(needs.values()))),
+        f"this script needs {listed}, and nothing in it tells a tool so{inside}",
+        _listing(file, list(needs)),
     )
+
+
+def _listing(file: SourceFile, modules: list[str]) -> Fix | None:
+    """The metadata, below the lines that only the first or second place in a file makes what they are."""
+    distributions = [candidates(module) for module in modules]
+    if any(len(each) != 1 for each in distributions):
+        return None
+    lines = file.text.split("\n")
+    line = 1
+    while line < len(lines) and line < 3 and (lines[line - 1].startswith("#!") or "coding" in lines[line - 1]):
+        line += 1
+    names = "".join(f'#     "{name}",\n' for name in sorted({name for each in distributions for name in each}))
+    block = f"# /// script\n# dependencies = [\n{names}# ]\n# ///\n"
+    # A comment right below would be read as a part of the block.
+    gap = "\n" if lines[line - 1].startswith("#") else ""
+    return Fix((Insert(Span(file.path, line, 1, line, 1), block + gap),), FixKind.SUGGESTION)
 
 
 def _stands_alone(change: FileChange) -> bool:

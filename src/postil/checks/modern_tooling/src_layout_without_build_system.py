@@ -2,9 +2,16 @@
 
 from posixpath import basename
 
-from postil.lint import ChangeSet, Note, Notes, TomlFile
+from postil.lint import ChangeSet, Fix, FixKind, Insert, Note, Notes, Span, TomlFile
 from postil.lint.contexts import is_test_path
 from postil.lint.dependencies import distribution, tables
+
+_BUILD_SYSTEM = """\
+[build-system]
+requires = ["uv_build>=0.8,<1"]
+build-backend = "uv_build"
+
+"""
 
 
 def check(change_set: ChangeSet) -> Notes:
@@ -22,7 +29,15 @@ def check(change_set: ChangeSet) -> Notes:
         if base is None or is_new or not _is_not_installed(base, change_set):
             place = toml.span("project", "name") or toml.span("project")
             if place is not None:
-                yield Note(place, f"nothing installs `src/{package}`: there is no `[build-system]`")
+                yield Note(place, f"nothing installs `src/{package}`: there is no `[build-system]`", _built_by_uv(toml))
+
+
+def _built_by_uv(toml: TomlFile) -> Fix | None:
+    project = toml.span("project")
+    if project is None or f"\n{toml.text}".count("\n[project]") != 1:
+        return None
+    before = Span(toml.path, project.line, 1, project.line, 1)
+    return Fix((Insert(before, _BUILD_SYSTEM),), FixKind.SUGGESTION)
 
 
 def _packages(change_set: ChangeSet) -> dict[str, tuple[str, bool]]:

@@ -3,7 +3,7 @@
 from fnmatch import fnmatchcase
 from posixpath import join
 
-from postil.lint import ChangeSet, Note, Notes, lines_of
+from postil.lint import ChangeSet, Fix, Note, Notes, Span, lines_of
 from postil.lint.contexts import is_test_path
 from postil.lint.dependencies import is_library, uses_uv
 
@@ -23,7 +23,12 @@ def check(change_set: ChangeSet) -> Notes:
                 continue
             if "uv.lock" in line.code or uses_uv(change_set.project, change.path):
                 says = "is ignored" if "uv.lock" in line.code else "takes in `uv.lock`, which is then ignored"
-                yield Note(line, f"`{line.code}` {says} by git", severity="hint" if is_library(pyproject) else None)
+                # A wider pattern is there for other files as well.
+                gone = Fix.replace(Span(line.path, line.line, 1, line.line + 1, 1), "")
+                fix = gone if line.code in ("uv.lock", "/uv.lock", "**/uv.lock") else None
+                yield Note(
+                    line, f"`{line.code}` {says} by git", fix, severity="hint" if is_library(pyproject) else None
+                )
 
 
 def _matches(pattern: str) -> bool:
