@@ -14,7 +14,7 @@ from postil.lint.catalogue.blocking import (
     SPAWNS,
 )
 from postil.lint.names import dotted
-from postil.lint.tree import walk_scope
+from postil.lint.tree import FUNCTIONS, walk_scope
 
 if TYPE_CHECKING:
     from postil.lint.source import SourceFile
@@ -106,11 +106,27 @@ def _returns_at_once(name: str, call: cst.Call, file: "SourceFile") -> bool:
         return "WNOHANG" in file.code(call)
     if name == "urllib.request.urlopen":
         # What stands in the address itself needs no server.
-        return bool(call.args) and _begins(call.args[0].value, "data:", file)
+        function = file.enclosing_def(call)
+        is_named_so = function is not None and "data_ur" in function.name.value
+        return is_named_so or (bool(call.args) and _begins(call.args[0].value, "data:", file))
     if name == "socket.getaddrinfo":
         # An address that is a number already is only taken apart.
         return "NUMERIC" in file.code(call)
-    return name == "time.sleep" and len(call.args) == 1 and _is_zero(call.args[0].value)
+    return name == "time.sleep" and (
+        (len(call.args) == 1 and _is_zero(call.args[0].value)) or _is_for_sync_callers(call, file)
+    )
+
+
+def _is_for_sync_callers(call: cst.Call, file: "SourceFile") -> bool:
+    """Whether a call is in the `else` of `if asynchronous: await asyncio.sleep(…)`: code for callers of both kinds."""
+    child: cst.CSTNode = call
+    for above in file.ancestors(call):
+        if isinstance(above, cst.If) and isinstance(child, cst.Else) and isinstance(above.test, cst.Name):
+            return any(isinstance(node, cst.Await) for node in walk_scope(above.body))
+        if isinstance(above, FUNCTIONS):
+            return False
+        child = above
+    return False
 
 
 def _begins(text: cst.BaseExpression, start: str, file: "SourceFile") -> bool:

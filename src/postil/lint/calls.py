@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from postil.lint.names import dotted
+from postil.lint.names import parameters
 from postil.lint.tree import is_generator, walk_scope
 
 if TYPE_CHECKING:
@@ -113,19 +113,22 @@ class Calls:
                     queue.append(found[id(caller)])
 
     def _is_switched_off(self, use: cst.CSTNode, chain: Chain) -> bool:
-        """Whether the rest of a chain stands under `if option:`, and the call says `option=False`."""
-        off = {
-            arg.keyword.value
-            for arg in (use.args if isinstance(use, cst.Call) else ())
-            if arg.keyword is not None and isinstance(arg.value, cst.Name) and arg.value.value in ("False", "None")
-        }
-        child = chain.places[0]
-        for above in self._file.ancestors(child) if off else ():
-            if above is chain.functions[0]:
-                break
-            if isinstance(above, cst.If) and child is above.body and dotted(above.test) in off:
-                return True
-            child = above
+        """Whether a step of a chain stands under `if option:`, and the calls before leave the option at False or None.
+
+        In a property what is under a condition is made once, and kept.
+        """
+        off: frozenset[str] = frozenset()
+        for function, place in zip(chain.functions, chain.places, strict=True):
+            is_property = not isinstance(use, cst.Call)
+            off = _left_off(use, function, off) if isinstance(use, cst.Call) else frozenset()
+            child: cst.CSTNode = place
+            for above in self._file.ancestors(place) if off or is_property else ():
+                if above is function:
+                    break
+                if isinstance(above, cst.If) and child is above.body and (is_property or _needs(above.test) & off):
+                    return True
+                child = above
+            use = place
         return False
 
     def _runs_when_called(self, function: cst.FunctionDef) -> bool:
@@ -184,6 +187,34 @@ class Calls:
             return above.iter is call
         outer = self._file.parent(above) if isinstance(above, cst.Arg) else None
         return isinstance(outer, cst.Call) and self._file.name_of(outer.func) in _CONSUME
+
+
+def _left_off(call: cst.Call, function: cst.FunctionDef, before: frozenset[str]) -> frozenset[str]:
+    """The parameters that are False or None in a call: given so, handed on so, or not given and so by default."""
+    if any(arg.star for arg in call.args):
+        return frozenset()
+    by_name = {arg.keyword.value: arg.value for arg in call.args if arg.keyword is not None}
+    names = [param.name.value for param in function.params.params if param.name.value not in ("self", "cls")]
+    by_name |= {name: arg.value for name, arg in zip(names, (a for a in call.args if a.keyword is None), strict=False)}
+    off = {"False", "None", *before}
+    return frozenset(
+        param.name.value
+        for param in parameters(function)
+        if isinstance(value := by_name.get(param.name.value, param.default), cst.Name)
+        and value.value in (off if param.name.value in by_name else ("False", "None"))
+    )
+
+
+def _needs(test: cst.BaseExpression) -> frozenset[str]:
+    """The names that must be true, or not None, for a test to hold."""
+    match test:
+        case cst.Name():
+            return frozenset({test.value})
+        case cst.BooleanOperation(operator=cst.And()):
+            return _needs(test.left) | _needs(test.right)
+        case cst.Comparison(left=cst.Name() as name, comparisons=[cst.ComparisonTarget(operator=cst.IsNot())]):
+            return frozenset({name.value})
+    return frozenset()
 
 
 def _last(func: cst.BaseExpression) -> str | None:

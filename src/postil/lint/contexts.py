@@ -87,7 +87,7 @@ _CLEANUP_NAME = re.compile(
     r"(?:^|_)(?:a?stop|a?close|close[ds]|stopp(?:ed|ing)|closing|shut_?(?:ting_?)?down|clean(?:_?up|ing|s)?|cancel(?:l?ing)?"
     r"|tear_?down|a?exit|dispose|drain|finali[sz]er?|terminate|kill(?:ed|ing)?|abort(?:ed|ing)?|fini|del)(?:_|$|\d)"
 )
-_CLEANUP_METHODS = frozenset({"close", "aclose", "cancel", "stop"})
+_CLEANUP_METHODS = frozenset({"close", "aclose", "cancel", "disconnect", "stop"})
 _LIFESPAN_OWNERS = frozenset({"FastAPI", "Starlette", "Litestar", "Quart", "FastMCP"})
 _CACHES = ("functools.lru_cache", "functools.cache", "async_lru.alru_cache", "cachetools.func.lru_cache")
 
@@ -492,7 +492,7 @@ class Contexts:
 
 
 def _ends_something(node: cst.CSTNode) -> bool:
-    """Whether a node is a call of `.close()`, `.aclose()`, `.cancel()` or `.stop()`, awaited or not."""
+    """Whether a node is a call, awaited or not, of `.close()`, `.cancel()`, `.stop()` or one of their kind."""
     call = node.expression if isinstance(node, cst.Await) else node
     return isinstance(call, cst.Call) and _method(call) in _CLEANUP_METHODS
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from postil.lint.catalogue.coroutines import COROUTINE_FUNCTIONS, COROUTINE_METHODS
-from postil.lint.names import attribute_assignments
+from postil.lint.names import attribute_assignments, dotted
 from postil.lint.tree import is_generator
 
 if TYPE_CHECKING:
@@ -49,6 +49,9 @@ _METHODS = frozenset().union(*COROUTINE_METHODS.values())
 
 def _is_method_for_sure(method: cst.FunctionDef, owner: cst.ClassDef, file: "SourceFile") -> bool:
     name = method.name.value
+    # What stands behind a protocol may be anything of the same shape.
+    if any((dotted(base.value) or "").endswith("Protocol") for base in owner.bases):
+        return False
     if not _only(owner, _KEEP_METHODS, file) or name in attribute_assignments(owner):
         return False
     for other in file.nodes(cst.ClassDef):

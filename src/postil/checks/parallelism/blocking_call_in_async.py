@@ -8,7 +8,7 @@ from postil.lint.catalogue.blocking import QUEUES
 from postil.lint.names import dotted
 from postil.lint.offload import without_blocking
 
-MENTIONS = ("async", "call_soon", "call_later", "on_startup")
+MENTIONS = ("async def", "call_soon", "call_later", "on_startup")
 
 _FUTURE = "concurrent.futures.Future"
 _ENDINGS = frozenset({"threading.Thread.join", "multiprocessing.Process.join", "subprocess.Popen.wait"})

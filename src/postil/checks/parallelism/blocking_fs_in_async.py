@@ -32,7 +32,7 @@ def check(file: SourceFile, *, small: bool = False) -> Notes:
         where = f"`{function.name.value}`" if isinstance(function, cst.FunctionDef) else "a callback"
         yield Note(
             call,
-            f"`{name}` waits for the disk on the event loop in {where}, and `asyncio.to_thread` wouldn't",
+            f"`{name}` holds the event loop for the disk in {where}, where `asyncio.to_thread` would not",
             fix=in_thread(call, file),
         )
 

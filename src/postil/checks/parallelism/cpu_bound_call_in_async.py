@@ -12,7 +12,7 @@ MENTIONS = ("bcrypt", "argon2", "hashlib", "werkzeug", "hashers", "passlib", "cr
 
 
 def check(file: SourceFile) -> Notes:
-    if not file.is_service or not file.mentions("async"):
+    if not file.is_service or not file.mentions("async def"):
         return
     names: dict[int, str] = {}
     deep: list[cst.CSTNode] = []

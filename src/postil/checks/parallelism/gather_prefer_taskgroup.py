@@ -10,8 +10,8 @@ MENTIONS = ("gather",)
 
 _GATHER = "asyncio.gather"
 # These give futures, which `create_task` refuses.
-_FUTURES = frozenset({"run_in_executor", "create_task", "ensure_future", "gather", "shield", "wrap_future",
-                      "run_coroutine_threadsafe"})  # fmt: skip
+_FUTURES = frozenset({"run_in_executor", "async_add_executor_job", "create_task", "ensure_future", "gather", "shield",
+                      "wrap_future", "run_coroutine_threadsafe"})  # fmt: skip
 
 
 def check(waiting: cst.Await, file: SourceFile) -> Notes:

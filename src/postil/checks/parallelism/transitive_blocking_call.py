@@ -9,7 +9,7 @@ from postil.lint.catalogue.blocking import BOUND_TO_THEIR_THREAD
 from postil.lint.offload import in_thread
 from postil.lint.tree import walk_scope
 
-MENTIONS = ("async", "call_soon", "call_later", "on_startup")
+MENTIONS = ("async def", "call_soon", "call_later", "on_startup")
 
 # These libraries sleep between two attempts only where they are told how long.
 _SLEEP_IF_TOLD = {"tenacity": ("wait",), "retrying": ("wait",)}
