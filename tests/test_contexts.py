@@ -27,6 +27,8 @@ def function(text: str, name: str = "f") -> tuple[SourceFile, cst.FunctionDef]:
         ("app/orders_test.py", "test"),
         ("conftest.py", "test"),
         ("shop/tests.py", "test"),
+        ("src/shop/testutils/cases.py", "test"),
+        ("shop/_scripts/register.py", "script"),
         ("app/attest.py", "service"),
         ("app/latest/orders.py", "service"),
         ("scripts/backfill.py", "script"),

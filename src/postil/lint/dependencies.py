@@ -4,7 +4,9 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
+from packaging.version import InvalidVersion, Version
 
 from postil.lint.check import Fix, FixKind, Span
 from postil.lint.project import Key, Project, TomlFile
@@ -132,3 +134,51 @@ def into_groups(toml: TomlFile, place: Span, table: str, group: str, kind: FixKi
     gap = "" if alone or place.line < 2 or not lines[place.line - 2] else "\n"
     header = Span(toml.path, start, 1, place.line, place.column)
     return Fix.replace(header, f"{gap}[dependency-groups]\n{group} = ", kind)
+
+
+def is_older(project: Project, path: str, name: str, version: str) -> bool:
+    """Whether the project around `path` is known to use a distribution before `version`.
+
+    It is where uv.lock has such a version, or pyproject.toml or requirements.txt admit no later one.
+    """
+    lock = project.nearest(path, "uv.lock")
+    toml = project.toml(lock) if lock is not None else None
+    if toml is not None and (package := locked(toml).get(name)) is not None:
+        return _precedes(str(package.get("version")), version)
+    found = [each for each in _requirements_of(project, path) if distribution(each) == name]
+    return bool(found) and all(_admits_only_before(each, version) for each in found)
+
+
+def _requirements_of(project: Project, path: str) -> Iterator[str]:
+    nearest = project.nearest(path, "pyproject.toml")
+    toml = project.toml(nearest) if nearest is not None else None
+    if toml is not None:
+        yield from (text for (text, _), _ in requirements(toml))
+    listed = project.nearest(path, "requirements.txt")
+    if listed is not None:
+        yield from (line.partition("#")[0].strip() for line in project.files[listed].split("\n"))
+
+
+def _precedes(one: str, other: str) -> bool:
+    try:
+        return Version(one) < Version(other)
+    except InvalidVersion:
+        return False
+
+
+def _admits_only_before(requirement: str, version: str) -> bool:
+    """Whether each release that a requirement admits is before `version`: by `==`, `<`, `<=` or `~=`."""
+    try:
+        bounds = Requirement(requirement).specifier
+    except InvalidRequirement:
+        return False
+    return any(_ends_before(bound.operator, bound.version.removesuffix(".*"), version) for bound in bounds)
+
+
+def _ends_before(operator: str, number: str, version: str) -> bool:
+    if operator == "~=":
+        # `~=4.5` admits no 5.
+        return _precedes(number.split(".", 1)[0], version)
+    if operator in ("==", "<="):
+        return _precedes(number, version)
+    return operator == "<" and not _precedes(version, number)

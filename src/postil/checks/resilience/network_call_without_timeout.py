@@ -63,8 +63,10 @@ def _is_limited_elsewhere(name: str, call: cst.Call, file: SourceFile) -> bool:
     if name == "socket.create_connection" and _sets_limit(call, file):
         return True
     if name.startswith(USE_SOCKET_DEFAULT):
-        local = bool(call.args) and _LOCAL.match(file.code(call.args[0].value)) is not None
-        return local or any(file.name_of(other.func) == "socket.setdefaulttimeout" for other in file.nodes(cst.Call))
+        if call.args and _LOCAL.match(file.code(call.args[0].value)) is not None:
+            return True
+        if any(file.name_of(other.func) == "socket.setdefaulttimeout" for other in file.nodes(cst.Call)):
+            return True
     if name.startswith(LIMITED_BY_CONSTRUCTOR):
         made = file.value_of(cst.ensure_type(call.func, cst.Attribute).value)
         return not isinstance(made, cst.Call) or has_unpacking(made) or argument(made, "timeout") is not None

@@ -1,0 +1,110 @@
+"""Finds clients that are made for each request, with a pool of connections that serves one of them."""
+
+import re
+
+import libcst as cst
+
+from postil.lint import Note, Notes, SourceFile
+from postil.lint.catalogue.clients import ENGINES, POOLED_CLIENTS
+from postil.lint.names import dotted
+from postil.lint.tree import walk
+
+MENTIONS = tuple(sorted({name.partition(".")[0] for name in POOLED_CLIENTS}))
+
+_LAST = frozenset(name.rpartition(".")[2] for name in POOLED_CLIENTS)
+# Options that are the same for every call, whatever stands there.
+_INDIFFERENT = frozenset({"timeout", "limits", "follow_redirects", "http2", "max_retries", "decode_responses"})
+_TRANSPORT = re.compile(r"transport|Mock|NullPool|StaticPool", re.IGNORECASE)
+# What has to have its own: one that is tried out, that guards against what it is sent to, that is a login, or that goes
+# to another host each time, where a pool serves nobody.
+_OWN = re.compile(
+    r"ssrf|safe|guard|isolat|validate|verify|check|test|probe|health|login|auth|oauth|token|credential|setup|install"
+    r"|from_(url|link)|webhook|download|proxy|fetch_(url|page|content)|scrape|crawl|connect|init|factory|create_(client|engine|session)|make_(client|engine|session)|build_(client|engine|session)",
+    re.IGNORECASE,
+)
+_CACHES = re.compile(r"cache|singleton|once|memo")
+
+
+def check(call: cst.Call, file: SourceFile) -> Notes:
+    func = call.func
+    last = func.attr.value if func.__class__ is cst.Attribute else getattr(func, "value", None)
+    if last not in _LAST:
+        return
+    name = file.name_of(func)
+    if name not in POOLED_CLIENTS or not file.is_service or file.is_command:
+        return
+    function = file.enclosing_def(call)
+    if function is None or file.is_startup(call) or _is_kept(call, function, file) or _differs(call, file):
+        return
+    if _OWN.search(function.name.value) or any(_CACHES.search(file.code(each)) for each in function.decorators):
+        return
+    handler = file.served_by(call)
+    what = "an engine" if name in ENGINES else f"a `{name}`"
+    if handler is not None:
+        serving = f"for each call of `{handler.name.value}`"
+        yield Note(call, f"`{function.name.value}` makes {what} and its connections {serving}")
+    elif (loop := _loop_around(call, file)) is not None:
+        yield Note(call, f"{what} and its connections are made anew in each round of this {loop}")
+
+
+def _is_kept(call: cst.Call, function: cst.FunctionDef, file: SourceFile) -> bool:
+    """Whether a client outlives the call, or is none that others could share: stored, given away, changed."""
+    for above in file.ancestors(call):
+        if isinstance(above, (cst.Return, cst.Yield)):
+            return True
+        if isinstance(above, cst.Assign):
+            names = [each.target.value for each in above.targets if isinstance(each.target, cst.Name)]
+            return len(names) < len(above.targets) or any(_is_given_away(name, function) for name in names)
+        if isinstance(above, cst.WithItem):
+            name = above.asname.name if above.asname is not None else None
+            return isinstance(name, cst.Name) and _is_given_away(name.value, function)
+        if isinstance(above, (cst.SimpleStatementLine, cst.FunctionDef)):
+            return False
+        if isinstance(above, (cst.Arg, cst.Lambda)) and above is not call:
+            # Handed to something else, which may keep it.
+            return True
+    return False
+
+
+def _is_given_away(name: str, function: cst.FunctionDef) -> bool:
+    """Whether a name is global, returned, stored or handed on, or the client under it is set up further."""
+    for node in walk(function.body):
+        if isinstance(node, (cst.Global, cst.Nonlocal)) and any(item.name.value == name for item in node.names):
+            return True
+        if isinstance(node, cst.AssignTarget) and isinstance(node.target, cst.Attribute):
+            if dotted(node.target.value) == name:
+                return True
+            continue
+        if isinstance(node, (cst.Return, cst.Yield, cst.Arg, cst.Assign)):
+            only_named = isinstance(node, cst.Assign) and all(
+                isinstance(each.target, cst.Name) for each in node.targets
+            )
+            if isinstance(node.value, cst.Name) and node.value.value == name and not only_named:
+                return True
+    return False
+
+
+def _differs(call: cst.Call, file: SourceFile) -> bool:
+    """Whether what a client is made of may differ from call to call: it names a parameter or another local value."""
+    for arg in call.args:
+        if arg.star:
+            return True
+        if arg.keyword is not None and arg.keyword.value in _INDIFFERENT:
+            continue
+        if _TRANSPORT.search(file.code(arg)):
+            return True
+        for node in walk(arg.value):
+            if isinstance(node, cst.Name) and file.is_local(node):
+                return True
+    return False
+
+
+def _loop_around(call: cst.Call, file: SourceFile) -> str | None:
+    child: cst.CSTNode = call
+    for above in file.ancestors(call):
+        if isinstance(above, (cst.For, cst.While)) and child is above.body:
+            return "loop"
+        if isinstance(above, (cst.FunctionDef, cst.Lambda)):
+            return None
+        child = above
+    return None

@@ -1,0 +1,29 @@
+"""Finds database engines whose number of connections nobody chose."""
+
+import libcst as cst
+
+from postil.lint import Fix, FixKind, Insert, Note, Notes, SourceFile, has_unpacking
+from postil.lint.catalogue.clients import ENGINES
+
+MENTIONS = ("create_engine", "create_async_engine")
+
+_CHOSEN = frozenset({"pool_size", "max_overflow", "poolclass", "pool", "creator", "async_creator", "strategy"})
+# Where another pool stands behind it, or there is none.
+_ELSEWHERE = ("sqlite", "NullPool", "StaticPool", "pgbouncer", "serverless", "duckdb")
+
+
+def check(call: cst.Call, file: SourceFile) -> Notes:
+    last = call.func.attr.value if isinstance(call.func, cst.Attribute) else getattr(call.func, "value", None)
+    if last not in ("create_engine", "create_async_engine") or file.name_of(call.func) not in ENGINES:
+        return
+    if not file.is_service or file.is_command or has_unpacking(call) or not call.args:
+        return
+    if any(arg.keyword is not None and arg.keyword.value in _CHOSEN for arg in call.args):
+        return
+    if any(file.mentions(word) for word in _ELSEWHERE):
+        return
+    yield Note(
+        call,
+        f"`{last}` takes 5 connections, and 10 more under load, which nobody chose",
+        fix=Fix((Insert(call.args[-1], ", pool_size=5, max_overflow=10", after=True),), FixKind.SUGGESTION),
+    )

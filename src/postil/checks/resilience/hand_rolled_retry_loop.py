@@ -1,0 +1,83 @@
+"""Finds loops that try again by hand: a counter, a `try`, a pause."""
+
+import re
+
+import libcst as cst
+
+from postil.lint import Note, Notes, SourceFile
+from postil.lint.names import dotted
+from postil.lint.tree import walk, walk_scope
+
+MENTIONS = ("sleep",)
+
+_SLEEPS = frozenset({"time.sleep", "asyncio.sleep", "anyio.sleep", "trio.sleep", "gevent.sleep"})
+_LIBRARY_CODE = re.compile(r"retry|retries|retri|backoff|reconnect", re.IGNORECASE)
+# Who waits until something is there asks for as long as there is time.
+_WAITS = re.compile(r"(^|_)(wait|await|until|poll)(_|$)")
+_TIME = re.compile(r"time|deadline|now|monotonic|elapsed|ttl", re.IGNORECASE)
+_TOLD_BY_SERVER = re.compile(r"retry[-_ ]?after", re.IGNORECASE)
+
+
+def check(loop: cst.For | cst.While, file: SourceFile) -> Notes:
+    if not _counts(loop) or not file.is_service:
+        return
+    tried = next((line for line in loop.body.body if isinstance(line, cst.Try)), None)
+    if tried is None or not _ends_on_success(loop, tried):
+        return
+    pausing = next((handler for handler in tried.handlers if _pauses(handler, file)), None)
+    if pausing is None or _is_more_than_a_retry(loop, tried, file):
+        return
+    yield Note(
+        loop,
+        "this loop tries again by hand what a retry library does",
+        anchor=loop.iter if isinstance(loop, cst.For) else loop.test,
+    )
+
+
+def _counts(loop: cst.For | cst.While) -> bool:
+    """Whether a loop has a number of rounds: `for … in range(…)`, `while attempt < limit`."""
+    if isinstance(loop, cst.For):
+        return loop.iter.__class__ is cst.Call and dotted(cst.ensure_type(loop.iter, cst.Call).func) == "range"
+    if loop.test.__class__ is not cst.Comparison:
+        return False
+    test = cst.ensure_type(loop.test, cst.Comparison)
+    if any(isinstance(node, cst.Name) and _TIME.search(node.value) for node in walk(test)):
+        return False
+    return len(test.comparisons) == 1 and isinstance(
+        test.comparisons[0].operator, (cst.LessThan, cst.LessThanEqual, cst.GreaterThan, cst.GreaterThanEqual)
+    )
+
+
+def _ends_on_success(loop: cst.For | cst.While, tried: cst.Try) -> bool:
+    """Whether the loop is left when what is tried succeeds."""
+    bodies = [tried.body, *([tried.orelse] if tried.orelse is not None else [])]
+    after = loop.body.body[list(loop.body.body).index(tried) + 1 :]
+    return any(isinstance(node, (cst.Return, cst.Break)) for body in (*bodies, *after) for node in walk_scope(body))
+
+
+def _pauses(handler: cst.ExceptHandler, file: SourceFile) -> bool:
+    """Whether a handler, or what follows it, sleeps and lets the loop go round again."""
+    last = handler.body.body[-1] if handler.body.body else None
+    if isinstance(last, cst.SimpleStatementLine) and isinstance(last.body[-1], (cst.Return, cst.Raise, cst.Break)):
+        return False
+    return any(isinstance(node, cst.Call) and file.name_of(node.func) in _SLEEPS for node in walk_scope(handler.body))
+
+
+def _is_more_than_a_retry(loop: cst.For | cst.While, tried: cst.Try, file: SourceFile) -> bool:
+    """Whether a loop does what a library doesn't, or is one: it asks the server when, or cleans up."""
+    around = [above.name.value for above in file.ancestors(loop) if isinstance(above, (cst.FunctionDef, cst.ClassDef))]
+    if any(_LIBRARY_CODE.search(name) or _WAITS.search(name) for name in around) or _LIBRARY_CODE.search(
+        file.path.rpartition("/")[2]
+    ):
+        return True
+    # Each error has an answer of its own; and what is inside of a generator no decorator can repeat.
+    if len(tried.handlers) > 2 or any(isinstance(node, cst.Yield) for node in walk_scope(loop.body)):
+        return True
+    if _TOLD_BY_SERVER.search(file.code(loop)):
+        return True
+    # What is to be done when all attempts have failed.
+    for handler in tried.handlers:
+        for node in walk(handler.body):
+            if isinstance(node, cst.If) and len(node.body.body) > 3:
+                return True
+    return loop.orelse is not None and len(loop.orelse.body.body) > 3
