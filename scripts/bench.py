@@ -54,6 +54,7 @@ SAMPLED = 120
 """Files on which each rule is measured alone."""
 ANSWERS = 8
 """Deliveries a pull request: one that asks for a review, one that is sent again, and talk that asks for nothing."""
+REVIEWS = 8  # the default
 PACE = 0.02
 PATIENCE = 300.0
 
@@ -292,6 +293,7 @@ def service(pulls: int) -> list[Row]:
         env = play.environment(fake, key, url, folder) | {
             "POSTIL_LISTEN": url.removeprefix("http://"),
             "POSTIL_LOG_LEVEL": "warning",
+            "POSTIL_CONCURRENCY": str(REVIEWS),
         }
         stack.enter_context(running(env, url))
         alone = [
@@ -315,7 +317,7 @@ def service(pulls: int) -> list[Row]:
         (
             "from delivery to review, under load",
             spread(waits, "s"),
-            f"{len(waits)} pull requests at once, two reviews at a time",
+            f"{len(waits)} pull requests at once, {REVIEWS} reviews at a time",
         ),
     ]
 

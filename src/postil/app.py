@@ -1,6 +1,7 @@
 """Puts everything together: reads packs, connects, starts what the role asks for, and stops it in order."""
 
 import hmac
+import os
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib import metadata
@@ -100,7 +101,9 @@ class _Service:
         self.jobs = Jobs(settings.database_url.get_secret_value(), concurrency=settings.concurrency)
         self.github = github
         self._works = settings.role is not Role.WEB
-        self._analyst = Analyst(_pack_paths(settings), Limits(children=settings.concurrency))
+        # Reviews mostly wait for GitHub, analyses for a processor: more of these than processors only take memory.
+        children = min(settings.concurrency, os.cpu_count() or 1)
+        self._analyst = Analyst(_pack_paths(settings), Limits(children=children))
         self._reviewer = Reviewer(
             github=self.github,
             analyst=self._analyst,

@@ -245,7 +245,7 @@ class Settings(BaseSettings):
         description="Give all (one process does everything), or web and worker to run them apart; several of either "
         "need PostgreSQL.",
     )
-    concurrency: int = Field(2, ge=1, le=64, description="Give how many reviews run at once in one worker: 1 to 64.")
+    concurrency: int = Field(8, ge=1, le=64, description="Give how many reviews run at once in one worker: 1 to 64.")
     listen: Annotated[Listen, NoDecode, BeforeValidator(_listen)] = Field(
         Listen("127.0.0.1", 8000), description="Give HOST:PORT, such as 127.0.0.1:8000, or 0.0.0.0:8000 in a container."
     )
