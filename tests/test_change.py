@@ -13,6 +13,7 @@ from postil.lint.finding import Severity
 from postil.lint.page import Page
 from postil.lint.project import Project, is_project_file
 from postil.lint.rule import Rule, subscription
+from postil.lint.source import Parsed
 from postil.repository import local_pull
 
 
@@ -204,3 +205,22 @@ def test_a_local_range_brings_the_project_files_that_changed(tmp_path: Path) -> 
     assert [change.path for change in pull.changes] == ["Dockerfile"]
     assert set(pull.project) == {"Dockerfile", "uv.lock"}
     assert [(f.path, f.line, f.message) for f in report.findings] == [("Dockerfile", 2, "'RUN b' is new")]
+
+
+def test_a_file_that_was_parsed_is_not_parsed_again() -> None:
+    """The parse is what costs, and rules about files and about changes ask for the same ones."""
+    parsed = Parsed(room=20)
+    first = parsed.file("a.py", "x = 1\n")
+
+    assert parsed.file("a.py", "x = 1\n") is first
+    assert parsed.file("a.py", "x = 2\n") is not first
+
+
+def test_no_more_parsed_files_are_kept_than_there_is_room_for() -> None:
+    """A pull request may be large, and syntax trees are."""
+    parsed = Parsed(room=20)
+    first = parsed.file("a.py", "x = 1\n")
+    for number in range(9):
+        parsed.file("b.py", f"y = {number}\n")
+
+    assert parsed.file("a.py", "x = 1\n") is not first

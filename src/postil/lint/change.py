@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from postil.lint.check import Span
 from postil.lint.project import Project, TomlFile, lines_of, toml_file
-from postil.lint.source import SourceFile, Unreadable
+from postil.lint.source import Parsed, SourceFile, Unreadable
 
 PYTHON = (".py", ".pyi")
 """How the names of Python source files end."""
@@ -90,16 +90,23 @@ class FileChange(TextChange):
 
     project: Project = field(default_factory=Project)
     base_project: Project = field(default_factory=Project)
+    parsed: Parsed = field(default_factory=Parsed, repr=False, compare=False)
 
     @cached_property
     def base(self) -> SourceFile | None:
         """The file before; None when it is new or doesn't parse."""
-        return _parsed(self.previous_path or self.path, self.base_text, self.base_project)
+        return self._file(self.previous_path or self.path, self.base_text, self.base_project)
 
     @cached_property
     def head(self) -> SourceFile | None:
         """The file after; None when it was removed or doesn't parse."""
-        return _parsed(self.path, self.head_text, self.project)
+        return self._file(self.path, self.head_text, self.project)
+
+    def _file(self, path: str, text: str | None, project: Project) -> SourceFile | None:
+        try:
+            return self.parsed.file(path, text, project) if text is not None else None
+        except Unreadable:
+            return None
 
 
 def _lines_only_in(path: str, text: str, other: str) -> Iterator[Span]:
@@ -117,15 +124,6 @@ def _lines_only_in(path: str, text: str, other: str) -> Iterator[Span]:
             moved[line.code] -= 1
         else:
             yield line
-
-
-def _parsed(path: str, text: str | None, project: Project) -> SourceFile | None:
-    if text is None:
-        return None
-    try:
-        return SourceFile(path, text, project)
-    except Unreadable:
-        return None
 
 
 @dataclass(frozen=True)

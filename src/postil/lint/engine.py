@@ -17,7 +17,7 @@ from postil.lint.names import imported
 from postil.lint.positions import Positions, Range
 from postil.lint.project import Project
 from postil.lint.rule import Rule
-from postil.lint.source import SourceFile, Unreadable, collector_held
+from postil.lint.source import Parsed, SourceFile, Unreadable, collector_held
 
 _WORD = re.compile(r"[^\W\d]\w*")
 
@@ -107,11 +107,14 @@ class RuleSet:
             RuleSet(filter(_compares, self.rules), self.names),
         )
 
-    def lint(self, path: str, text: str, project: Project | None = None) -> Report:
-        """Run the rules about single files. Never raises: what can't be parsed or judged is among the problems."""
+    def lint(self, path: str, text: str, project: Project | None = None, parsed: Parsed | None = None) -> Report:
+        """Run the rules about single files. Never raises: what can't be parsed or judged is among the problems.
+
+        What is in `parsed` isn't parsed again.
+        """
         with collector_held():
             try:
-                file = SourceFile(path, text, project)
+                file = (parsed or Parsed()).file(path, text, project)
             except Unreadable as error:
                 return Report(problems=(Problem(path, error.kind, error.message),))
             return self.lint_file(file)
@@ -156,10 +159,13 @@ class RuleSet:
             gathered.take(rule, path, subjects)
         return _located(gathered, places)
 
-    def lint_change_set(self, changes: Sequence[Change], project: Project, base_project: Project) -> Report:
+    def lint_change_set(
+        self, changes: Sequence[Change], project: Project, base_project: Project, parsed: Parsed | None = None
+    ) -> Report:
         """Run the rules that compare base and head. Files that don't parse are left out, and named by `lint`."""
         if not self.compares:
             return Report()
+        parsed = parsed or Parsed()
         pairs = tuple(
             FileChange(
                 change.path,
@@ -168,6 +174,7 @@ class RuleSet:
                 change.head,
                 project,
                 base_project,
+                parsed,
                 compared=change.compared,
             )
             for change in changes

@@ -597,6 +597,33 @@ def _called(expression: cst.BaseExpression) -> cst.BaseExpression:
     return expression.func if isinstance(expression, cst.Call) else expression
 
 
+class Parsed:
+    """Files that were parsed, so that whoever asks next needn't parse them again.
+
+    Holds the last ones, up to `room` characters of text: a syntax tree takes about a hundred bytes for each.
+    """
+
+    def __init__(self, room: int = 400_000) -> None:
+        self._room = room
+        self._files: dict[tuple[str, str, int], SourceFile] = {}
+
+    def file(self, path: str, text: str, project: Project | None = None) -> SourceFile:
+        """The file.
+
+        Raises:
+            Unreadable: `text` can't be parsed.
+        """
+        key = (path, text, id(project))
+        if key not in self._files:
+            self._files[key] = SourceFile(path, text, project)
+            self._room -= len(text)
+            while self._room < 0 and len(self._files) > 1:
+                oldest = next(iter(self._files))
+                del self._files[oldest]
+                self._room += len(oldest[1])
+        return self._files[key]
+
+
 def argument(call: cst.Call, keyword: str, position: int | None = None) -> cst.BaseExpression | None:
     """The value of an argument, by keyword or else by position; None when absent or hidden in `*args` / `**kwargs`."""
     for index, arg in enumerate(call.args):

@@ -11,6 +11,7 @@ from postil.lint.change import PYTHON, Change
 from postil.lint.engine import Report, RuleSet, apply_edits
 from postil.lint.finding import Finding, Problem
 from postil.lint.project import Project, toml_file
+from postil.lint.source import Parsed
 from postil.review.identity import Kept, fingerprints, folded, introduced
 from postil.review.model import Analysis, Introduced, Suggestion
 
@@ -38,22 +39,23 @@ def analyse(
     found: dict[str, list[Finding]] = {}
     problems: list[Problem] = []
     judged = _Judged(rules, changes, project, base_project)
+    parsed = Parsed()
     for change in files:
         started(change.path)
-        report = rules.lint(change.path, change.head or "", project)
+        report = rules.lint(change.path, change.head or "", project, parsed)
         problems += report.problems
         if report.findings:
             judged.alone[change.path] = report.findings
-            found[change.path] = _new_in(change, report, rules, base_project, base_paths[change.path])
+            found[change.path] = _new_in(change, report, rules, base_project, parsed, base_paths[change.path])
     for change in changes:
         if not change.is_python and change.head is not None:
             report = rules.lint_text(change.path, change.head)
             if report.findings:
                 judged.alone[change.path] = report.findings
-                found[change.path] = _new_in(change, report, rules, base_project, base_paths[change.path])
+                found[change.path] = _new_in(change, report, rules, base_project, parsed, base_paths[change.path])
     if rules.compares:
         started("")
-        report = rules.lint_change_set(changes, project, base_project)
+        report = rules.lint_change_set(changes, project, base_project, parsed)
         problems += report.problems
         judged.together = report.findings
         for finding in report.findings:
@@ -80,7 +82,9 @@ def _base_paths(changes: Sequence[Change]) -> dict[str, str]:
     return {path: path if used[name] > 1 else name for path, name in names.items()}
 
 
-def _new_in(change: Change, head: Report, rules: RuleSet, base_project: Project, path: str) -> list[Finding]:
+def _new_in(
+    change: Change, head: Report, rules: RuleSet, base_project: Project, parsed: Parsed, path: str
+) -> list[Finding]:
     """The findings of a file's head that its base has not.
 
     Base is linted only with the rules that found something, and with those that head's allowances name, since whether
@@ -92,7 +96,7 @@ def _new_in(change: Change, head: Report, rules: RuleSet, base_project: Project,
     concerned = rules.only({finding.rule for finding in head.findings} | head.allows)
     before = change.previous_path or change.path
     base = (
-        concerned.lint(before, change.base, base_project)
+        concerned.lint(before, change.base, base_project, parsed)
         if change.is_python
         else concerned.lint_text(before, change.base)
     )
