@@ -2,9 +2,12 @@
 
 import libcst as cst
 import pytest
+from inline_snapshot import snapshot
 
+from postil import packs
 from postil.lint import SourceFile
 from postil.lint.coroutines import makes_coroutine
+from postil.lint.engine import RuleSet
 from postil.lint.fanout import fanouts
 
 # In every text the call of `deep()` is what is asked about.
@@ -129,3 +132,39 @@ def test_what_is_started_together_is_known_with_what_repeats_it(text: str, works
         file.code(work.expression) + (f" over {file.code(work.over)}" if work.over is not None else "")
         for work in fanout.works
     ] == works
+
+
+def messages(rule: str, text: str, **options: object) -> list[str]:
+    """What a rule says about a file under options of its own."""
+    found = packs.load().rule(rule)
+    assert found is not None
+    report = RuleSet([found.weighed(None, options)]).lint("app/service.py", text)
+
+    assert not report.problems
+    return [finding.message for finding in report.findings]
+
+
+def test_a_project_may_name_functions_of_its_own_that_block() -> None:
+    """What stands in another file is not followed, and the project knows what is slow there."""
+    text = (
+        "from app.prices import load\n\n\ndef cheap(sku):\n    return load(sku) < 5\n\n\n"
+        "async def price(sku):\n    return cheap(sku) and load(sku)\n"
+    )
+
+    assert messages("transitive-blocking-call", text) == []
+    assert messages("transitive-blocking-call", text, also=["app.prices.load"]) == snapshot(
+        [
+            "`price` → `cheap()` → `app.prices.load` blocks the event loop (2 calls)",
+            "`price` → `app.prices.load` blocks the event loop (1 call)",
+        ]
+    )
+
+
+def test_small_work_on_the_disk_is_found_where_a_project_asks_for_it() -> None:
+    """A look at one file is quick on most disks, and slow on some."""
+    text = "from pathlib import Path\n\n\nasync def is_there(path: Path):\n    return path.exists()\n"
+
+    assert messages("blocking-fs-in-async", text) == []
+    assert messages("blocking-fs-in-async", text, small=True) == snapshot(
+        ["`pathlib.Path.exists` holds the event loop for the disk in `is_there`, where `asyncio.to_thread` would not"]
+    )

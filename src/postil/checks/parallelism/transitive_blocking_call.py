@@ -3,7 +3,7 @@
 import libcst as cst
 
 from postil.lint import Note, Notes, Secondary, SourceFile
-from postil.lint.blocking import blocks, may_block
+from postil.lint.blocking import blocks, is_awaitable, may_block
 from postil.lint.calls import Chain
 from postil.lint.catalogue.blocking import BOUND_TO_THEIR_THREAD
 from postil.lint.offload import in_thread
@@ -18,13 +18,19 @@ _ASKABLE = ("queue.", "multiprocessing.", "subprocess.Popen", "concurrent.future
 _ASK = frozenset({"empty", "qsize", "poll", "done"})
 
 
-def check(file: SourceFile) -> Notes:
+def check(file: SourceFile, *, also: tuple[str, ...] = ()) -> Notes:
+    """The chains of a file; `also` names functions of the project, by dotted name, that block as well."""
     if file.is_test:
         return
     blocking: dict[int, str] = {}
     ends: list[cst.CSTNode] = []
     for call in file.nodes(cst.Call):
-        if may_block(call, file) and not file.runs_on_loop(call) and (name := blocks(call, file)) is not None:
+        name = blocks(call, file) if may_block(call, file) else None
+        if name is None and also and (known := file.name_of(call.func)) in also:
+            name = known
+            if name is not None and file.runs_on_loop(call) and not is_awaitable(call, file):
+                yield _note(Chain((), (call,)), name, file)
+        if name is not None and not file.runs_on_loop(call):
             blocking[id(call)] = name
             ends.append(call)
     for retry in file.retries:
@@ -63,18 +69,22 @@ def _note(chain: Chain, name: str, file: SourceFile) -> Note:
     secondary = [
         Secondary(where, f"`{caller}` comes to {callee}")
         for where, caller, callee in zip(
-            chain.places[1:], names, [*(f"`{each}`" for each in names[1:]), end], strict=True
+            chain.places[1:], names, [*(f"`{each}`" for each in names), end][1:], strict=True
         )
     ]
     return Note(
         place,
-        f"{path} {verb} the event loop ({len(chain.places)} calls)",
+        f"{path} {verb} the event loop ({_count(len(chain.places))})",
         fix=in_thread(place, file)
         if isinstance(place, cst.Call) and not name.startswith(BOUND_TO_THEIR_THREAD)
         else None,
         secondary=tuple(secondary),
         severity=_severity(chain, file),
     )
+
+
+def _count(calls: int) -> str:
+    return f"{calls} calls" if calls > 1 else "1 call"
 
 
 def _name(function: cst.FunctionDef, file: SourceFile) -> str:
@@ -94,4 +104,4 @@ def _severity(chain: Chain, file: SourceFile) -> str | None:
     starts = function is not None and function.name.value != "main" and file.is_startup(place)
     if file.is_script or starts or file.is_cleanup(place):
         return "hint"
-    return "error" if len(chain.functions) == 1 else None
+    return "error" if len(chain.functions) <= 1 else None
