@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from inline_snapshot import snapshot
 
+from postil.demo import reviews
 from postil.demo.fake_github import FakeGitHub
 from postil.demo.faults import (
     ABUSE,
@@ -483,6 +484,15 @@ def test_a_refused_review_says_what_to_do_next(router: respx.Router, reason: str
     assert route.call_count == 1
 
 
+def test_a_review_without_comments_is_never_refused_for_their_places(router: respx.Router) -> None:
+    """What has no anchors can't be cured by leaving them out: it would be sent again and again."""
+    route = router.post(f"{REPOSITORY}/pulls/7/reviews")
+    route.respond(422, json={"message": "Unprocessable Entity", "errors": ["Path could not be resolved"]})
+
+    with pytest.raises(Invalid):
+        asked(router, lambda repository: repository.post_review(7, "c0ffee", "Body", []))
+
+
 def test_a_stale_pending_review_is_removed(router: respx.Router) -> None:
     """GitHub allows one pending review to a user, and it blocks submitted ones too."""
     route = router.post(f"{REPOSITORY}/pulls/7/reviews")
@@ -716,8 +726,9 @@ def test_every_query_is_valid_for_githubs_published_schema() -> None:
     path = Path(__file__).parent / "vendor" / "schema.graphql.gz"
     schema = graphql.build_schema(gzip.decompress(path.read_bytes()).decode(), assume_valid=True)
     texts = [queries.CONTEXT, queries.REVIEWS, queries.THREADS, queries.objects(["o0", "x1"])]
+    texts += [queries.close(1, 2, resolve=True), queries.close(2, 2, resolve=False)]
 
-    assert [graphql.validate(schema, graphql.parse(text)) for text in texts] == [[], [], [], []]
+    assert [graphql.validate(schema, graphql.parse(text)) for text in texts] == [[]] * 6
 
 
 def test_a_hostile_path_is_no_part_of_a_query(router: respx.Router) -> None:
@@ -850,6 +861,22 @@ def test_more_threads_and_reviews_than_a_page_are_all_seen(github: FakeGitHub, w
     assert len(context.threads) == 102
     assert [review.id for review in context.reviews] == [review.id for review in pull.reviews]
     assert way(lambda repository: repository.find_review(1, "run 0")) == pull.reviews[0].id
+
+
+def test_a_comment_that_is_deleted_meanwhile_costs_the_others_nothing(github: FakeGitHub, way: Way) -> None:
+    """One that isn't there any more is no missing permission: the best way stays the best."""
+    before, after = service(1)
+    pull = github.open_pull(base_files=before, head_files=after)
+
+    async def close(repository: Repository) -> tuple[str, str]:
+        said = [comment(line, path="app/part00.py") for line in (4, 5)]
+        await repository.post_review(1, pull.head_sha, body(), said)
+        threads = (await repository.context(1)).threads
+        reviews.delete_comment(pull, pull.comments[0])
+        return await repository.close(threads, str.upper), await repository.close(threads[1:], str.upper)
+
+    assert way(close) == ("minimised", "minimised")
+    assert [one.minimized for one in pull.comments] == ["resolved"]
 
 
 @pytest.mark.parametrize("fault", [BAD_GATEWAY_AFTER_THE_WORK, CONNECTION_RESET_AFTER_THE_WORK])

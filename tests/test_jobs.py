@@ -145,6 +145,66 @@ def test_a_redelivered_delivery_is_no_new_work(url: str) -> None:
     assert len(seen) == 1
 
 
+def test_a_renamed_repository_keeps_its_pull_requests(url: str) -> None:
+    """GitHub's ids stay. Under two names a pull request would have two runs at once, and be told everything twice."""
+    seen, work = recorder()
+    renamed = Pull(1, 100, "other", "renamed", 7)
+
+    async def story() -> str:
+        async with working(url, work) as jobs:
+            await jobs.accept("d1", push("aaa"))
+            await settled(jobs)
+            await jobs.accept("d2", push("bbb", 2, to=renamed))
+            await settled(jobs)
+            return await jobs.accept("d2", push("bbb", 2, to=renamed))
+
+    assert asyncio.run(story()) == "duplicate"
+    assert [(job.id, job.pull.key) for job in seen] == [
+        ("o/r#7@run 1", "o/r#7"),
+        ("o/r#7@run 2", "other/renamed#7"),
+    ]
+
+
+def test_a_repository_with_a_former_name_of_another_is_another(url: str) -> None:
+    """Names are free again after a rename; what was asked and said there belongs to the first."""
+    seen, work = recorder()
+
+    async def story() -> None:
+        async with working(url, work) as jobs:
+            await jobs.accept("d1", push("aaa"))
+            await jobs.accept("d2", push("bbb", to=Pull(1, 200, "o", "r", 7)))
+            await settled(jobs)
+
+    asyncio.run(story())
+
+    assert sorted((job.id, job.pull.repository_id, job.head) for job in seen) == [
+        ("o/r#7 of 200@run 1", 200, "bbb"),
+        ("o/r#7@run 1", 100, "aaa"),
+    ]
+
+
+def test_what_failed_in_an_installation_is_revived_at_once(url: str) -> None:
+    """An App that may do more than before succeeds with what it failed at; other installations are left alone."""
+    seen: list[str] = []
+
+    async def work(job: Job) -> Outcome:
+        seen.append(job.id)
+        return Failed("not permitted")
+
+    async def story() -> tuple[int, dict[str, int]]:
+        async with working(url, work) as jobs:
+            for number, installation in ((1, 1), (2, 1), (3, 2)):
+                await jobs.accept(f"d{number}", push("aaa", to=pull(number, installation)))
+            await settled(jobs)
+            seen.clear()
+            return await jobs.revive(1), await settled(jobs)
+
+    revived, states = asyncio.run(story())
+
+    assert (revived, sorted(seen)) == (2, ["o/r#1@run 2", "o/r#2@run 2"])
+    assert states["dead"] == 3
+
+
 def test_the_same_delivery_at_the_same_time_is_stored_once(url: str) -> None:
     """Two web processes may be handed the same delivery in the same moment."""
 

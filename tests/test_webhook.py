@@ -329,6 +329,15 @@ def test_a_change_of_an_installation_makes_its_tokens_forgotten() -> None:
     assert isinstance(decide("installation_repositories", example("installation_repositories", "added")), Forget)
 
 
+@pytest.mark.parametrize("action", ["unsuspend", "new_permissions_accepted"])
+def test_an_app_that_may_do_more_tries_again_what_failed(action: str) -> None:
+    """GitHub doesn't send again what came in before."""
+    decision = decide("installation", example("installation", action))
+
+    assert isinstance(decision, Forget)
+    assert decision.revives
+
+
 @pytest.mark.parametrize(
     "changes",
     [

@@ -248,6 +248,48 @@ def test_a_try_that_failed_before_the_push_leaves_no_check_open(
     assert verdicts(pull) == [("cancelled", f"Superseded by {pull.head_sha[:7]}"), ("success", "No findings")]
 
 
+def test_a_check_run_whose_id_was_never_heard_is_not_left_open(
+    github: ValidatedGitHub, bench: Callable[..., Any]
+) -> None:
+    """GitHub made it and didn't say so, and the next try judges another commit."""
+    pull = github.open_pull(base_files={"a.py": CLEAN}, head_files={"pay.py": PAY})
+    github.misbehave("POST", CHECKS, faults.BAD_GATEWAY_AFTER_THE_WORK)
+    github.misbehave("GET", r"/commits/.*/check-runs", faults.secondary_limit(1))
+
+    async def story() -> None:
+        async with bench() as worker:
+            await worker.asks(pull)
+            await worker.until(lambda: worker.asked("GET", "/check-runs"))
+            pull.push({"pay.py": CLEAN})
+            await worker.asks(pull)
+            await worker.rests()
+
+    asyncio.run(story())
+
+    assert verdicts(pull) == [("cancelled", f"Superseded by {pull.head_sha[:7]}"), ("success", "No findings")]
+
+
+@pytest.mark.parametrize("fate", ["closed", "draft"])
+def test_a_try_that_failed_before_the_pull_request_was_put_aside_leaves_no_check_open(
+    github: ValidatedGitHub, bench: Callable[..., Any], fate: str
+) -> None:
+    """The next try has nothing to judge, and ends what the first one began."""
+    pull = github.open_pull(base_files={"a.py": CLEAN}, head_files={"pay.py": PAY})
+    github.misbehave("GET", FILES, faults.secondary_limit(1))
+
+    async def story() -> None:
+        async with bench() as worker:
+            await worker.asks(pull)
+            await worker.until(lambda: worker.asked("GET", "/files"))
+            pull.state, pull.draft = ("closed", False) if fate == "closed" else ("open", True)
+            await worker.asks(pull, head=None, wakes=False)
+            await worker.rests()
+
+    asyncio.run(story())
+
+    assert verdicts(pull) == [("cancelled", f"Not reviewed: {'closed' if fate == 'closed' else 'a draft'}")]
+
+
 def test_anchors_that_github_refuses_cost_the_place_and_not_the_review(
     github: ValidatedGitHub, bench: Callable[..., Any]
 ) -> None:

@@ -105,11 +105,13 @@ class Ask:
 class Job:
     """One run, and the asks that it answers, oldest first.
 
-    `origin` is the first run of this work; a run that is tried again has a new id and the same origin. `head` is the
-    newest head commit that was heard of. `tries` counts the runs before this one that failed.
+    `key` names the pull request in our tables; it stays when the repository gets another name or owner. `origin` is the
+    first run of this work; a run that is tried again has a new id and the same origin. `head` is the newest head commit
+    that was heard of. `tries` counts the runs before this one that failed.
     """
 
     id: str
+    key: str
     number: int
     pull: Pull
     origin: str
@@ -232,6 +234,7 @@ pulls = sa.Table(
     sa.Column("outdated", sa.Boolean, nullable=False),
     sa.Column("why", sa.Text),
     sa.Index("postil_pulls_state", "state"),
+    sa.Index("postil_pulls_number", "repository_id", "number"),
 )
 
 leases = sa.Table(
@@ -499,11 +502,12 @@ class Jobs:
         command = ask.command
         with self._engine.begin() as connection:
             now = self._now(connection)
+            key = self._key(connection, pull)
             known = (
                 self._insert(deliveries)
                 .values(
                     id=delivery,
-                    pull=pull.key,
+                    pull=key,
                     received=now,
                     why=ask.why,
                     head=ask.head,
@@ -522,7 +526,7 @@ class Jobs:
             connection.execute(
                 self._insert(pulls)
                 .values(
-                    key=pull.key,
+                    key=key,
                     installation=pull.installation,
                     repository_id=pull.repository_id,
                     owner=pull.owner,
@@ -539,11 +543,16 @@ class Jobs:
                 )
                 .on_conflict_do_update(
                     index_elements=["key"],
-                    # A repository may have moved to another installation since.
-                    set_={"installation": pull.installation, "repository_id": pull.repository_id},
+                    # A repository may have got another name, owner or installation since.
+                    set_={
+                        "installation": pull.installation,
+                        "repository_id": pull.repository_id,
+                        "owner": pull.owner,
+                        "name": pull.name,
+                    },
                 )
             )
-            this = pulls.c.key == pull.key
+            this = pulls.c.key == key
             if ask.head is not None:
                 connection.execute(
                     sa.update(pulls).where(this, pulls.c.head_at <= ask.at).values(head=ask.head, head_at=ask.at)
@@ -556,6 +565,18 @@ class Jobs:
             if ask.wakes and self._enqueue_if(connection, this & pulls.c.state.in_(["idle", "dead"]), now, fresh=True):
                 return "accepted"
             return "coalesced"
+
+    def _key(self, connection: sa.Connection, pull: Pull) -> str:
+        """What a pull request is called in our tables: as when it was first heard of, under whatever name that was.
+
+        A repository's id stays when it is renamed, and another one may get its former name.
+        """
+        same = (pulls.c.repository_id == pull.repository_id) & (pulls.c.number == pull.number)
+        known = connection.execute(sa.select(pulls.c.key).where(same)).scalar()
+        if known is not None:
+            return known
+        taken = connection.execute(sa.select(pulls.c.key).where(pulls.c.key == pull.key)).scalar()
+        return pull.key if taken is None else f"{pull.key} of {pull.repository_id}"
 
     def _enqueue_if(
         self,
@@ -648,6 +669,7 @@ class Jobs:
         pull = _pull(row)
         return Job(
             id=_run_id(key, run),
+            key=key,
             number=run,
             pull=pull,
             origin=_run_id(key, row.origin),
@@ -660,7 +682,7 @@ class Jobs:
     def _finish(self, job: Job, outcome: Outcome) -> None:
         """Write a run's end down, and enqueue the next if there is one. Nothing, when the run isn't ours any more."""
         mine = (
-            (pulls.c.key == job.pull.key)
+            (pulls.c.key == job.key)
             & (pulls.c.run == job.number)
             & (pulls.c.state == "running")
             & (pulls.c.executor == self._executor_id)
@@ -676,7 +698,7 @@ class Jobs:
             if isinstance(outcome, Done):
                 connection.execute(
                     sa.update(deliveries)
-                    .where(deliveries.c.pull == job.pull.key, deliveries.c.run == job.number)
+                    .where(deliveries.c.pull == job.key, deliveries.c.run == job.number)
                     .values(done=True)
                 )
             match outcome:
@@ -709,7 +731,7 @@ class Jobs:
                 sa.select(leases.c.seen, pulls.c.outdated)
                 .join_from(pulls, leases, pulls.c.executor == leases.c.executor)
                 .where(
-                    pulls.c.key == job.pull.key,
+                    pulls.c.key == job.key,
                     pulls.c.run == job.number,
                     pulls.c.state == "running",
                     pulls.c.executor == self._executor_id,
@@ -727,13 +749,13 @@ class Jobs:
         with self._engine.begin() as connection:
             new = connection.execute(
                 self._insert(intents)
-                .values(pull=job.pull.key, what=what, at=self._now(connection))
+                .values(pull=job.key, what=what, at=self._now(connection))
                 .on_conflict_do_nothing()
                 .returning(intents.c.what)
             ).first()
             if new is not None:
                 return Intent(repeated=False, github_id=None)
-            this = (intents.c.pull == job.pull.key) & (intents.c.what == what)
+            this = (intents.c.pull == job.key) & (intents.c.what == what)
             return Intent(True, connection.execute(sa.select(intents.c.github_id).where(this)).scalar())
 
     async def confirm(self, job: Job, what: str, github_id: int) -> None:
@@ -742,19 +764,16 @@ class Jobs:
 
     def _confirm(self, job: Job, what: str, github_id: int) -> None:
         with self._engine.begin() as connection:
-            this = (intents.c.pull == job.pull.key) & (intents.c.what == what)
+            this = (intents.c.pull == job.key) & (intents.c.what == what)
             connection.execute(sa.update(intents).where(this).values(github_id=github_id))
 
-    async def confirmed(self, job: Job, prefix: str) -> dict[str, int]:
-        """What was posted on this pull request under a name that begins with `prefix`, with GitHub's ids."""
-        return await self._call(self._confirmed, job, prefix)
+    async def intended(self, job: Job) -> dict[str, int | None]:
+        """All that was to be posted on this pull request lately, with GitHub's ids where that was confirmed."""
+        return await self._call(self._intended, job)
 
-    def _confirmed(self, job: Job, prefix: str) -> dict[str, int]:
+    def _intended(self, job: Job) -> dict[str, int | None]:
         with self._engine.connect() as connection:
-            these = (intents.c.pull == job.pull.key) & intents.c.github_id.is_not(None)
-            found = connection.execute(
-                sa.select(intents).where(these, intents.c.what.startswith(prefix, autoescape=True))
-            )
+            found = connection.execute(sa.select(intents).where(intents.c.pull == job.key).order_by(intents.c.at))
             return {row.what: row.github_id for row in found}
 
     # Life signs, and what dead processes left behind
@@ -898,6 +917,17 @@ class Jobs:
         with self._engine.begin() as connection:
             this = (pulls.c.key == key) & (pulls.c.run == int(run)) & (pulls.c.state == "dead")
             return self._enqueue_if(connection, this, self._now(connection), fresh=True)
+
+    async def revive(self, installation: int) -> int:
+        """Run every dead run of an installation again, and say how many: what stood in their way is gone."""
+        return await self._call(self._revive, installation)
+
+    def _revive(self, installation: int) -> int:
+        with self._engine.begin() as connection:
+            now = self._now(connection)
+            these = (pulls.c.installation == installation) & (pulls.c.state == "dead")
+            dead = connection.execute(sa.select(pulls.c.key).where(these)).scalars().all()
+            return sum(self._enqueue_if(connection, these & (pulls.c.key == key), now, fresh=True) for key in dead)
 
     async def pulls_at(self, owner: str, name: str, head: str) -> Sequence[Pull]:
         """The pull requests of a repository whose newest known head is `head`."""

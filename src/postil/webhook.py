@@ -25,6 +25,7 @@ REVIEWED = frozenset({"opened", "reopened", "synchronize", "ready_for_review"})
 OUTDATING = frozenset({"synchronize", "edited"})
 DROPPED = frozenset({"closed", "converted_to_draft"})
 RERUN = frozenset({("check_run", "rerequested"), ("check_run", "requested_action"), ("check_suite", "rerequested")})
+REVIVING = frozenset({("installation", "unsuspend"), ("installation", "new_permissions_accepted")})
 COMMENTED = frozenset({("issue_comment", "created"), ("pull_request_review_comment", "created")})
 
 
@@ -91,10 +92,14 @@ class Rerun:
 
 @dataclass(frozen=True, slots=True)
 class Forget:
-    """The installation's rights or repositories changed: what is remembered of its tokens is wrong."""
+    """The installation's rights or repositories changed: what is remembered of its tokens is wrong.
+
+    `revives` says that the App may do more than before, so that what failed for it may succeed.
+    """
 
     installation: int
     why: str
+    revives: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,7 +273,8 @@ def _decide(event: str, payload: _Payload) -> Decision:
     if event in ("installation", "installation_repositories"):
         if payload.installation is None or payload.installation.id is None:
             return Ignored("the payload names no installation")
-        return Forget(payload.installation.id, f"{event} {action}".strip())
+        revives = (event, action) in REVIVING
+        return Forget(payload.installation.id, f"{event} {action}".strip(), revives)
     if event == "pull_request" and action in REVIEWED | DROPPED | {"edited"}:
         handle = _pull_request
     elif (event, action) in COMMENTED:

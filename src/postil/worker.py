@@ -5,18 +5,19 @@ marker before anything is posted.
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import PurePosixPath
-from typing import Protocol
+from typing import Literal, Protocol
 
 import structlog
 
 from postil.github import GitHub, Repository
 from postil.github.contents import BATCH
-from postil.github.errors import BadAnchors, GiveUp, Moot, TryAgain
+from postil.github.errors import BadAnchors, GiveUp, Moot, Suspended, TryAgain
 from postil.github.fetch import FetchError
-from postil.github.model import PullContext, Texts
+from postil.github.model import PullContext, Texts, Thread, ThreadComment
 from postil.jobs import Again, Ask, Done, Failed, Intent, Job, Outcome, Standing, Superseded
 from postil.lint.change import Change
 from postil.lint.finding import Problem
@@ -25,7 +26,8 @@ from postil.packs import Guideline, Links
 from postil.review import compose as words
 from postil.review.command import RECHECK
 from postil.review.config import FILES, read
-from postil.review.marker import Marker, read_marker
+from postil.review.identity import carried_over
+from postil.review.marker import read_marker
 from postil.review.model import Analysis, ChangedFile, FileStatus, Occasion, Preview, Review, Skipped
 from postil.review.noise import MARKS
 from postil.review.plan import Plan, plan
@@ -63,8 +65,8 @@ class Book(Protocol):
         """Write down that it is."""
         ...
 
-    async def confirmed(self, job: Job, prefix: str) -> Mapping[str, int]:
-        """What was posted under a name that begins so."""
+    async def intended(self, job: Job) -> Mapping[str, int | None]:
+        """All that was to be posted on the pull request lately, with GitHub's ids where that was confirmed."""
         ...
 
 
@@ -120,8 +122,12 @@ class Reviewer:
         except GiveUp as error:
             await run.abandon(error.why)
             return Failed(error.why)
+        except Suspended as error:
+            # Kept, for it is run again when the installation is there again.
+            return Failed(error.why)
         except Moot as error:
             log.info("job_moot", why=error.why)
+            await run.leave(error.why)
             return Done()
 
 
@@ -137,8 +143,21 @@ class _Material:
     skipped: Sequence[Skipped]
 
 
+@dataclass(frozen=True)
+class _Check:
+    """A check run: the name under which it was intended, the commit that it is on, and GitHub's id.
+
+    `repeated` says that an earlier run may have written into it.
+    """
+
+    name: str
+    head: str
+    id: int
+    repeated: bool = True
+
+
 class _Run:
-    """One run over one pull request."""
+    """One run over one pull request. `check` is its check run, `left` one that an earlier run left open on its head."""
 
     def __init__(self, reviewer: Reviewer, job: Job) -> None:
         self.us = reviewer
@@ -147,12 +166,14 @@ class _Run:
         self.repository: Repository = reviewer.github.repository(
             pull.installation, pull.repository_id, pull.owner, pull.name
         )
-        self.check: int | None = None
+        self.check: _Check | None = None
+        self.left: _Check | None = None
 
     async def review(self) -> Outcome:
         """Take the steps, one after the other."""
         pull = await self.repository.context(self.job.pull.number)
         if pull.state != "OPEN":
+            await self._end_earlier_checks(pull, words.closed())
             return Done()
         if self._is_stale(pull):
             raise TryAgain(2.0, "GitHub shows another head than its delivery told of")
@@ -160,40 +181,59 @@ class _Run:
         marks = pull.base_files.get(MARKS, "")
         agreed = plan(read(pull.base_files), self.us.guideline.rules, self.us.guideline.aliases, marks)
         commanded = any(ask.command for ask in wanted)
-        if not wanted or (pull.draft and not agreed.config.drafts and not commanded):
+        too_early = pull.draft and not agreed.config.drafts and not commanded
+        await self._end_earlier_checks(pull, words.draft() if too_early else None)
+        if not wanted or too_early:
             return Done()
         # The name under which this work is found again: the same for each try of it on the same commit.
         name = f"{self.job.origin} {pull.head_sha[:12]}"
-        repeated = await self._start_check(name, pull)
+        check = await self._start_check(pull)
         if pull.bot and agreed.config.bots == "skip" and not commanded:
-            if self.check is not None:
-                await self.repository.complete_check(self.check, "neutral", words.of_a_bot())
+            await self._complete_check("neutral", words.of_a_bot())
             return Done()
         files = await self.repository.changed_files(pull.number)
         analysis, preview = await self._analyse(pull, files, agreed)
-        occasion = self._occasion(name, pull, preview)
+        said = _said(pull, name)
+        here = _fingerprints(analysis)
+        unlisted = pull.changed_files > len(files)
+        carried = {} if unlisted else carried_over(here, said, _base_names(files))
+        occasion = self._occasion(name, pull, said | carried.keys(), preview)
         review = agreed.review(analysis, files, occasion)
         standing = await self.us.book.standing(self.job)
         if standing != "current":
             if standing == "outdated":
-                await self._say_outdated()
+                await self._say_outdated(pull)
             return Superseded()
         if review.body is not None:
             review = await self._post(
                 name, pull, review, lambda: agreed.review(analysis, _without_patches(files), occasion)
             )
-        await self._close_fixed(pull, analysis, agreed)
-        if self.check is not None:
-            await self.repository.finish_check(self.check, review.check, repeated=repeated)
+        gone = _gone(pull, analysis, here.union(carried.values()), agreed)
+        await self._close(pull, gone, None if unlisted else {file.path for file in files})
+        await self.repository.finish_check(check.id, review.check, repeated=check.repeated)
+        await self._note_end(check)
         log.info("reviewed", conclusion=review.check.conclusion, found=review.accounting.found)
         return Done()
 
     async def abandon(self, why: str) -> None:
         """Say in the check run, if there is one, that it won't be finished."""
+        try:
+            await self._complete_check("neutral", words.unfinished(why))
+        except (TryAgain, GiveUp, Moot) as error:
+            log.warning("check_left_open", why=str(error))
+
+    async def leave(self, why: str) -> None:
+        """Say in the check run, if there is one, what became of the pull request; `why` is what GitHub says."""
         if self.check is None:
             return
         try:
-            await self.repository.complete_check(self.check, "neutral", words.unfinished(why))
+            now = await self.repository.context(self.job.pull.number)
+            if now.state != "OPEN":
+                await self._complete_check("cancelled", words.closed())
+            elif now.head_sha != self.check.head:
+                await self._complete_check("cancelled", words.superseded(now.head_sha))
+            else:
+                await self._complete_check("neutral", words.unfinished(why))
         except (TryAgain, GiveUp, Moot) as error:
             log.warning("check_left_open", why=str(error))
 
@@ -216,28 +256,65 @@ class _Run:
         await self.repository.react(kind, command.comment_id, "eyes")
         return True
 
-    async def _start_check(self, name: str, pull: PullContext) -> bool:
-        """Begin the check run, or find the one that an earlier try began; whether there was an earlier try."""
-        what = f"check {name}"
-        intent = await self.us.book.intend(self.job, what)
-        if intent.github_id is not None:
-            self.check = intent.github_id
-            return True
-        external_id = f"{self.job.pull.key} {name.rpartition('@')[2]}"
-        await self._end_earlier_checks(pull)
-        if intent.repeated:
-            self.check = await self.repository.find_check(pull.head_sha, external_id)
-        if self.check is None:
+    async def _start_check(self, pull: PullContext) -> _Check:
+        """Begin the check run, or go on with the one that was begun before."""
+        name = f"check {self.job.origin} {pull.head_sha}"
+        intent = await self.us.book.intend(self.job, name)
+        known = intent.github_id
+        if known is None and intent.repeated:
+            known = await self.repository.find_check(pull.head_sha, self._external_id(name))
+        if known is None and self.left is not None:
+            known = self.left.id
+        begun = known
+        if begun is None:
             notice = words.checking(pull.head_sha, self.us.guideline.version)
-            self.check = await self.repository.start_check(pull.head_sha, external_id, notice)
-        await self.us.book.confirm(self.job, what, self.check)
-        return intent.repeated
+            begun = await self.repository.start_check(pull.head_sha, self._external_id(name), notice)
+        check = _Check(name, pull.head_sha, begun, repeated=intent.repeated or known is not None)
+        self.check = check
+        if intent.github_id is None:
+            await self.us.book.confirm(self.job, name, begun)
+        return check
 
-    async def _end_earlier_checks(self, pull: PullContext) -> None:
-        """An earlier try of this work may have begun a check run on a commit that is no longer the head."""
-        if self.job.tries:
-            for check in (await self.us.book.confirmed(self.job, f"check {self.job.origin} ")).values():
-                await self.repository.complete_check(check, "cancelled", words.superseded(pull.head_sha))
+    def _external_id(self, name: str) -> str:
+        """What GitHub sends back when somebody asks for the check run again: the pull request, and our run."""
+        return f"{self.job.key} {name.rpartition('@')[2]}"
+
+    async def _end_earlier_checks(self, pull: PullContext, instead: words.Notice | None) -> None:
+        """See to the check runs that earlier runs left open, because they failed, died or were cut short.
+
+        The one on the present head is kept to be gone on with, unless it is to say something `instead`.
+        """
+        intended = await self.us.book.intended(self.job)
+        for name, known in intended.items():
+            if not name.startswith("check ") or f"ended {name}" in intended:
+                continue
+            head = name.rpartition(" ")[2]
+            current = head == pull.head_sha and instead is None
+            if current and name == f"check {self.job.origin} {head}":
+                continue
+            check = _Check(name, head, known or await self._lost(head, name))
+            open_still = check.id and (now := await self.repository.check_run(check.id)).status != "completed"
+            if open_still and current and not now.annotations:
+                self.left = check
+                continue
+            if open_still:
+                notice = instead or words.superseded(pull.head_sha)
+                await self.repository.complete_check(check.id, "cancelled", notice)
+            await self._note_end(check)
+
+    async def _lost(self, head: str, name: str) -> int:
+        """The check run that was begun under a name by a run that died before it heard its id; 0 if there is none."""
+        return await self.repository.find_check(head, self._external_id(name)) or 0
+
+    async def _complete_check(self, conclusion: Literal["neutral", "cancelled"], notice: words.Notice) -> None:
+        """Complete the check run, if there is one, without a verdict."""
+        if self.check is not None:
+            await self.repository.complete_check(self.check.id, conclusion, notice)
+            await self._note_end(self.check)
+
+    async def _note_end(self, check: _Check) -> None:
+        """Write down that a check run needs no more looking after."""
+        await self.us.book.intend(self.job, f"ended {check.name}")
 
     async def _analyse(
         self, pull: PullContext, files: Sequence[ChangedFile], agreed: Plan
@@ -306,14 +383,14 @@ class _Run:
         bases = await self.repository.base_texts(concerned, heads.texts, pull.base_sha, pull.head_sha)
         return _Material(paths, concerned, heads, bases, problems, skipped)
 
-    def _occasion(self, name: str, pull: PullContext, preview: Preview | None) -> Occasion:
+    def _occasion(self, name: str, pull: PullContext, said: frozenset[str], preview: Preview | None) -> Occasion:
         return Occasion(
             head_sha=pull.head_sha,
             run=name,
             words=self.us.guideline.words(self.us.links),
             guideline=self.us.guideline.version,
             config=f"{pull.base_ref}@{pull.config_sha[:7]}",
-            said=frozenset(each for found in _markers(pull) if found.run != name for each in found.fingerprints),
+            said=said,
             blob_url=f"{self.us.web_url}/{self.job.pull.owner}/{self.job.pull.name}/blob/{pull.head_sha}",
             key=self.us.key,
             preview=preview,
@@ -347,48 +424,79 @@ class _Run:
         again = beside()
         return await self.repository.post_review(pull.number, pull.head_sha, again.body or "", again.comments), again
 
-    async def _close_fixed(self, pull: PullContext, analysis: Analysis, agreed: Plan) -> None:
-        """Close our open threads whose findings are gone. What could not be judged this time is not taken for fixed."""
-        unjudged = {problem.path for problem in analysis.problems if problem.kind != "check-crash"}
-        unjudged |= {each.path for each in analysis.skipped}
-        crashed = any(problem.kind == "check-crash" for problem in analysis.problems)
-        if crashed or "" in unjudged:
-            return
-        found = (*analysis.introduced, *analysis.suppressed, *analysis.left_out)
-        here = {each.fingerprint for each in found}
-        gone = []
-        for thread in pull.threads:
-            first = thread.comments[0] if thread.comments else None
-            if first is None or not first.ours or thread.resolved or first.minimized or words.is_fixed(first.body):
-                continue
-            said = read_marker(first.body)
-            judged = thread.path not in unjudged and not agreed.leaves_out(thread.path)
-            if said and said.fingerprints and judged and here.isdisjoint(said.fingerprints):
-                gone.append(thread)
-        if gone:
-            way = await self.repository.close(gone, lambda body: words.fixed(body, pull.head_sha))
-            log.info("threads_closed", count=len(gone), way=way)
+    async def _close(self, pull: PullContext, gone: Sequence[Thread], changed: Collection[str] | None) -> None:
+        """Close threads whose findings are gone. Only what stands in a `changed` file was fixed (None: any file)."""
+        for text, there in ((words.fixed, True), (words.withdrawn, False)):
+            threads = [thread for thread in gone if (changed is None or thread.path in changed) is there]
+            if threads:
+                way = await self.repository.close(threads, partial(text, head_sha=pull.head_sha))
+                log.info("threads_closed", count=len(threads), way=way)
 
-    async def _say_outdated(self) -> None:
-        """Say in the check run what became of the pull request meanwhile."""
-        if self.check is None:
-            return
+    async def _say_outdated(self, judged: PullContext) -> None:
+        """Say in the check run what became of the pull request meanwhile. If its base changed, the next run goes on."""
         now = await self.repository.context(self.job.pull.number)
         if now.state != "OPEN":
-            notice = words.closed()
-        else:
-            notice = words.draft() if now.draft else words.superseded(now.head_sha)
-        await self.repository.complete_check(self.check, "cancelled", notice)
+            await self._complete_check("cancelled", words.closed())
+        elif now.draft and not judged.draft:
+            await self._complete_check("cancelled", words.draft())
+        elif now.head_sha != judged.head_sha:
+            await self._complete_check("cancelled", words.superseded(now.head_sha))
 
 
-def _markers(pull: PullContext) -> list[Marker]:
-    """What we told this pull request already, by the hidden lines of our own comments and reviews.
+def _fingerprints(analysis: Analysis) -> frozenset[str]:
+    """All that was found, whether it is to be said or not."""
+    found = (*analysis.introduced, *analysis.suppressed, *analysis.left_out)
+    return frozenset(each.fingerprint for each in found)
 
-    GitHub says that they are ours, so the signature adds nothing, and a new secret makes nothing be said twice.
+
+def _base_names(files: Sequence[ChangedFile]) -> list[str]:
+    """What the changed files that head has are called at base."""
+    left = [file for file in files if file.status is not FileStatus.REMOVED]
+    return [file.previous_path or file.path if file.status is FileStatus.RENAMED else file.path for file in left]
+
+
+def _said(pull: PullContext, run: str) -> frozenset[str]:
+    """The fingerprints of what we told this pull request already, in other runs than this, by our own hidden lines.
+
+    What we closed as fixed counts as never said: should it come back, its comment is hidden. A comment that a person
+    resolved, hid or deleted is a refusal: the review that it came with still says what was said.
+
+    GitHub says which comments are ours, so the signature adds nothing, and a new secret makes nothing be said twice.
     """
-    ours = [review.body for review in pull.reviews]
-    ours += [comment.body for thread in pull.threads for comment in thread.comments if comment.ours]
-    return [found for body in ours if (found := read_marker(body))]
+    closed = set()
+    bodies = [review.body for review in pull.reviews]
+    for thread in pull.threads:
+        bodies += [comment.body for comment in thread.comments if comment.ours]
+        first = thread.comments[0] if thread.comments else None
+        if first is not None and _closed_by_us(thread, first) and (said := read_marker(first.body)):
+            closed |= {(said.run, each) for each in said.fingerprints}
+    markers = [found for body in bodies if (found := read_marker(body)) and found.run != run]
+    return frozenset(each for found in markers for each in found.fingerprints if (found.run, each) not in closed)
+
+
+def _gone(pull: PullContext, analysis: Analysis, here: Collection[str], agreed: Plan) -> list[Thread]:
+    """Our open threads whose findings are not `here` any more, by their fingerprints.
+
+    What could not be judged this time is not taken for fixed.
+    """
+    unjudged = {problem.path for problem in analysis.problems if problem.kind != "check-crash"}
+    unjudged |= {each.path for each in analysis.skipped}
+    if "" in unjudged or any(problem.kind == "check-crash" for problem in analysis.problems):
+        return []
+    gone = []
+    for thread in pull.threads:
+        first = thread.comments[0] if thread.comments else None
+        if first is None or not first.ours or thread.resolved or first.minimized or words.is_fixed(first.body):
+            continue
+        said = read_marker(first.body)
+        judged = thread.path not in unjudged and not agreed.leaves_out(thread.path)
+        if said and said.fingerprints and judged and not any(each in here for each in said.fingerprints):
+            gone.append(thread)
+    return gone
+
+
+def _closed_by_us(thread: Thread, first: ThreadComment) -> bool:
+    return first.ours and (words.is_fixed(first.body) or (thread.resolved and thread.resolver == first.author))
 
 
 def _is_concerned(path: str) -> bool:

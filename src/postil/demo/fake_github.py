@@ -319,11 +319,22 @@ class FakeGitHub:
             old = pull.head_sha
             parent = pull.merge_base if force else old
             pull.head_sha = self._write(pull.repository, pull.head_ref, files, parent, pull.author.login, message)
-            pull.heads.append(pull.head_sha)
-            pull.updated_at = self.clock()
-            pull.repository.history.set_ref(f"refs/pull/{pull.number}/head", pull.head_sha)
-            reviews.head_moved(pull, old, forced=force)
-            return pull.head_sha
+            return self._moved(pull, old, forced=force)
+
+    def rebase(self, pull: FakePull, files: Mapping[str, str | bytes | None], *, message: str = "Work") -> str:
+        """Force-push one commit with these changes on the tip of the base branch."""
+        with self.lock:
+            old = pull.head_sha
+            author = pull.author.login
+            pull.head_sha = self._write(pull.repository, pull.head_ref, files, pull.base_sha, author, message)
+            return self._moved(pull, old, forced=True)
+
+    def _moved(self, pull: FakePull, old: str, *, forced: bool) -> str:
+        pull.heads.append(pull.head_sha)
+        pull.updated_at = self.clock()
+        pull.repository.history.set_ref(f"refs/pull/{pull.number}/head", pull.head_sha)
+        reviews.head_moved(pull, old, forced=forced)
+        return pull.head_sha
 
     def write_comment(self, pull: FakePull, body: str, *, by: str | None = None) -> IssueComment:
         """Somebody comments in the conversation."""

@@ -147,6 +147,7 @@ class Resolvers:
             "unresolveReviewThread": lambda _, **given: self.set_resolved(given["input"], resolved=False),
             "minimizeComment": lambda _, **given: self.minimize(given["input"]),
             "unminimizeComment": lambda _, **given: self.set_minimized(given["input"], None),
+            "updatePullRequestReviewComment": lambda _, **given: self.edit(given["input"]),
             "addReaction": lambda _, **given: self.add_reaction(given["input"]),
             "addPullRequestReviewThreadReply": lambda _, **given: self.add_reply(given["input"]),
         }
@@ -469,6 +470,18 @@ class Resolvers:
             raise refused("NOT_FOUND", f"Could not resolve to a PullRequestReviewThread with '{given['threadId']}'")
         thread.resolved_by = self.fake.bot if resolved else None
         return {"clientMutationId": given.get("clientMutationId"), "thread": self.thread(thread)}
+
+    def edit(self, given: Json) -> Json:
+        """Change the text of one of the App's own line comments."""
+        comment = self.found(given["pullRequestReviewCommentId"])
+        self.needs("pull_requests=write")
+        if not isinstance(comment, ReviewComment) or comment.user != self.fake.bot:
+            raise forbidden()
+        comment.body, comment.updated_at = given["body"], self.fake.clock()
+        return {
+            "clientMutationId": given.get("clientMutationId"),
+            "pullRequestReviewComment": self.review_comment(comment),
+        }
 
     def minimize(self, given: Json) -> Json:
         """Fold a comment away, with a reason."""

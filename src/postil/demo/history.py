@@ -101,6 +101,7 @@ class History:
         self._resolved = lru_cache(maxsize=4096)(self._resolve)
         self._trees = lru_cache(maxsize=1024)(self._tree)
         self._blobs: dict[str, bytes] = {}
+        self._tips: dict[str, str] = {}  # where the refs that were written here point
 
     @classmethod
     def create(cls, folder: Path, branch: str = "main") -> Self:
@@ -129,6 +130,8 @@ class History:
         return self._resolved(revision) if FIXED.match(revision) else self._resolve(revision)
 
     def _resolve(self, revision: str) -> str | None:
+        if tip := self._tips.get(revision.removesuffix("^{commit}")):
+            return tip
         try:
             return self.git("rev-parse", "--verify", "--quiet", "--end-of-options", revision).decode().strip()
         except GitFailed:
@@ -141,6 +144,7 @@ class History:
     def set_ref(self, ref: str, sha: str) -> None:
         """Point a full ref name at a commit."""
         self.git("update-ref", ref, sha)
+        self._tips[ref] = sha
 
     def commit(
         self,
@@ -174,9 +178,11 @@ class History:
         if parent is None:
             stream.insert(0, f"reset {ref}\n".encode())
         self.git("fast-import", "--quiet", "--force", "--date-format=raw", stdin=b"".join([*stream, b"\n", b"done\n"]))
+        self._tips.pop(ref, None)
         made = self.resolve(ref)
         if made is None:
             raise GitFailed(f"git fast-import left {ref} unborn")
+        self._tips[ref] = made
         return made
 
     def describe(self, revision: str) -> Commit | None:

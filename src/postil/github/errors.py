@@ -58,3 +58,7 @@ class Moot(Exception):
     def __init__(self, why: str) -> None:
         super().__init__(why)
         self.why = why
+
+
+class Suspended(Moot):
+    """The installation is suspended: there is nothing to do until it isn't any more."""

@@ -36,13 +36,17 @@ class ThreadComment(Wire):
 
 
 class Thread(Wire):
-    """One review thread. `line` is None where the diff has moved on; `comments` are the first twenty."""
+    """One review thread. `line` is None where the diff has moved on; `comments` are the first twenty.
+
+    `resolver` is the login of who resolved it, "" where nobody did or GitHub doesn't say who.
+    """
 
     id: str
     resolved: bool = Field(validation_alias="isResolved")
     outdated: bool = Field(default=False, validation_alias="isOutdated")
     path: str
     line: int | None = None
+    resolver: Text = Field(default="", validation_alias=AliasPath("resolvedBy", "login"))
     comments: tuple[ThreadComment, ...] = Field(validation_alias=AliasPath("comments", "nodes"))
 
 

@@ -23,7 +23,7 @@ _THREADS = """
 fragment Threads on PullRequestReviewThreadConnection {
   pageInfo { hasNextPage endCursor }
   nodes {
-    id isResolved isOutdated path line
+    id isResolved resolvedBy { login } isOutdated path line
     comments(first: 20) { nodes { id fullDatabaseId body viewerDidAuthor isMinimized author { login } } }
   }
 }
@@ -72,22 +72,21 @@ THREADS = (
 """The review threads after a cursor."""
 
 
-def resolve(count: int) -> str:
-    """The mutation that resolves so many threads, `$i0` and on, in one request."""
-    return _each(count, "resolveReviewThread(input: {threadId: $%s}) { thread { id } }")
+_EDIT = "updatePullRequestReviewComment(input: {pullRequestReviewCommentId: $%s, body: $%s}) { clientMutationId }"
+_RESOLVE = "resolveReviewThread(input: {threadId: $%s}) { clientMutationId }"
+_MINIMIZE = "minimizeComment(input: {subjectId: $%s, classifier: RESOLVED}) { clientMutationId }"
 
 
-def minimize(count: int) -> str:
-    """The mutation that minimises so many comments as resolved, `$i0` and on, in one request."""
-    return _each(
-        count, "minimizeComment(input: {subjectId: $%s, classifier: RESOLVED}) { minimizedComment { isMinimized } }"
-    )
+def close(edited: int, closed: int, *, resolve: bool) -> str:
+    """The mutation that edits comments, `$e0` with the text `$t0` and on, and then closes `$i0` and on.
 
-
-def _each(count: int, mutation: str) -> str:
-    names = [f"i{number}" for number in range(count)]
-    declared = ", ".join(f"${name}: ID!" for name in names)
-    return f"mutation({declared}) {{ {' '.join(f'{name}: {mutation % name}' for name in names)} }}"
+    Closing is resolving threads with `resolve`, else minimising comments as resolved. All of it is one request.
+    """
+    declared = [f"$e{number}: ID!, $t{number}: String!" for number in range(edited)]
+    declared += [f"$i{number}: ID!" for number in range(closed)]
+    asked = [f"e{number}: {_EDIT % (f'e{number}', f't{number}')}" for number in range(edited)]
+    asked += [f"i{number}: {(_RESOLVE if resolve else _MINIMIZE) % f'i{number}'}" for number in range(closed)]
+    return f"mutation({', '.join(declared)}) {{ {' '.join(asked)} }}"
 
 
 def objects(aliases: Sequence[str]) -> str:

@@ -4,6 +4,7 @@ Reading happens as often as needed. Writing happens once: where GitHub leaves op
 repository is asked before anything is sent again. Everything that is read here was written by strangers.
 """
 
+import contextlib
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -347,7 +348,7 @@ class Repository:
             try:
                 return await self._create(f"{self._root}/pulls/{number}/reviews", asked)
             except Invalid as error:
-                raise _refusal(error) from error
+                raise _refusal(error, anchored=bool(comments)) from error
 
         async def send_once() -> int:
             # Without a marker a review can't be found again, so it is never sent again either.
@@ -395,35 +396,40 @@ class Repository:
     async def close(self, threads: Sequence[Thread], edited: Callable[[str], str]) -> str:
         """Close our threads about what is no longer so, by the best way that the App may go; the way's name.
 
-        "resolved", else "minimised", else "edited" by the given change of a comment's text; "left" where nothing is
-        permitted. A thread in which somebody else wrote is resolved or left, never hidden or changed.
+        "resolved", else "minimised", both with the given change of the comment's text, else only "edited"; "left" where
+        nothing is permitted. A thread in which somebody else wrote is resolved or left, never hidden or changed.
         """
-        alone = [thread for thread in threads if all(comment.ours for comment in thread.comments)]
         while self._ladder.rung < len(_RUNGS):
             way = _RUNGS[self._ladder.rung]
-            concerned = threads if way == "resolved" else alone
             try:
-                if concerned:
-                    await self._close(way, concerned, edited)
-            except (GiveUp, Moot):
+                await self._close(way, threads, edited)
+            except Moot:
+                return way  # somebody deleted one of them meanwhile; the others are closed
+            except GiveUp:
                 self._ladder.rung += 1
             else:
                 return way
         return "left"
 
     async def _close(self, way: str, threads: Sequence[Thread], edited: Callable[[str], str]) -> None:
-        first = [thread.comments[0] for thread in threads]
+        """Close what may be closed in this way. Its text says so too: only so we know later that it was us."""
+        alone = [thread.comments[0] for thread in threads if all(comment.ours for comment in thread.comments)]
         if way == "edited":
-            for comment in first:
+            for comment in alone:
                 path = f"{self._root}/pulls/comments/{comment.id}"
-                await self._write("PATCH", path, {"body": edited(comment.body)}, repeat=True)
+                with contextlib.suppress(Moot):
+                    await self._write("PATCH", path, {"body": edited(comment.body)}, repeat=True)
             return
         resolving = way == "resolved"
-        ids = [thread.id for thread in threads] if resolving else [comment.node_id for comment in first]
-        query = queries.resolve(len(ids)) if resolving else queries.minimize(len(ids))
+        ids = [thread.id for thread in threads] if resolving else [comment.node_id for comment in alone]
+        if not ids:
+            return
+        given = {f"i{number}": each for number, each in enumerate(ids)}
+        for number, comment in enumerate(alone):
+            given |= {f"e{number}": comment.node_id, f"t{number}": edited(comment.body)}
         await self._turn()
         connection = self._resolving if resolving else self._connection
-        await connection.graphql(query, {f"i{number}": each for number, each in enumerate(ids)})
+        await connection.graphql(queries.close(len(alone), len(ids), resolve=resolving), given)
 
     # The parts of it
 
@@ -534,13 +540,13 @@ def _annotation(each: Annotation) -> dict[str, Any]:
     }
 
 
-def _refusal(error: Invalid) -> Exception:
-    """What a 422 for a review means. GitHub says it in sentences only."""
+def _refusal(error: Invalid, *, anchored: bool) -> Exception:
+    """What a 422 for a review means, which had comments if it was `anchored`. GitHub says it in sentences only."""
     words = error.why.lower()
     if "pending review" in words:
         return _PendingError()
     if "part of the pull request" in words:
         return Moot("the commit isn't part of the pull request any more")
-    if _ANCHOR.search(" ".join(error.reasons)):
+    if anchored and _ANCHOR.search(" ".join(error.reasons)):
         return BadAnchors(error.reasons)
     return error

@@ -56,6 +56,8 @@ ANNOTATED = 200
 ROOM = 64_000
 """Bytes of one text. GitHub takes 65,536 characters in a body and 65,535 bytes in a check run's summary."""
 
+_FIXED = "Fixed in"
+_WITHDRAWN = "No longer part of this pull request, as of"
 _SUGGESTION_ROOM = 20_000
 _STEP = " \u203a "
 _PLACES = 20
@@ -139,12 +141,21 @@ def unfinished(why: str) -> Notice:
 
 def fixed(body: str, head_sha: str) -> str:
     """One of our comments about something that `head_sha` fixed: what it said stays, folded."""
-    return f"**Fixed in `{head_sha[:7]}`.**\n\n<details>\n<summary>What it was</summary>\n\n{body}\n\n</details>"
+    return _over(f"{_FIXED} `{head_sha[:7]}`.", body)
+
+
+def withdrawn(body: str, head_sha: str) -> str:
+    """One of our comments about a file that the pull request doesn't change any more, or that has another base now."""
+    return _over(f"{_WITHDRAWN} `{head_sha[:7]}`.", body)
+
+
+def _over(why: str, body: str) -> str:
+    return f"**{why}**\n\n<details>\n<summary>What it was</summary>\n\n{body}\n\n</details>"
 
 
 def is_fixed(body: str) -> bool:
-    """Whether one of our comments was edited to say that its cause is gone."""
-    return body.startswith("**Fixed in `")
+    """Whether one of our comments was edited to say that its cause is gone, or isn't the pull request's any more."""
+    return body.startswith((f"**{_FIXED} `", f"**{_WITHDRAWN} `"))
 
 
 def refused(login: str, command: str) -> str:

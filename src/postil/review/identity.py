@@ -8,7 +8,7 @@ import hashlib
 import json
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -16,6 +16,9 @@ from postil.lint.finding import Finding
 
 _SPACE = re.compile(r"(?:\s|\\(?=\s))+")
 _LOOSE_SPACE = re.compile(r"(?<!\w) | (?!\w)")
+_TRACE = 10
+_PATH = 6
+"""Digits of a fingerprint for what was found, and for the file that it was found in."""
 _LAST_COMMA = re.compile(r",(?=[)\]}])")
 
 
@@ -43,16 +46,37 @@ class Identity:
 def fingerprints(findings: Sequence[Finding], path: str) -> tuple[str, ...]:
     """A digest of 16 hexadecimal digits for each of one file's findings, in their order; no two are equal.
 
-    `path` is the file's name at base, so that a rename changes nothing. Equal findings are told apart by their order.
+    `path` is the file's name at base, so that a rename changes nothing; the last six digits stand for it. Equal
+    findings are told apart by their order.
     """
     seen: Counter[Identity] = Counter()
     digests = []
     for finding in findings:
         identity = Identity.of(finding, path)
-        parts = [identity.rule, identity.path, identity.scope, identity.code, seen[identity]]
+        parts = [identity.rule, identity.scope, identity.code, seen[identity]]
         seen[identity] += 1
-        digests.append(hashlib.blake2b(json.dumps(parts).encode(), digest_size=8).hexdigest())
+        digests.append(_digest(json.dumps(parts), _TRACE) + _digest(path, _PATH))
     return tuple(digests)
+
+
+def _digest(text: str, digits: int) -> str:
+    data = text.encode("utf-8", "surrogatepass")
+    return hashlib.blake2b(data, digest_size=digits // 2).hexdigest()
+
+
+def carried_over(found: Iterable[str], said: Collection[str], paths: Iterable[str]) -> dict[str, str]:
+    """The fingerprints among `found` that were `said` of a file which is no more, each with the one that was said.
+
+    `paths` are the changed files that head has, by their names at base. A file that a pull request adds has no name
+    there: when it is renamed, or what it holds is moved to another file, only this tells that its findings are known.
+    """
+    found = set(found)
+    here = {_digest(path, _PATH) for path in paths}
+    gone: defaultdict[str, list[str]] = defaultdict(list)
+    for each in sorted(set(said) - found):
+        if each[_TRACE:] not in here:
+            gone[each[:_TRACE]].append(each)
+    return {each: gone[each[:_TRACE]].pop() for each in sorted(found - set(said)) if gone[each[:_TRACE]]}
 
 
 class Kept:

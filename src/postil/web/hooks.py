@@ -29,6 +29,10 @@ class Inbox(Protocol):
         """Store an ask durably; say "accepted", "coalesced" or "duplicate". Raises UnavailableError."""
         ...
 
+    async def revive(self, installation: int) -> int:
+        """Run what failed in an installation again, and say how many runs. Raises UnavailableError."""
+        ...
+
     async def pulls_at(self, owner: str, name: str, head: str) -> Sequence[Pull]:
         """Find the pull requests of a repository with this head. Raises UnavailableError."""
         ...
@@ -92,8 +96,10 @@ def router(
         match delivery.decision:
             case webhook.Ignored(why):
                 return Accepted(result="ignored", why=why)
-            case webhook.Forget(installation, why):
+            case webhook.Forget(installation, why, revives):
                 forget(installation)
+                if revives:
+                    await inbox.revive(installation)
                 return Accepted(result="forgotten", why=why)
             case decision:
                 asks = await _asks(decision, inbox)

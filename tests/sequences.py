@@ -1,0 +1,436 @@
+"""Pull requests that live through anything, in any order: what random sequences are made of.
+
+Driven are the webhook's route, the tables of `postil.jobs`, the worker, the sandbox and the code that speaks to GitHub,
+against the stand-in over real git. Left out is only DBOS: `World.rest` takes the runs that wait in the tables, without
+their delays, as its queue does; so a sequence takes a fraction of a second. The queue has tests of its own.
+
+What is expected comes from a model that knows which functions are wrong, and never asks our code.
+"""
+
+import itertools
+import re
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+import sqlalchemy as sa
+from fastapi import FastAPI
+
+from postil import jobs as tables
+from postil import packs
+from postil.demo.deliveries import Delivery
+from postil.demo.fake_github import FakeGitHub
+from postil.demo.faults import Fault
+from postil.demo.state import FakePull, Review, ReviewComment, Thread
+from postil.github import GitHub
+from postil.jobs import Intent, Job, Jobs, Standing
+from postil.sandbox import Analyst
+from postil.web import hooks
+from postil.web.metrics import Metrics
+from postil.worker import Reviewer
+
+GUIDELINE = packs.load()
+_PLACE = re.compile(r"`([^`\n]+)` line (\d+)")
+_numbers = itertools.count(1)
+
+
+class Death(BaseException):
+    """The process died here; nothing may catch it."""
+
+
+@dataclass(frozen=True)
+class Function:
+    """One function of the code under review. Its name is used once; `kind` is how it is wrong when it is `bad`."""
+
+    name: str
+    kind: str
+    bad: bool
+
+    def lines(self, wide: bool) -> list[str]:
+        """Its code; `wide` as another formatter would lay it out."""
+        if self.kind == "raise":
+            raised = f"raise Failed{self.name.title()}"
+            call = f"{raised}(\n            card,\n        )" if wide else f"{raised}(card)"
+            cause = "" if self.bad else " from error"
+            handler = f"    except CardError as error:\n        {call}{cause}"
+            return f"def {self.name}(card):\n    try:\n        charge(card)\n{handler}".split("\n")
+        limit = "" if self.bad else ", timeout=5"
+        quote = "'" if wide else '"'
+        return [f"def {self.name}(card):", f"    return requests.get({quote}https://{self.name}.example{quote}{limit})"]
+
+
+@dataclass(frozen=True)
+class File:
+    """One Python file: its functions in order, how many lines of comment stand before each, and its layout."""
+
+    functions: tuple[Function, ...]
+    gap: int = 0
+    wide: bool = False
+
+    def text(self) -> str:
+        """The file as it is committed."""
+        return "\n".join(self._lines()) + "\n"
+
+    def _lines(self) -> list[str]:
+        lines = ["import requests", ""]
+        for function in self.functions:
+            lines += ["", *[f"# {number} of {self.gap}" for number in range(self.gap)], *function.lines(self.wide)]
+        return lines
+
+    def at(self, line: int) -> str | None:
+        """The name of the function that a line belongs to."""
+        names = re.compile(r"def (\w+)\(")
+        found = [match[1] for text in self._lines()[:line] if (match := names.match(text))]
+        return found[-1] if found else None
+
+    @property
+    def bad(self) -> set[str]:
+        """The names of the functions that are wrong."""
+        return {function.name for function in self.functions if function.bad}
+
+
+Tree = Mapping[str, File]
+
+
+@dataclass
+class Happening:
+    """Something that comes in between: at the call that many calls from now, before or after its work is done.
+
+    Calls are those to GitHub and those to the database; with `on_the_wire` only the former are struck.
+    """
+
+    calls: int
+    what: Callable[[], Awaitable[None]]
+    after_the_work: bool = False
+    on_the_wire: bool = False
+
+
+@dataclass
+class Line:
+    """All calls to the outside, one after the other, and what happens at some of them."""
+
+    coming: list[Happening] = field(default_factory=list)
+
+    async def passing(self, *, after_the_work: bool = False, on_the_wire: bool = True) -> None:
+        """One call is made (or its work done)."""
+        for each in list(self.coming):
+            if not after_the_work:
+                each.calls -= 1
+            fits = on_the_wire or not each.on_the_wire
+            if each.calls < 0 and each.after_the_work == after_the_work and fits:
+                self.coming.remove(each)
+                await each.what()
+
+
+class Wire(httpx.AsyncBaseTransport):
+    """The way to GitHub, on which something may happen."""
+
+    def __init__(self, github: FakeGitHub, line: Line) -> None:
+        self._github = httpx.ASGITransport(github)
+        self._line = line
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Pass a request on."""
+        await self._line.passing()
+        response = await self._github.handle_async_request(request)
+        await self._line.passing(after_the_work=True)
+        return response
+
+
+class Ledger:
+    """The tables of `Jobs`, at each of whose calls the process may die as well."""
+
+    def __init__(self, jobs: Jobs, line: Line) -> None:
+        self._jobs = jobs
+        self._line = line
+
+    async def standing(self, job: Job) -> Standing:
+        """As `Jobs.standing`."""
+        await self._line.passing(on_the_wire=False)
+        return await self._jobs.standing(job)
+
+    async def intend(self, job: Job, what: str) -> Intent:
+        """As `Jobs.intend`."""
+        await self._line.passing(on_the_wire=False)
+        return await self._jobs.intend(job, what)
+
+    async def confirm(self, job: Job, what: str, github_id: int) -> None:
+        """As `Jobs.confirm`."""
+        await self._line.passing(on_the_wire=False)
+        await self._jobs.confirm(job, what, github_id)
+
+    async def intended(self, job: Job) -> Mapping[str, int | None]:
+        """As `Jobs.intended`."""
+        await self._line.passing(on_the_wire=False)
+        return await self._jobs.intended(job)
+
+
+class World:
+    """One pull request on a GitHub of its own, the service, and the model of what should be there."""
+
+    def __init__(self, folder: Path, app_key: tuple[str, str], jobs: Jobs, analyst: Analyst, database: str) -> None:
+        number = next(_numbers)
+        name = f"shop{number}"
+        self.github = FakeGitHub(folder / name, name=name, public_key=app_key[1], limits=None)
+        self.jobs = jobs
+        self.line = Line()
+        self._key = app_key[0]
+        self._analyst = analyst
+        self._engine = tables.create_engine(tables.database_url(database))
+        self._like = f"acme/{name}#%"
+        self._names = (f"f{count}" for count in itertools.count(1))
+        self.deliveries: list[Delivery] = []
+        self.trees: dict[str, Tree] = {}
+        self.refused: dict[str, int] = {}
+        self.answered: dict[int, str] = {}
+        with self._engine.begin() as connection:
+            for table in (tables.deliveries, tables.pulls, tables.intents):
+                connection.execute(sa.delete(table))
+
+    async def begin(self) -> None:
+        """The service starts, and a pull request is opened."""
+        await self._start()
+        base = {
+            "app/old.py": File(tuple(self.function(kind, bad) for kind in ("raise", "get") for bad in (True, False))),
+            "app/lib.py": File((self.function("raise", False), self.function("get", False))),
+        }
+        main = self.github.commit(_texts(base))
+        self.github.repository.history.set_ref("refs/heads/release", main)
+        self.trees[main] = base
+        head = {**base, "app/new.py": File((self.function("raise", True), self.function("get", True)))}
+        self.pull: FakePull = self.github.open_pull(head_files=_changes(base, head))
+        self.trees[self.pull.head_sha] = head
+        await self.tells("opened")
+
+    async def _start(self) -> None:
+        """The service as a new process would: nothing is remembered but what is in the database."""
+        self._api = GitHub(
+            self.github.app_id, self._key, transport=Wire(self.github, self.line), spacing=0, pauses=(0, 0)
+        )
+        metrics = Metrics("test", "test")
+        app = FastAPI()
+        app.include_router(hooks.router([self.github.webhook.secret], self.jobs, self._api.forget, metrics))
+        self._web = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="https://postil.example.com")
+        self.jobs._work = Reviewer(
+            github=self._api,
+            analyst=self._analyst,
+            book=Ledger(self.jobs, self.line),
+            guideline=GUIDELINE,
+            links=packs.Links("https://postil.example.com/guide"),
+            web_url="https://github.com",
+            key=b"key",
+            meter=metrics,
+        )
+
+    async def restart(self) -> None:
+        """The process ends, and another one begins."""
+        await self._web.aclose()
+        await self._api.__aexit__()
+        await self._start()
+
+    async def settle(self) -> None:
+        """Nothing goes wrong any more: what was yet to come doesn't, and a last event asks for a look."""
+        self.line.coming.clear()
+        self.github._plans.clear()
+        if self.pull.state == "open" and not self.pull.draft:
+            await self.tells("reopened")
+        await self.rest()
+
+    async def end(self) -> None:
+        """Let go of everything."""
+        await self._web.aclose()
+        await self._api.__aexit__()
+        self._engine.dispose()
+
+    # What happens on GitHub
+
+    def function(self, kind: str, bad: bool) -> Function:
+        """A function with a name that nothing had before."""
+        return Function(next(self._names), kind, bad)
+
+    @property
+    def tree(self) -> Tree:
+        """The files at the head of the pull request."""
+        return self.trees[self.pull.head_sha]
+
+    async def tells(self, action: str, event: str = "pull_request", **about: Any) -> None:
+        """GitHub sends a delivery."""
+        about = about if "comment" in about or "run" in about else {"pull": self.pull, **about}
+        await self.sends(self.github.delivery(event, action, **about))
+
+    async def sends(self, delivery: Delivery) -> None:
+        """GitHub sends this delivery, perhaps not for the first time."""
+        self.deliveries.append(delivery)
+        headers, body = delivery
+        response = await self._web.post("/webhooks/github", content=body, headers=headers)
+        assert response.status_code == 202, response.text
+
+    async def push(self, tree: Tree, *, force: bool = False) -> None:
+        """The author pushes this state."""
+        parent = self.pull.merge_base if force else self.pull.head_sha
+        changes = _changes(self.trees[parent], tree)
+        if changes:
+            self.pull.push(changes, force=force)
+            self.trees[self.pull.head_sha] = tree
+            await self.tells("synchronize")
+
+    async def rebase(self) -> None:
+        """The author puts the work on the tip of the base branch."""
+        before, after = self.trees[self.pull.merge_base], self.trees[self.pull.base_sha]
+        kept = {path: file for path, file in self.tree.items() if before.get(path) != file}
+        untouched = {path: file for path, file in after.items() if path in self.tree or path not in before}
+        tree = {**untouched, **kept}
+        if self.pull.merge_base != self.pull.base_sha and tree != after:
+            self.github.rebase(self.pull, _changes(after, tree))
+            self.trees[self.pull.head_sha] = tree
+            await self.tells("synchronize")
+
+    def advance(self, tree: Tree) -> None:
+        """Somebody merges something else into the base branch."""
+        there = self.pull.base_ref
+        self.trees[self.github.commit(_changes(self.trees[self.pull.base_sha], tree), there)] = tree
+
+    def strikes(self, fault: Fault, method: str = "*", path: str = ".") -> Callable[[], Awaitable[None]]:
+        """GitHub fails at its next call."""
+
+        async def fails() -> None:
+            self.github.misbehave(method, path, fault)
+
+        return fails
+
+    # What the service does
+
+    async def rest(self) -> None:
+        """Do whatever waits, until nothing is left; a process that dies is started again."""
+        for _ in range(60):
+            with self._engine.connect() as connection:
+                waiting = sa.select(tables.pulls).where(tables.pulls.c.state.in_(["queued", "running"]))
+                row = connection.execute(waiting).first()
+            if row is None:
+                return
+            try:
+                await self.jobs._run(row.key, row.run)
+            except Death:
+                await self.restart()
+        raise AssertionError("it never comes to rest")
+
+    # What is to be seen
+
+    def introduced(self) -> set[str]:
+        """What the pull request breaks, by the model; which file became which one, git says."""
+        base = self.trees[self.pull.merge_base]
+        files = self.github.repository.history.files_between(self.pull.merge_base, self.pull.head_sha)
+        found: set[str] = set()
+        for file in files:
+            before = base.get(file.previous_path or file.path) if file.status != "added" else None
+            if file.path in self.tree and file.status != "removed":
+                found |= self.tree[file.path].bad - (before.bad if before else set())
+        return found
+
+    def about(self, comment: ReviewComment) -> set[str]:
+        """What one of our comments is about: where it stands, and where it says "the same"."""
+        assert comment.review is not None
+        places = [(comment.path, comment.original_line or 0)]
+        return self._names_at(comment.review, places + _places(comment.body))
+
+    def mentioned(self) -> set[str]:
+        """What the bodies of our reviews tell."""
+        return {name for review in self.pull.reviews for name in self._names_at(review, _places(review.body))}
+
+    def _names_at(self, review: Review, places: list[tuple[str, int]]) -> set[str]:
+        tree = self.trees[review.original_commit_id]
+        found = {tree[path].at(line) for path, line in places}
+        assert None not in found, places
+        return {name for name in found if name}
+
+    def threads(self) -> Iterator[tuple[Thread, ReviewComment, set[str]]]:
+        """Our threads: the first comment, and what it is about."""
+        for thread in self.pull.threads.values():
+            first = thread.comments[0] if thread.comments else None
+            if first is not None and first.user == self.github.bot and first.in_reply_to is None:
+                yield thread, first, self.about(first)
+
+    def open_threads(self) -> list[tuple[Thread, ReviewComment, set[str]]]:
+        """Those that still ask for something."""
+        return [each for each in self.threads() if _is_open(each[0], each[1])]
+
+    def said(self, name: str) -> int:
+        """How often it was said in comments that still exist."""
+        return sum(name in names for _, _, names in self.threads())
+
+    def refuse(self, names: set[str]) -> None:
+        """A person has refused to hear of these."""
+        for name in names:
+            self.refused[name] = self.said(name)
+
+    def check(self) -> None:
+        """Hold everything that is to be seen against the model."""
+        pull = self.pull
+        introduced, mentioned = self.introduced(), self.mentioned()
+        open_threads = self.open_threads()
+        for name in introduced:
+            shown = sum(name in names for _, _, names in open_threads)
+            if name in self.refused:
+                assert shown == 0, f"{name} was refused and is shown"
+                assert self.said(name) <= self.refused[name], f"{name} was refused and said again"
+            elif not self._unseen():
+                assert shown == 1 or (shown == 0 and name in mentioned), f"{name} is shown {shown} times"
+            else:
+                assert shown <= 1, f"{name} is shown {shown} times"
+        for thread, first, names in self.threads():
+            answered = any(comment.user != self.github.bot for comment in thread.comments)
+            if answered:
+                assert first.minimized is None, f"the answered {names} was hidden"
+                assert first.body == self.answered[first.id], f"the answered {names} was changed"
+            may_close = not answered or self.github.installation.permissions["contents"] == "write"
+            if not self._unseen() and may_close and not names & introduced:
+                assert not _is_open(thread, first), f"{names} is gone, and its comment is open"
+        for run in pull.check_runs:
+            assert run.status == "completed", f"the check of {run.head_sha[:7]} is {run.status}: {run.external_id}"
+        if not self._unseen():
+            heads = [run for run in pull.check_runs if run.head_sha == pull.head_sha]
+            assert heads, "the head has no verdict"
+            verdict = "failure" if introduced else "success"
+            assert heads[-1].conclusion == verdict, f"{heads[-1].title} for {introduced}"
+            assert f"{len(introduced)} found: " in (heads[-1].summary or ""), heads[-1].summary
+            assert len(heads[-1].annotations) == len(introduced)
+        assert all(review.state == "COMMENTED" for review in pull.reviews)
+        ours = [review.body for review in pull.reviews if review.user == self.github.bot]
+        assert len(set(ours)) == len(ours), "a review was posted twice"
+        assert not [comment for comment in pull.issue_comments if comment.user == self.github.bot]
+        assert self.github.complaints == []
+        with self._engine.connect() as connection:
+            dead = connection.execute(sa.select(tables.pulls.c.why).where(tables.pulls.c.state == "dead")).fetchall()
+        assert dead == []
+
+    def _unseen(self) -> bool:
+        """Whether nobody asks for the present head to be judged."""
+        return self.pull.state != "open" or (self.pull.draft and not self.asked)
+
+    asked = False
+
+
+def _is_open(thread: Thread, first: ReviewComment) -> bool:
+    return (
+        thread.resolved_by is None
+        and first.minimized is None
+        and not first.body.startswith(("**Fixed in", "**No longer"))
+    )
+
+
+def _places(body: str) -> list[tuple[str, int]]:
+    return [(path, int(line)) for path, line in _PLACE.findall(body)]
+
+
+def _texts(tree: Tree) -> dict[str, str | bytes | None]:
+    return {path: file.text() for path, file in tree.items()}
+
+
+def _changes(before: Tree, after: Tree) -> dict[str, str | bytes | None]:
+    changed = {path: file.text() for path, file in after.items() if before.get(path) != file}
+    return {**changed, **{path: None for path in before if path not in after}}
+
+
+__all__ = ["Death", "File", "Function", "Happening", "Tree", "World", "replace"]
