@@ -351,11 +351,17 @@ async def test_the_command_line_says_what_the_app_posts(github: ValidatedGitHub,
         (*(getattr(comment, key) for key in where), _words(comment.body)) for comment in pull.comments
     ]
     assert [(each["path"], each["line"], each["suggestion"] is not None) for each in local["comments"]] == snapshot(
-        [("pyproject.toml", 17, False), ("shop/a.py", 2, False), ("shop/a.py", 2, True), ("shop/pay.py", 5, True)]
+        [
+            ("shop/b.py", 1, False),
+            ("pyproject.toml", 17, True),
+            ("shop/a.py", 2, False),
+            ("shop/a.py", 2, True),
+            ("shop/pay.py", 5, True),
+        ]
     )
     sums = ("found", "inline", "beside", "folded", "suppressed", "left_out")
     assert {key: local["accounting"][key] for key in sums} == snapshot(
-        {"found": 9, "inline": 4, "beside": 1, "folded": 2, "suppressed": 1, "left_out": 1}
+        {"found": 9, "inline": 5, "beside": 0, "folded": 2, "suppressed": 1, "left_out": 1}
     )
     assert [problem["path"] for problem in local["problems"]] == snapshot(["shop/broken.py", "pyproject.toml"])
     assert _words(local["body"]) == _words(pull.reviews[-1].body)
