@@ -121,7 +121,7 @@ def test_every_fence_names_its_language(chapter: str) -> None:
     """A fence without one would be an example that the test above passes over."""
     fences = {token.info for token in _tokens(RULES / chapter / "README.md") if token.type == "fence"}
 
-    assert fences <= {"python", "toml", "sh", "text", "json"}
+    assert fences <= {"python", "toml", "sh", "text", "json", "yaml"}
 
 
 @pytest.mark.parametrize(

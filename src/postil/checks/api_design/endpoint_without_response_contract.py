@@ -78,12 +78,28 @@ def _judged(function: cst.FunctionDef, file: SourceFile) -> Notes:
     name = function.name.value
     if not values:
         yield Note(function, f"`{name}` declares no response type, and returns nothing", severity="hint")
-    elif not all(_answers(value, file) for value in values):
+    elif not any(_comes_from_elsewhere(value, file) for value in values) and not all(
+        _answers(value, file) for value in values
+    ):
         yield Note(
             function,
             f"`{name}` declares no response type, so whatever it returns is sent",
             fix=_annotated(function, values, file),
         )
+
+
+def _comes_from_elsewhere(value: cst.BaseExpression, file: SourceFile) -> bool:
+    """Whether a value is made by something that was handed the whole request, or is called a response.
+
+    Who answers for the endpoint decides on the kind of the answer too, and that isn't seen here.
+    """
+    if isinstance(value, cst.Await):
+        value = value.expression
+    if isinstance(value, cst.Name):
+        return value.value in ("response", "resp") and file.type_of(value) is None
+    return isinstance(value, cst.Call) and any(
+        (file.type_of(arg.value) or "").rpartition(".")[2] == "Request" for arg in value.args
+    )
 
 
 def _answers(value: cst.BaseExpression, file: SourceFile) -> bool:

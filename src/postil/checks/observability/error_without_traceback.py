@@ -15,7 +15,13 @@ def check(handler: cst.ExceptHandler, file: SourceFile) -> Notes:
     lines = [line for line in log_lines(handler, file) if line.level in ("error", "critical", "exception")]
     if not lines or any(_has_traceback(line) for line in lines):
         return
-    if raises(handler) or reports(handler) or hands_on(handler, file):
+    if (
+        raises(handler)
+        or reports(handler)
+        or hands_on(handler, file)
+        or _names_the_type(handler)
+        or _waits(handler, file)
+    ):
         return
     line = lines[-1]
     if line.library and isinstance(line.call.func, cst.Attribute):
@@ -23,6 +29,22 @@ def check(handler: cst.ExceptHandler, file: SourceFile) -> Notes:
         yield Note(
             line.call, f"`{logger}.{line.call.func.attr.value}` in a handler keeps no traceback", fix=_exception(line)
         )
+
+
+def _names_the_type(handler: cst.ExceptHandler) -> bool:
+    """Whether a handler puts the exception's class in words itself: somebody decided to say it in one line."""
+    return any(
+        isinstance(node, cst.Attribute) and node.attr.value == "__name__" and isinstance(node.value, cst.Call)
+        for node in walk(handler.body)
+    )
+
+
+def _waits(handler: cst.ExceptHandler, file: SourceFile) -> bool:
+    """Whether a handler sleeps before the next attempt: a lost connection has no traceback worth reading."""
+    return any(
+        isinstance(node, cst.Call) and file.name_of(node.func) in ("time.sleep", "asyncio.sleep", "anyio.sleep")
+        for node in walk(handler.body)
+    )
 
 
 def _has_traceback(line: LogCall) -> bool:

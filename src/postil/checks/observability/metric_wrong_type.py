@@ -4,7 +4,7 @@ import re
 
 import libcst as cst
 
-from postil.lint import Note, Notes, SourceFile, argument
+from postil.lint import Note, Notes, SourceFile, argument, string_value
 from postil.lint.metrics import Metric, declared_metric, metric_of
 
 MENTIONS = ("prometheus_client",)
@@ -19,6 +19,8 @@ _ONE_VALUE = re.compile(
     r"|maximum|min|minimum|avg|average|mean|median|p\d+|percentile|quantile|estimated|expected|configured|lag|remaining"
     r"|slo|sla|oldest|until|since|expir\w*)(?:_|$)"
 )
+# The same in the words of the description.
+_SAYS_ONE = re.compile(r"\b(?:last|latest|most recent|current|has been|since)\b", re.IGNORECASE)
 
 
 def check(call: cst.Call, file: SourceFile) -> Notes:
@@ -37,10 +39,15 @@ def _declared(metric: Metric) -> Notes:
     name = metric.name
     if name is None or metric.kind != "Gauge":
         return
-    if _TIME.search(name) and not _ONE_VALUE.search(name):
+    if _TIME.search(name) and not _ONE_VALUE.search(name) and not _SAYS_ONE.search(_words(metric)):
         yield Note(metric.call, f"`{name}` is a time and a Gauge, which keeps one value and loses all others")
     elif name.endswith("_total"):
         yield Note(metric.call, f"the name `{name}` says counter, and it is a Gauge")
+
+
+def _words(metric: Metric) -> str:
+    """The description of a metric, as far as it is written there."""
+    return string_value(argument(metric.call, "documentation", 1)) or ""
 
 
 def _counted_down(call: cst.Call, func: cst.Attribute, file: SourceFile) -> Notes:

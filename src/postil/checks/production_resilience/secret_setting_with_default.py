@@ -54,7 +54,7 @@ class _Default:
 
 
 def check(node: cst.ClassDef | cst.Call, file: SourceFile) -> Notes:
-    if file.is_test or _NOT_PRODUCTION_FILE.search(file.path):
+    if not file.is_service or _NOT_PRODUCTION_FILE.search(file.path):
         return
     if isinstance(node, cst.Call):
         yield from _environment(node, file)
@@ -197,7 +197,7 @@ def _environment(call: cst.Call, file: SourceFile) -> Notes:
     """`os.getenv("JWT_SECRET", "dev")`, wherever it stands in the service."""
     func = call.func
     last = func.attr.value if isinstance(func, cst.Attribute) else func.value if isinstance(func, cst.Name) else ""
-    if last not in ("getenv", "get") or not file.is_service:
+    if last not in ("getenv", "get"):
         return
     if file.name_of(func) not in ("os.getenv", "os.environ.get"):
         return
