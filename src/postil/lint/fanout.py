@@ -12,7 +12,8 @@ from postil.lint.tree import FUNCTIONS, walk_scope
 _GATHER = "asyncio.gather"
 _TAKE_ALL = frozenset({"asyncio.wait", "asyncio.as_completed"})
 _GROUPS = frozenset({"asyncio.TaskGroup", "asyncio.taskgroups.TaskGroup"})
-_WRAPPERS = frozenset({"create_task", "ensure_future", "shield", "wait_for"})
+# Home Assistant's too.
+_WRAPPERS = frozenset({"async_create_task", "create_eager_task", "create_task", "ensure_future", "shield", "wait_for"})
 
 
 @dataclass(frozen=True, eq=False)

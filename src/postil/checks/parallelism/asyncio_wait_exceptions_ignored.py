@@ -6,9 +6,9 @@ import libcst as cst
 
 from postil.lint import Note, Notes, SourceFile
 from postil.lint.fanout import awaited, works
-from postil.lint.handlers import catches_all
+from postil.lint.handlers import catches_all, raises
 from postil.lint.names import dotted, targets
-from postil.lint.tree import walk
+from postil.lint.tree import walk, walk_scope
 
 MENTIONS = ("asyncio",)
 
@@ -41,11 +41,36 @@ def _is_started(work: cst.BaseExpression, file: SourceFile) -> bool:
     """Whether work begins here and may fail: `event.wait()` doesn't, nor does what catches everything itself."""
     if not isinstance(work, cst.Call):
         return _is_task(work, file)
-    found = file.definition_of(work.func)
+    found = file.definition_of(work.func) or _only_one_named(work.func, file)
     if isinstance(found, cst.FunctionDef):
         # A plain function that gives a task has kept it.
-        return found.asynchronous is not None and not catches_all(found, file)
+        return found.asynchronous is not None and not catches_all(found, file) and not _tries_each_wait(found, file)
     return not isinstance(work.func, cst.Attribute) or work.func.attr.value != "wait"
+
+
+def _only_one_named(func: cst.BaseExpression, file: SourceFile) -> cst.FunctionDef | None:
+    """The one function of this file that a method's name can mean, whatever object it is called on."""
+    if not isinstance(func, cst.Attribute):
+        return None
+    named = [each for each in file.nodes(cst.FunctionDef) if each.name.value == func.attr.value]
+    return named[0] if len(named) == 1 else None
+
+
+def _tries_each_wait(function: cst.FunctionDef, file: SourceFile) -> bool:
+    """Whether each `await` of a function stands in a `try` that catches every `Exception`."""
+    waits = [node for node in walk_scope(function.body) if isinstance(node, cst.Await)]
+    return bool(waits) and all(_is_tried(wait, function, file) for wait in waits)
+
+
+def _is_tried(wait: cst.Await, function: cst.FunctionDef, file: SourceFile) -> bool:
+    child: cst.CSTNode = wait
+    for above in file.ancestors(wait):
+        if above is function:
+            return False
+        if isinstance(above, cst.Try) and child is above.body:
+            return any(file.is_broad(handler) and not raises(handler) for handler in above.handlers)
+        child = above
+    return False
 
 
 def _is_task(expression: cst.BaseExpression, file: SourceFile) -> bool:
