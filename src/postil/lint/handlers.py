@@ -81,10 +81,16 @@ def catches_all(function: cst.FunctionDef, file: SourceFile) -> bool:
     if not isinstance(function.body, cst.IndentedBlock):
         return False
     tried = [line for line in function.body.body if not _is_plain(line)]
-    return bool(tried) and all(
-        isinstance(each, cst.Try) and any(file.is_broad(handler) and not raises(handler) for handler in each.handlers)
-        for each in tried
-    )
+    return bool(tried) and all(isinstance(each, cst.Try) and _keeps(each, file) for each in tried)
+
+
+def catches_most(function: cst.FunctionDef, file: SourceFile) -> bool:
+    """Whether a function catches `Exception` anywhere in its own body, so that somebody thought of its failures."""
+    return any(isinstance(node, cst.Try) and _keeps(node, file) for node in walk_scope(function.body))
+
+
+def _keeps(tried: cst.Try, file: SourceFile) -> bool:
+    return any(file.is_broad(handler) and not raises(handler) for handler in tried.handlers)
 
 
 def _is_plain(line: cst.CSTNode) -> bool:

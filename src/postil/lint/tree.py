@@ -157,3 +157,23 @@ def suspensions(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
         kind = below.__class__
         if kind is cst.Await or (kind in _SUSPEND_IF_ASYNC and below.asynchronous is not None):  # ty: ignore[missing-attribute]
             yield below
+
+
+_WAIT_FOR_TASKS = frozenset({"gather", "wait", "wait_for", "shield"})
+
+
+def waits_for_a_task(wait: cst.CSTNode) -> bool:
+    """Whether an `await` is of tasks or futures that were there before, whose cancellation may be that of others."""
+    awaited = wait.expression if isinstance(wait, cst.Await) else None
+    if isinstance(awaited, cst.Call):
+        func = awaited.func
+        last = func.attr if isinstance(func, cst.Attribute) else func
+        return (
+            isinstance(last, cst.Name)
+            and last.value in _WAIT_FOR_TASKS
+            and all(arg.keyword is not None or arg.value.__class__ in _EXISTING for arg in awaited.args)
+        )
+    return awaited.__class__ in _EXISTING
+
+
+_EXISTING = frozenset({cst.Name, cst.Attribute, cst.Subscript})

@@ -6,7 +6,7 @@ from postil.lint import Fix, Insert, Note, Notes, SourceFile
 from postil.lint.catalogue.locks import LOOP_LOCKS
 from postil.lint.names import dotted
 
-MENTIONS = ("asyncio", "anyio")
+MENTIONS = ("Lock", "Semaphore", "Condition", "CapacityLimiter")
 
 
 def check(statement: cst.With, file: SourceFile) -> Notes:
