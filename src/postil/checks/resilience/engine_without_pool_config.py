@@ -4,6 +4,8 @@ import libcst as cst
 
 from postil.lint import Fix, FixKind, Insert, Note, Notes, SourceFile, has_unpacking
 from postil.lint.catalogue.clients import ENGINES
+from postil.lint.names import dotted
+from postil.lint.tree import walk
 
 MENTIONS = ("create_engine", "create_async_engine")
 
@@ -20,10 +22,27 @@ def check(call: cst.Call, file: SourceFile) -> Notes:
         return
     if any(arg.keyword is not None and arg.keyword.value in _CHOSEN for arg in call.args):
         return
-    if any(file.mentions(word) for word in _ELSEWHERE):
+    if any(file.mentions(word) for word in _ELSEWHERE) or _is_used_once(call, file):
         return
     yield Note(
         call,
         f"`{last}` takes 5 connections, and 10 more under load, which nobody chose",
         fix=Fix((Insert(call.args[-1], ", pool_size=5, max_overflow=10", after=True),), FixKind.SUGGESTION),
+    )
+
+
+def _is_used_once(call: cst.Call, file: SourceFile) -> bool:
+    """Whether an engine makes one connection: asked for at once, or by a local value of one function."""
+    above = file.parent(call)
+    if isinstance(above, cst.Attribute):
+        return True
+    function = file.enclosing_def(call)
+    if function is None or not isinstance(above, cst.Assign) or not isinstance(above.targets[0].target, cst.Name):
+        return False
+    name = above.targets[0].target.value
+    # Returned, handed on, stored, global: somebody else goes on with it.
+    return not any(
+        (isinstance(node, (cst.Return, cst.Yield, cst.Arg, cst.Assign)) and dotted(node.value) == name)
+        or (isinstance(node, cst.Global) and any(item.name.value == name for item in node.names))
+        for node in walk(function.body)
     )
