@@ -206,8 +206,9 @@ class During:
     step: Push | Says | Does
 
     async def do(self, world: World) -> None:
-        """Let it come."""
-        world.line.coming.append(Happening(self.calls, lambda: self.step.do(world)))
+        """Let it come. A process that ends in the middle of a run is a death, and among the failures."""
+        if not (isinstance(self.step, Does) and self.step.what == "restart"):
+            world.line.coming.append(Happening(self.calls, lambda: self.step.do(world)))
 
 
 @dataclass(frozen=True)
