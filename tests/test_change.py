@@ -224,3 +224,12 @@ def test_no_more_parsed_files_are_kept_than_there_is_room_for() -> None:
         parsed.file("b.py", f"y = {number}\n")
 
     assert parsed.file("a.py", "x = 1\n") is not first
+
+
+def test_the_nearest_project_file_is_looked_for_up_to_the_root() -> None:
+    """Above the root is the root again, whether a path begins with a slash or not."""
+    project = Project({"orders/pyproject.toml": "", "pyproject.toml": ""})
+
+    assert project.nearest("orders/app/api.py", "pyproject.toml") == "orders/pyproject.toml"
+    assert project.nearest("billing/api.py", "pyproject.toml") == "pyproject.toml"
+    assert project.nearest("/elsewhere/api.py", "pyproject.toml") is None

@@ -212,7 +212,7 @@ class Project:
             candidate = join(folder, name)
             if candidate in self.files:
                 return candidate
-            if not folder:
+            if folder == dirname(folder):
                 return None
             folder = dirname(folder)
 
