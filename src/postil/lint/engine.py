@@ -87,6 +87,10 @@ class RuleSet:
                 table.setdefault(kind, []).append(rule)
         return table
 
+    @cached_property
+    def _words(self) -> frozenset[str]:
+        return frozenset(word for rule in self.rules for word in rule.mentions)
+
     def _whole(self, kind: type) -> list[Rule]:
         return [rule for rule in self.rules if rule.subscription.whole is kind]
 
@@ -122,7 +126,8 @@ class RuleSet:
     def lint_file(self, file: SourceFile) -> Report:
         """Run the rules about single files on a file that is parsed already."""
         gathered = _Gathered()
-        idle = {rule.name for rule in self.rules if rule.mentions and not any(map(file.mentions, rule.mentions))}
+        present = file.mentioned(self._words)
+        idle = {rule.name for rule in self.rules if rule.mentions and present.isdisjoint(rule.mentions)}
         for kind in file.kinds():
             subjects = [(node, file) for node in file.nodes(kind)] if kind in self._nodes else []
             for rule in self._nodes.get(kind, ()):

@@ -32,6 +32,7 @@ Definition = cst.FunctionDef | cst.ClassDef
 
 _BUILTINS = frozenset(dir(builtins))
 _COOKIE = re.compile(rb"^[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)")
+_WORDS = re.compile(r"\w+")
 _BRACKETS = re.compile(r"[\[({\])}]")
 _NO_CODE = re.compile(
     r"(?s:\"\"\".*?\"\"\"|'''.*?''')|\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'|#[^\n]*",
@@ -172,8 +173,18 @@ class SourceFile:
     def mentions(self, word: str) -> bool:
         """Whether the text holds `word` anywhere: a quick test before a dear question."""
         if word not in self._mentioned:
-            self._mentioned[word] = word in self.text
+            self._mentioned[word] = word in (self._vocabulary if word.isidentifier() else self.text)
         return self._mentioned[word]
+
+    def mentioned(self, words: Iterable[str]) -> set[str]:
+        """Those of the words that the text holds; much faster than to ask for one after the other."""
+        vocabulary, text = self._vocabulary, self.text
+        return {word for word in words if word in (vocabulary if word.isidentifier() else text)}
+
+    @cached_property
+    def _vocabulary(self) -> str:
+        """Each word of the text once, which is a tenth of it: rules ask for hundreds, and a word never leaves one."""
+        return " ".join(set(_WORDS.findall(self.text)))
 
     # The tree
 
