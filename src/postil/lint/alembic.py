@@ -5,7 +5,7 @@ Facts were checked against Alembic 1.20 and SQLAlchemy 2.0. May not guess: SQL t
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import libcst as cst
 
@@ -21,29 +21,60 @@ OPERATIONS = frozenset(
 
 DML = frozenset({"INSERT", "UPDATE", "DELETE", "MERGE"})
 _UPGRADE = re.compile(r"^(upgrade(_\w+)?|schema_upgrades?)$")
+_DOWNGRADE = re.compile(r"^(downgrade(_\w+)?|schema_downgrades?)$")
 _EXECUTES = frozenset({"execute", "exec_driver_sql", "scalar", "scalars"})
 _COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
 _QUOTED = re.compile(r"'(?:[^']|'')*'")
 _TOKEN = re.compile(r"[()]|\w+")
 _NAME = r"((?:[\w$]+|\"[^\"]+\"|`[^`]+`|\[[^\]]+\])(?:\s*\.\s*(?:[\w$]+|\"[^\"]+\"|`[^`]+`|\[[^\]]+\]))*)"
 _TARGET = re.compile(
-    rf"(?:INSERT\b.*?\bINTO|UPDATE|DELETE\s+FROM|MERGE\s+INTO)\s+(?:ONLY\s+)?{_NAME}", re.IGNORECASE | re.DOTALL
+    rf"(?:INSERT\b.*?\bINTO|UPDATE|DELETE\s+FROM|MERGE\s+INTO|TRUNCATE(?:\s+TABLE)?)\s+(?:ONLY\s+)?{_NAME}",
+    re.IGNORECASE | re.DOTALL,
 )
 _SCHEMA = re.compile(
     r"(?:ALTER\s+TABLE|CREATE\s+TABLE|DROP\s+TABLE|CREATE\s+(?:UNIQUE\s+)?INDEX|DROP\s+INDEX)\b", re.IGNORECASE
 )
-_CREATES = re.compile(rf"CREATE\s+TABLE\s+(?:IF\s+NOT\s+EXISTS\s+)?{_NAME}", re.IGNORECASE)
+_CREATES = re.compile(
+    rf"CREATE\s+(?:(?:GLOBAL|LOCAL|TEMP|TEMPORARY|UNLOGGED)\s+)*TABLE\s+(?:IF\s+NOT\s+EXISTS\s+)?{_NAME}", re.IGNORECASE
+)
 _RENAMES = re.compile(rf"ALTER\s+TABLE\s+(?:IF\s+EXISTS\s+)?(?:ONLY\s+)?{_NAME}\s+RENAME\s+TO\b", re.IGNORECASE)
+_ALTERS = re.compile(rf"ALTER\s+TABLE\s+(?:IF\s+EXISTS\s+)?(?:ONLY\s+)?{_NAME}\s+", re.IGNORECASE)
+_DROPS = re.compile(rf"DROP\s+TABLE\s+(?:IF\s+EXISTS\s+)?{_NAME}", re.IGNORECASE)
+_INDEXES = re.compile(
+    rf"CREATE\s+(?:UNIQUE\s+)?INDEX\s+(?:CONCURRENTLY\s+)?(?:IF\s+NOT\s+EXISTS\s+)?(?:{_NAME}\s+)?ON\s+(?:ONLY\s+)?{_NAME}",
+    re.IGNORECASE,
+)
+# What `ALTER TABLE` does, and the operation of `alembic.op`, or of a part of `alter_column`, that does the same.
+_ACTIONS = tuple(
+    (operation, re.compile(pattern, re.IGNORECASE))
+    for operation, pattern in (
+        ("rename_table", r"RENAME\s+TO\b()"),
+        ("", r"RENAME\s+CONSTRAINT\b()"),
+        ("rename_column", rf"RENAME\s+(?:COLUMN\s+)?{_NAME}\s+TO\b"),
+        ("drop_constraint", r"DROP\s+CONSTRAINT\b()"),
+        ("drop_column", rf"DROP\s+(?:COLUMN\s+)?(?:IF\s+EXISTS\s+)?{_NAME}"),
+        ("set_not_null", rf"ALTER\s+(?:COLUMN\s+)?{_NAME}\s+SET\s+NOT\s+NULL\b"),
+        ("change_type", rf"ALTER\s+(?:COLUMN\s+)?{_NAME}\s+(?:SET\s+DATA\s+)?TYPE\b"),
+    )
+)
+_TOP_COMMA = re.compile(r",(?![^(]*\))")
+_BOUNDS = re.compile(r"\b(?:WHERE|LIMIT|JOIN)\b", re.IGNORECASE)
+_CONCURRENTLY = re.compile(r"\s*(?:CREATE|DROP|REINDEX)\b[^;]*?\bCONCURRENTLY\b", re.IGNORECASE)
+_BOUNDING = frozenset({"where", "filter", "filter_by", "join", "limit"})
 _DATA_METHODS = frozenset({"insert", "update", "delete"})
 _DEPTH = 8
+_FUNCTIONS = 200  # what a helper calls is followed by recursion, and no revision has as many
 
 
 @dataclass(frozen=True)
 class Sql:
     """What a statement does, by its first keyword in upper case.
 
-    `table` is the one whose rows are written; `reads`: they come from other rows. `schema`: how it changes tables or
-    indexes ("ALTER TABLE"), else ""; `creates` and `renames` name the table. A name that isn't known is None.
+    `table` is the one whose rows are written; `reads`: they come from other rows; `bounded`: only some are written.
+    `schema`: how it changes tables or indexes ("ALTER TABLE"), else ""; `creates` and `renames` name the table.
+    `operations` are those of `alembic.op` that would do the same, each with its table and column; "rename_column",
+    "set_not_null" and "change_type" are what `alter_column` does. A name that isn't known is None. `code` is the text
+    without comments and strings, "" where a statement is built.
     """
 
     verb: str
@@ -52,6 +83,10 @@ class Sql:
     schema: str = ""
     creates: str | None = None
     renames: str | None = None
+    bounded: bool = False
+    concurrently: bool = False
+    operations: tuple[tuple[str, str | None, str | None], ...] = ()
+    code: str = ""
 
 
 def is_revision(file: SourceFile) -> bool:
@@ -81,27 +116,41 @@ def upgrades(file: SourceFile) -> list[cst.FunctionDef]:
     ]
 
 
+def downgrades(file: SourceFile) -> list[cst.FunctionDef]:
+    """`downgrade()` and, with several databases, `downgrade_<name>()`."""
+    return [
+        statement
+        for statement in file.module.body
+        if isinstance(statement, cst.FunctionDef) and _DOWNGRADE.match(statement.name.value)
+    ]
+
+
 def runs(file: SourceFile, functions: list[cst.FunctionDef]) -> Iterator[cst.CSTNode]:
-    """The code that runs when these functions do, helpers of this file included; what an x-argument guards isn't."""
+    """The code that runs when these functions do, in order, helpers of this file where they are first called.
+
+    What an x-argument guards isn't part of it.
+    """
     seen: set[int] = set()
-    queue = list(functions)
-    while queue:
-        function = queue.pop(0)
-        if id(function) in seen:
+    for function in functions:
+        yield from _runs(file, function, seen)
+
+
+def _runs(file: SourceFile, function: cst.FunctionDef, seen: set[int]) -> Iterator[cst.CSTNode]:
+    if id(function) in seen or len(seen) > _FUNCTIONS:
+        return
+    seen.add(id(function))
+    guarded: set[int] = set()
+    for node in walk_scope(function.body):
+        if id(node) in guarded:
             continue
-        seen.add(id(function))
-        guarded: set[int] = set()
-        for node in walk_scope(function.body):
-            if id(node) in guarded:
-                continue
-            if isinstance(node, cst.If) and _asks_for_x_argument(file, node.test):
-                guarded.update(id(below) for below in walk_scope(node.body))
-                continue
-            yield node
-            if isinstance(node, cst.Call):
-                helper = file.definition_of(node.func)
-                if isinstance(helper, cst.FunctionDef):
-                    queue.append(helper)
+        if isinstance(node, cst.If) and _asks_for_x_argument(file, node.test):
+            guarded.update(id(below) for below in walk_scope(node.body))
+            continue
+        yield node
+        if isinstance(node, cst.Call):
+            helper = file.definition_of(node.func)
+            if isinstance(helper, cst.FunctionDef):
+                yield from _runs(file, helper, seen)
 
 
 def _asks_for_x_argument(file: SourceFile, test: cst.BaseExpression) -> bool:
@@ -174,11 +223,14 @@ _SAVES: dict[str, str] = {
 def _by_session(file: SourceFile, func: cst.Attribute) -> Sql | None:
     """`session.add(…)` and its like, and `session.query(…).update(…)`."""
     if func.attr.value in _SAVES and _is_session(file, func.value):
-        return Sql(_SAVES[func.attr.value])
+        return Sql(_SAVES[func.attr.value], bounded=True)
     if func.attr.value in ("update", "delete"):
         for link in _chain(func.value):
             if isinstance(link.func, cst.Attribute) and link.func.attr.value == "query":
-                return Sql(func.attr.value.upper()) if _is_session(file, link.func.value) else None
+                if not _is_session(file, link.func.value):
+                    return None
+                table = table_name(file, link.args[0].value if link.args else None)
+                return Sql(func.attr.value.upper(), table, bounded=_is_bounded(func.value))
     return None
 
 
@@ -228,14 +280,24 @@ def statement(file: SourceFile, expression: cst.BaseExpression, depth: int = 0) 
                 inner = _text(file, link.args[0].value)
                 return parse_sql(inner) if inner is not None else None
             if last in _DATA_METHODS:
-                return Sql(last.upper(), table_name(file, argument(link, "table", 0)), _selects(expression))
+                table = table_name(file, argument(link, "table", 0))
+                return Sql(last.upper(), table, _selects(expression), bounded=_is_bounded(expression))
         func = link.func
         if isinstance(func, cst.Attribute) and func.attr.value in _DATA_METHODS and _is_table(file, func.value):
-            return Sql(func.attr.value.upper(), table_name(file, func.value), _selects(expression))
+            table = table_name(file, func.value)
+            return Sql(func.attr.value.upper(), table, _selects(expression), bounded=_is_bounded(expression))
         if isinstance(func, cst.Attribute) and isinstance(func.value, cst.Name):
             value = file.value_of(func.value)
-            return statement(file, value, depth + 1) if value is not None else None
+            built = statement(file, value, depth + 1) if value is not None else None
+            return replace(built, bounded=built.bounded or _is_bounded(expression)) if built is not None else None
     return None
+
+
+def _is_bounded(expression: cst.BaseExpression) -> bool:
+    """Whether a statement that is built, or a query, is held to some of the rows."""
+    return any(
+        isinstance(link.func, cst.Attribute) and link.func.attr.value in _BOUNDING for link in _chain(expression)
+    )
 
 
 def _is_table(file: SourceFile, expression: cst.BaseExpression) -> bool:
@@ -296,7 +358,7 @@ def parse_sql(text: str) -> Sql | None:
     start = 0
     if verb == "WITH":
         verb, start = _behind_with(text)
-    target = _TARGET.match(text, start) if verb in DML else None
+    target = _TARGET.match(text, start) if verb in DML or verb == "TRUNCATE" else None
     schema, created, renamed = _SCHEMA.match(text), _CREATES.match(text), _RENAMES.match(text)
     return Sql(
         verb,
@@ -306,7 +368,29 @@ def parse_sql(text: str) -> Sql | None:
         schema=" ".join(schema[0].upper().split()) if schema else "",
         creates=unquoted(created[1]) if created else None,
         renames=unquoted(renamed[1]) if renamed else None,
+        bounded=_BOUNDS.search(text) is not None,
+        concurrently=_CONCURRENTLY.match(text) is not None,
+        operations=tuple(_operations(text)),
+        code=text,
     )
+
+
+def _operations(text: str) -> Iterator[tuple[str, str | None, str | None]]:
+    """What the first statement of a text does to the schema, as (operation, table, column)."""
+    text = text.partition(";")[0]
+    for operation, pattern in (("create_table", _CREATES), ("drop_table", _DROPS)):
+        if found := pattern.match(text):
+            yield operation, unquoted(found[1]), None
+    if found := _INDEXES.match(text):
+        yield "create_index", unquoted(found[2]), None
+    if altered := _ALTERS.match(text):
+        table = unquoted(altered[1])
+        for action in _TOP_COMMA.split(text[altered.end() :]):
+            for operation, pattern in _ACTIONS:
+                if found := pattern.match(action.strip()):
+                    if operation:
+                        yield operation, table, unquoted(found[1])
+                    break
 
 
 def _behind_with(text: str) -> tuple[str, int]:

@@ -7,10 +7,10 @@ import builtins
 import codecs
 import gc
 import re
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
-from typing import TypeVar, overload
+from typing import Any, TypeVar, overload
 
 import libcst as cst
 
@@ -28,6 +28,7 @@ from postil.lint.types import Types
 MAX_NESTING = 200  # CPython's own tokenizer refuses deeper brackets (Parser/tokenizer.h, MAXLEVEL)
 
 N = TypeVar("N", bound=cst.CSTNode)
+F = TypeVar("F")
 Definition = cst.FunctionDef | cst.ClassDef
 
 _BUILTINS = frozenset(dir(builtins))
@@ -137,6 +138,7 @@ class SourceFile:
         self.module = parse(self.text)
         self._names: dict[int, str | None] = {}
         self._mentioned: dict[str, bool] = {}
+        self._facts: dict[Any, Any] = {}
 
     # What kind of file
 
@@ -326,6 +328,12 @@ class SourceFile:
     def at(self, node: cst.CSTNode) -> Located:
         """`node` as a place in this file, for checks that see several files."""
         return Located(self.path, node)
+
+    def fact(self, kind: Callable[["SourceFile"], F]) -> F:
+        """What a class or function makes of this file, made once for all checks that ask: `file.fact(revision)`."""
+        if kind not in self._facts:
+            self._facts[kind] = kind(self)
+        return self._facts[kind]
 
     # Names
 

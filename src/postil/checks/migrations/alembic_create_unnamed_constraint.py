@@ -1,0 +1,32 @@
+"""Finds constraints that a revision creates without a name."""
+
+import libcst as cst
+
+from postil.lint import ChangeSet, Note, Notes, argument
+from postil.lint.revisions import revision
+
+MENTIONS = ("down_revision",)
+
+_NAMED_AT = {
+    "create_foreign_key": "constraint_name",
+    "create_unique_constraint": "constraint_name",
+    "create_check_constraint": "constraint_name",
+}
+
+
+def check(changes: ChangeSet) -> Notes:
+    words = tuple(_NAMED_AT)
+    files = [file for file in changes.heads(*words) if file.mentions("down_revision")]
+    if not files or any(True for _ in changes.heads("naming_convention")):
+        return
+    for file in files:
+        found = file.fact(revision)
+        if found is None or file.mentions("op.f("):
+            continue  # autogenerate writes op.f(…) where a naming convention is at work
+        for step in found.steps:
+            if step.operation in _NAMED_AT and step.sql is None:
+                name = argument(step.call, _NAMED_AT[step.operation], 0)
+                if isinstance(name, cst.Name) and name.value == "None":
+                    where = f" of `{step.table}`" if step.table else ""
+                    said = f"`{step.shown}` gives the constraint{where} no name, so nothing can drop it later"
+                    yield Note(file.at(step.call), said)
