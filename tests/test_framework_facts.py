@@ -2,12 +2,18 @@
 
 import io
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from alembic.migration import MigrationContext
 from alembic.operations import Operations
+from fastapi import FastAPI, HTTPException, Request
+from fastapi.responses import JSONResponse
+from fastapi.testclient import TestClient
+from pydantic import BaseModel, ConfigDict, ValidationError
 from sqlalchemy.exc import CompileError, DBAPIError
+from starlette.exceptions import HTTPException as StarletteHTTPException
 
 NAMES = {"fk": "fk_%(table_name)s_%(column_0_name)s", "ix": "ix_%(table_name)s_%(column_0_name)s"}
 
@@ -102,3 +108,101 @@ def test_an_integer_key_numbers_the_rows_that_are_there() -> None:
     column = sa.Column("id", sa.Integer, primary_key=True)
 
     assert rendered(lambda op: op.add_column("orders", column)) == "ALTER TABLE orders ADD COLUMN id SERIAL NOT NULL;"
+
+
+async def _enveloped(request: Request, error: Exception) -> JSONResponse:
+    return JSONResponse({"error": {"code": "http"}}, status_code=getattr(error, "status_code", 500))
+
+
+def _answers(handled: type[Exception]) -> tuple[Any, Any]:
+    app = FastAPI()
+    app.add_exception_handler(handled, _enveloped)
+
+    @app.get("/raises")
+    def raises() -> None:
+        raise HTTPException(409, "taken")
+
+    client = TestClient(app)
+    return client.get("/raises").json(), client.get("/unknown").json()
+
+
+def test_a_handler_for_fastapis_http_exception_misses_the_routers_404() -> None:
+    """Starlette's router raises Starlette's class, of which FastAPI's is a subclass."""
+    own, of_router = _answers(HTTPException)
+
+    assert own == {"error": {"code": "http"}}
+    assert of_router == {"detail": "Not Found"}
+    assert _answers(StarletteHTTPException) == ({"error": {"code": "http"}}, {"error": {"code": "http"}})
+
+
+@pytest.mark.parametrize(("extra", "status"), [("forbid", 500), ("ignore", 200)])
+def test_a_response_model_that_forbids_extra_keys_answers_500_for_one_too_many(extra: Any, status: int) -> None:
+    """What is returned is validated as any input is, and a dict is taken as it is."""
+    app = FastAPI()
+
+    class Order(BaseModel):
+        model_config = ConfigDict(extra=extra)
+        number: int
+
+    @app.get("/order", response_model=Order)
+    def order() -> dict[str, int]:
+        return {"number": 1, "cents": 100}
+
+    assert TestClient(app, raise_server_exceptions=False).get("/order").status_code == status
+
+
+def test_a_nullable_field_without_default_must_be_sent() -> None:
+    """In Pydantic 2 a type says what a field may hold, and only a default that it may be left out."""
+
+    class Order(BaseModel):
+        note: str | None
+
+    assert Order.model_validate({"note": None}).note is None
+    with pytest.raises(ValidationError, match="Field required"):
+        Order.model_validate({})
+
+
+def test_a_body_that_is_no_json_is_a_422_of_fastapi_and_a_500_of_who_parses_it() -> None:
+    """The client is told what is wrong only where FastAPI parses."""
+    app = FastAPI()
+
+    class Order(BaseModel):
+        number: int
+
+    @app.post("/declared")
+    def declared(order: Order) -> int:
+        return order.number
+
+    @app.post("/parsed")
+    async def parsed(request: Request) -> int:
+        return (await request.json())["number"]
+
+    client = TestClient(app, raise_server_exceptions=False)
+
+    assert client.post("/declared", content=b"no json").status_code == 422
+    assert client.post("/parsed", content=b"no json").status_code == 500
+
+
+def test_a_plain_any_is_a_parameter_of_the_query_and_a_dict_is_the_body() -> None:
+    """Which of the two decides what a rule about bodies may speak of."""
+    app = FastAPI()
+
+    @app.post("/both")
+    def both(order: dict, anything: Any = None) -> dict[str, int]:
+        return order
+
+    operation = app.openapi()["paths"]["/both"]["post"]
+
+    assert [(each["name"], each["in"]) for each in operation["parameters"]] == [("anything", "query")]
+    assert "requestBody" in operation
+
+
+def test_an_error_in_a_returned_dict_is_a_success() -> None:
+    """Nothing but the status tells clients, proxies and metrics of a failure."""
+    app = FastAPI()
+
+    @app.get("/order")
+    def order() -> dict[str, str]:
+        return {"error": "not found"}
+
+    assert TestClient(app).get("/order").status_code == 200

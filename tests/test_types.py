@@ -15,6 +15,11 @@ def kind(text: str) -> str | None:
 
 
 KNOWN = {
+    "bare-final": ("from typing import Final\nimport httpx\nc: Final = httpx.Client()\nuse(c)", "httpx.Client"),
+    "bare-final-attribute": (
+        "from typing import Final\nimport httpx\nclass A:\n    c: Final = httpx.Client()\n    f = lambda self: use(self.c)",  # noqa: E501
+        "httpx.Client",
+    ),
     "constructor": ("import httpx\nclient = httpx.Client()\nuse(client)", "httpx.Client"),
     "imported-class": ("from httpx import Client as C\nclient = C()\nuse(client)", "httpx.Client"),
     "with": ("import requests\nwith requests.Session() as s:\n    use(s)", "requests.Session"),

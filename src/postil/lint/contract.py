@@ -4,13 +4,15 @@ Sees the changed files. What isn't changed can't differ, but it can hold what a 
 """
 
 import re
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
 import libcst as cst
 
 from postil.lint.change import ChangeSet, FileChange
+from postil.lint.check import Note
 from postil.lint.interface import Endpoint, Interface, Role
 from postil.lint.models import Field, Model
 from postil.lint.source import SourceFile
@@ -188,6 +190,30 @@ class ContractChange:
                     yield EndpointChange(before, None)
             elif not any(_may_be(before, each) for each in self.head.endpoints):
                 yield EndpointChange(before, None)
+
+
+class Service:
+    """The interface of the changed files as they are; a fact of a change set: `changes.fact(Service)`."""
+
+    def __init__(self, changes: ChangeSet) -> None:
+        self._changes = tuple(change for change in changes.files if _concerns(change))
+        self._compared = changes.compared
+        self.head = Interface(file for change in self._changes if (file := change.head) is not None)
+
+    @cached_property
+    def base(self) -> Interface:
+        """The same files as they were."""
+        return Interface(file for change in self._changes if (file := change.base) is not None)
+
+    def new(self, find: Callable[[Interface], Iterable[Note]]) -> Iterator[Note]:
+        """What is found in the interface as it is, and was not found in it before: by the words, as code moves."""
+        found = list(find(self.head))
+        known = Counter(note.message for note in find(self.base)) if found and self._compared else Counter()
+        for note in found:
+            if known[note.message]:
+                known[note.message] -= 1
+            else:
+                yield note
 
 
 def _same_place(before: Endpoint, after: Endpoint, paths: dict[str, str]) -> bool:

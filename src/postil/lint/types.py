@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _DEPTH = 8  # how far a chain of names, aliases and factories is followed before it counts as unknown
 _WRAPPERS = frozenset({"typing.Annotated", "typing_extensions.Annotated", "typing.Optional", "typing.Final"})
+_BARE = frozenset({"typing.Final", "typing_extensions.Final"})
 _UNIONS = frozenset({"typing.Union"})
 # Awaiting one of these gives what it stands for.
 _GIVE_RESULTS = frozenset({"asyncio.Task", "asyncio.Future"})
@@ -111,6 +112,7 @@ class Types:
         return self._of_binding(self._bindings.module_assignments.get(name.value, []), None, depth)
 
     def _of_binding(self, values: list[cst.CSTNode | None], scope: cst.CSTNode | None, depth: int) -> str | None:
+        values = [self._of_final(value) for value in values]
         declared = [value for value in values if isinstance(value, (cst.Param, cst.AnnAssign))]
         for value in declared:
             annotation = value.annotation
@@ -126,6 +128,11 @@ class Types:
         if any(value is None for value in values):
             return None
         return self._agreed([value for value in values if value is not None], depth)
+
+    def _of_final(self, value: cst.CSTNode | None) -> cst.CSTNode | None:
+        """What a bare `Final` is assigned: it declares no type. Everything else as it is."""
+        is_bare = isinstance(value, cst.AnnAssign) and self._file.name_of(value.annotation.annotation) in _BARE
+        return value.value if is_bare and value.value is not None else value
 
     def _agreed(self, values: list[cst.CSTNode], depth: int) -> str | None:
         kinds = set()
@@ -165,7 +172,8 @@ class Types:
             seen += 1
         return None
 
-    def _of_assigned(self, values: list[cst.CSTNode], depth: int) -> str | None:
+    def _of_assigned(self, assigned: list[cst.CSTNode], depth: int) -> str | None:
+        values = [value for each in assigned if (value := self._of_final(each)) is not None]
         for value in values:
             if isinstance(value, cst.AnnAssign):
                 return self.annotated(value.annotation.annotation, depth)

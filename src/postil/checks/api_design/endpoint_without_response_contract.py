@@ -5,6 +5,7 @@ import re
 import libcst as cst
 
 from postil.lint import Fix, FixKind, Insert, Note, Notes, SourceFile, argument, has_unpacking, string_value
+from postil.lint.answers import dumped, is_probe, is_row
 from postil.lint.contexts import Route
 from postil.lint.names import dotted
 from postil.lint.tree import walk_scope
@@ -13,6 +14,7 @@ MENTIONS = ("fastapi", "APIRouter")
 
 _METHODS = frozenset({"get", "post", "put", "patch", "delete", "api_route"})
 _CONTRACTS = ("response_model", "response_class")
+_SUCCESS = re.compile(r"\b(200|201|202|HTTP_20[012]_\w+|OK|CREATED|ACCEPTED)\b")
 # Answers that are no JSON, and describe themselves.
 _ANSWERS = frozenset(
     {
@@ -36,7 +38,9 @@ def check(file: SourceFile) -> Notes:
     if not file.is_service:
         return
     for route in file.routes:
-        if route.framework == "fastapi" and route.method in _METHODS and not _has_contract(route, file):
+        if route.framework != "fastapi" or route.method not in _METHODS or is_probe(route):
+            continue
+        if not _has_contract(route, file):
             yield from _judged(route.function, file)
 
 
@@ -46,6 +50,10 @@ def _has_contract(route: Route, file: SourceFile) -> bool:
     if route.function.returns is not None or has_unpacking(call):
         return True
     if any(argument(call, name) is not None for name in _CONTRACTS) or _is_hidden(call):
+        return True
+    # Described by hand; what a name stands for may hold anything.
+    described = argument(call, "responses")
+    if described is not None and (not isinstance(described, cst.Dict) or _SUCCESS.search(file.code(described))):
         return True
     # `/upstream/{rest:path}` for several methods passes on what another service answers.
     if route.method == "api_route" and (route.path or "").endswith(":path}"):
@@ -78,8 +86,9 @@ def _judged(function: cst.FunctionDef, file: SourceFile) -> Notes:
     name = function.name.value
     if not values:
         yield Note(function, f"`{name}` declares no response type, and returns nothing", severity="hint")
+    # What makes a dict of a model, or hands out a row, is told where it does so.
     elif not any(_comes_from_elsewhere(value, file) for value in values) and not all(
-        _answers(value, file) for value in values
+        _answers(value, file) or dumped(value, file) or is_row(value, file) for value in values
     ):
         yield Note(
             function,
@@ -110,6 +119,10 @@ def _answers(value: cst.BaseExpression, file: SourceFile) -> bool:
         value = value.expression
     # A function called so makes a response of its own kind, and elsewhere.
     if isinstance(value, cst.Call) and (dotted(value.func) or "").endswith((".TemplateResponse", "_response")):
+        return True
+    # An answer of failure is described by no response model.
+    status = argument(value, "status_code", 1) if isinstance(value, cst.Call) else None
+    if status is not None and re.search(r"(^|_)[45]\d\d(_|$)", file.code(status)):
         return True
     kind = file.type_of(value)
     return kind is not None and "." in kind and kind.rpartition(".")[2] in _ANSWERS
