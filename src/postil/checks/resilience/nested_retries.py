@@ -46,7 +46,7 @@ def _inner(
     seen: set[int] = set()
     for body, links in queue:
         for node in walk_scope(body):
-            if not isinstance(node, cst.Call):
+            if not isinstance(node, cst.Call) or _is_caught(node, body, file):
                 continue
             client = _own_retries(node, file)
             if client is not None:
@@ -62,6 +62,20 @@ def _inner(
                     yield inner, (*chain, Secondary(inner.place, "tried again here"))
             elif len(links) < 4:
                 queue.append((called.body, chain))
+
+
+def _is_caught(call: cst.Call, body: cst.CSTNode, file: SourceFile) -> bool:
+    """Whether a failure of a call ends inside of `body`, so that nothing around it is tried again for it."""
+    child: cst.CSTNode = call
+    for above in file.ancestors(call):
+        if above is body:
+            return False
+        if isinstance(above, cst.Try) and child is above.body:
+            for handler in above.handlers:
+                if file.is_broad(handler) and not any(isinstance(node, cst.Raise) for node in walk_scope(handler.body)):
+                    return True
+        child = above
+    return False
 
 
 def _own_retries(call: cst.Call, file: SourceFile) -> cst.Call | None:

@@ -17,6 +17,9 @@ def check(file: SourceFile) -> Notes:
         # A context manager is entered where it is used; the decorator above this one makes it from the generator.
         if function is None or retry.library not in _LIBRARIES or not is_generator(function):
             continue
+        # What stands between may make something else of it, as Tornado's `gen.coroutine` does.
+        if function.decorators and function.decorators[-1] is not retry.place:
+            continue
         kind = "an async generator" if function.asynchronous is not None else "a generator"
         yield Note(
             retry.place,
