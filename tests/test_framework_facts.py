@@ -1,19 +1,24 @@
 """What pages say about frameworks, tried on the frameworks themselves."""
 
+import argparse
 import io
 from collections.abc import Callable
 from typing import Any
 
+import click
 import pytest
 import sqlalchemy as sa
 from alembic.migration import MigrationContext
 from alembic.operations import Operations
+from click.testing import CliRunner
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.responses import JSONResponse
 from fastapi.testclient import TestClient
 from pydantic import BaseModel, ConfigDict, ValidationError
 from sqlalchemy.exc import CompileError, DBAPIError
 from starlette.exceptions import HTTPException as StarletteHTTPException
+
+from postil.lint.commands import option_name
 
 NAMES = {"fk": "fk_%(table_name)s_%(column_0_name)s", "ix": "ix_%(table_name)s_%(column_0_name)s"}
 
@@ -206,3 +211,55 @@ def test_an_error_in_a_returned_dict_is_a_success() -> None:
         return {"error": "not found"}
 
     assert TestClient(app).get("/order").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("declared", "name"),
+    [
+        (("--out-dir",), "out_dir"),
+        (("-o", "--out-dir"), "out_dir"),
+        (("-o", "--out", "--out-dir"), "out"),
+        (("--out-dir", "target"), "target"),
+        (("-O",), "o"),
+        (("--shout/--no-shout",), "shout"),
+        (("--Loud",), "loud"),
+        (("/shout;/no-shout",), "shout"),
+    ],
+    ids=["long", "short first", "two long", "explicit", "short", "switch", "upper case", "slashes"],
+)
+def test_click_names_an_option_as_the_rules_do(declared: tuple[str, ...], name: str) -> None:
+    """click-param-name-mismatch: the derived name is the keyword of the call."""
+    assert click.Option(declared).name == name
+    assert option_name(list(declared)) == name
+
+
+def test_a_click_command_without_the_parameter_of_an_option_fails_when_it_is_called() -> None:
+    """click-param-name-mismatch: defining it raises nothing."""
+
+    @click.command()
+    @click.option("--out-dir")
+    def convert(directory: str) -> None:
+        click.echo(directory)
+
+    result = CliRunner().invoke(convert, ["--out-dir", "here"])
+
+    assert isinstance(result.exception, TypeError)
+
+
+def test_a_subcommand_of_argparse_may_be_left_out() -> None:
+    """argparse-subcommand-not-required: then its defaults are not set."""
+    parser = argparse.ArgumentParser()
+    parser.add_subparsers().add_parser("count").set_defaults(run=print)
+
+    assert not hasattr(parser.parse_args([]), "run")
+    assert parser.parse_args(["count"]).run is print
+
+
+def test_a_required_subcommand_may_not_be_left_out(capsys: pytest.CaptureFixture[str]) -> None:
+    """argparse-subcommand-not-required: its fix ends with a message for the user."""
+    parser = argparse.ArgumentParser()
+    parser.add_subparsers(dest="command", required=True).add_parser("count")
+    with pytest.raises(SystemExit):
+        parser.parse_args([])
+
+    assert "the following arguments are required: command" in capsys.readouterr().err

@@ -347,6 +347,10 @@ class SourceFile:
         """The names that this module's top level imports: local name → dotted origin ("." before a relative one)."""
         return self._bindings.module_imports
 
+    def binds(self, name: str) -> bool:
+        """Whether this module's top level assigns, defines or imports `name`, in a branch perhaps."""
+        return name in self._bindings.module_names or name in self._bindings.module_imports
+
     def spelling_of(self, name: str) -> str | None:
         """How this module's top level spells a dotted name by its imports: "sleep", "aio.sleep", or None."""
         for local, origin in self.imports.items():

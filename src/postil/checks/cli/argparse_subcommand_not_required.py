@@ -1,0 +1,96 @@
+"""Finds subcommands of argparse that may be left out, after which the program breaks."""
+
+import re
+
+import libcst as cst
+
+from postil.lint import Fix, FixKind, Insert, Note, Notes, Secondary, SourceFile, argument, has_unpacking
+from postil.lint.names import dotted
+
+MENTIONS = ("add_subparsers",)
+
+# Words of those who have thought of it: a default, a test, the help instead.
+_GUARDS = re.compile(
+    r"\bhasattr\(|\bgetattr\(|\bprint_help\b|\bprint_usage\b|\bformat_help\b|\bAttributeError\b|\bvars\(|sys\.argv\)|\.required\s*="
+)
+
+
+def check(call: cst.Call, file: SourceFile) -> Notes:
+    if not (isinstance(call.func, cst.Attribute) and call.func.attr.value == "add_subparsers"):
+        return
+    if argument(call, "required") is not None or has_unpacking(call) or _GUARDS.search(file.text) is not None:
+        return
+    if file.in_test(call) or _looks_at(call, file):
+        return
+    for name in _set_by_subcommands(call, file):
+        used = _called_as(name, file)
+        if used is not None:
+            yield Note(
+                call,
+                f"without a subcommand `{file.code(used.func)}` does not exist, and the user sees an `AttributeError`",
+                secondary=(Secondary(used, "fails here"),),
+                fix=_required(call, file),
+            )
+            return
+
+
+def _looks_at(call: cst.Call, file: SourceFile) -> bool:
+    """Whether the module looks at what was chosen anywhere but to call it: `if not args.command`."""
+    dest = argument(call, "dest")
+    if dest is None:
+        return False
+    name = file.code(dest).strip("\"'")
+    return any(node.attr.value == name and not _is_assigned(node, file) for node in file.nodes(cst.Attribute))
+
+
+def _is_assigned(node: cst.Attribute, file: SourceFile) -> bool:
+    return isinstance(file.parent(node), cst.AssignTarget)
+
+
+def _set_by_subcommands(call: cst.Call, file: SourceFile) -> list[str]:
+    """The names that the subcommands' parsers set by `set_defaults`, and the parser itself doesn't."""
+    parser = dotted(call.func.value) if isinstance(call.func, cst.Attribute) else None
+    names: list[str] = []
+    given: set[str] = set()
+    for other in file.nodes(cst.Call):
+        if not (isinstance(other.func, cst.Attribute) and other.func.attr.value == "set_defaults"):
+            continue
+        keywords = [arg.keyword.value for arg in other.args if arg.keyword is not None]
+        same = file.enclosing_function(other) is file.enclosing_function(call)
+        if (same and dotted(other.func.value) == parser) or _is_parser(other.func.value, file):
+            given.update(keywords)
+        else:
+            names += keywords
+    return [name for name in names if name not in given]
+
+
+def _is_parser(owner: cst.BaseExpression, file: SourceFile) -> bool:
+    """Whether this is a parser of its own and no subcommand's."""
+    value = file.value_of(owner)
+    return isinstance(value, cst.Call) and (file.name_of(value.func) or "").endswith("ArgumentParser")
+
+
+def _called_as(name: str, file: SourceFile) -> cst.Call | None:
+    """The call of `args.func(…)`."""
+    for call in file.nodes(cst.Call):
+        if (
+            isinstance(call.func, cst.Attribute)
+            and call.func.attr.value == name
+            and isinstance(call.func.value, cst.Name)
+        ):
+            value = file.value_of(call.func.value)
+            if isinstance(value, cst.Call) and isinstance(value.func, cst.Attribute):
+                if value.func.attr.value == "parse_args":
+                    return call
+            elif call.func.value.value in ("args", "arguments", "options", "opts", "ns", "namespace"):
+                return call
+    return None
+
+
+def _required(call: cst.Call, file: SourceFile) -> Fix:
+    named = argument(call, "dest") is not None or argument(call, "metavar") is not None
+    # Without a name argparse of Python 3.8 can't say what is missing.
+    text = "required=True" if named else 'dest="command", required=True'
+    if call.args:
+        return Fix((Insert(call.args[-1], f", {text}", after=True),), FixKind.SUGGESTION)
+    return Fix.replace(call, f"{file.code(call.func)}({text})", FixKind.SUGGESTION)
