@@ -129,6 +129,11 @@ class Revision:
         )
 
     @property
+    def replaces(self) -> bool:
+        """Whether it says that it stands for others, by `replaces`."""
+        return "replaces" in self._values
+
+    @property
     def parent_node(self) -> cst.BaseExpression:
         """The value of `down_revision`."""
         return self._values["down_revision"]

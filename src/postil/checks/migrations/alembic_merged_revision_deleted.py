@@ -1,0 +1,38 @@
+"""Finds merged Alembic revisions that a change takes away, so databases that stand at them are lost."""
+
+from postil.lint import ChangeSet, Note, Notes, Span
+from postil.lint.revisions import Revision, revision
+
+MENTIONS = ("down_revision",)
+
+
+def check(changes: ChangeSet) -> Notes:
+    concerned = [change for change in changes.files if change.compared and change.mentions(*MENTIONS)]
+    if not any(change.base_text is not None and change.head_text is None for change in concerned):
+        return
+    there: list[Revision] = []
+    gone: dict[str, str] = {}
+    for change in concerned:
+        head = change.head.fact(revision) if change.head is not None else None
+        if head is not None:
+            there.append(head)
+        elif change.head_text is None and change.base is not None and (was := change.base.fact(revision)) is not None:
+            if was.name is not None and not was.file.is_test:
+                gone[was.name] = change.path
+    kept = {each.name for each in there}
+    gone = {name: path for name, path in gone.items() if name not in kept}
+    if not gone:
+        return
+    # A history that is squashed has a new first revision, or one that says what it stands for.
+    start = next((each for each in there if each.parents == () or each.replaces), None)
+    if start is not None:
+        said = f"{_names(list(gone))} and this revision takes their place, so a database that stands at one is lost"
+        yield Note(start.file.at(start.parent_node), f"{said} unless it was upgraded before", severity="warning")
+        return
+    for name, path in gone.items():
+        said = f"the merged revision `{name}` is gone, and a database that stands at it can go neither up nor down"
+        yield Note(Span(path, 1, 1, 1, 1, code=name), said)
+
+
+def _names(names: list[str]) -> str:
+    return f"the revision `{names[0]}` is gone" if len(names) == 1 else f"{len(names)} revisions are gone"
