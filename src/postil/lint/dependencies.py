@@ -81,6 +81,31 @@ def locked(lock: TomlFile) -> dict[str, Mapping[str, Any]]:
     return found
 
 
+def major_of(name: str, project: Project, path: str) -> int | None:
+    """The major version of a package around `path`: the locked one, or the lowest that pyproject.toml asks for."""
+    lock_path = project.nearest(path, "uv.lock")
+    lock = project.toml(lock_path) if lock_path is not None else None
+    if lock is not None and (package := locked(lock).get(name)) is not None:
+        return _major(package.get("version"))
+    nearest = project.nearest(path, "pyproject.toml")
+    pyproject = project.toml(nearest) if nearest is not None else None
+    listed = pyproject.get("project", "dependencies") if pyproject is not None else None
+    for text in listed if isinstance(listed, list) else []:
+        if distribution(text) == name:
+            try:
+                specifiers = Requirement(text).specifier
+            except InvalidRequirement:
+                return None
+            floors = [_major(each.version) for each in specifiers if each.operator in (">=", "==", "~=", ">", "===")]
+            return max((floor for floor in floors if floor is not None), default=None)
+    return None
+
+
+def _major(version: object) -> int | None:
+    first = str(version).partition(".")[0]
+    return int(first) if first.isdigit() else None
+
+
 def reached(packages: Mapping[str, Mapping[str, Any]], names: Iterable[str]) -> frozenset[str]:
     """`names` and every package that they bring along, by the dependencies and extras in a lock."""
     seen: set[str] = set()

@@ -1,5 +1,6 @@
 """What an exception handler does with the exception: logs it, hands it on, raises."""
 
+import re
 from collections.abc import Iterator
 
 import libcst as cst
@@ -9,6 +10,63 @@ from postil.lint.logs import LogCall, log_call
 from postil.lint.names import dotted
 from postil.lint.source import SourceFile
 from postil.lint.tree import walk, walk_scope
+
+# What a comment says to tools; what is left over is said to people.
+_FOR_TOOLS = re.compile(
+    r"noqa(:\s*[A-Z]+\d+([,\s]+[A-Z]+\d+)*)?"
+    r"|nosec(\s+B\d+([,\s]+B\d+)*)?"
+    r"|type:\s*ignore(\[[^\]]*\])?"
+    r"|pragma:?\s*no\s*(cover|branch)"
+    r"|(pylint|pyright|ruff|mypy|flake8|fmt|isort|coverage|codeql|sonar|lgtm)\s*:[^#]*"
+    r"|NOSONAR|NOQA|lgtm\[[^\]]*\]",
+    re.IGNORECASE,
+)
+
+TEXT = "text"
+
+
+def does_nothing(body: cst.BaseSuite) -> str | None:
+    """How a suite does nothing: "pass", "continue", "return" or `TEXT`; None when it does something."""
+    statements: list[cst.CSTNode] = []
+    for line in body.body:
+        if isinstance(line, cst.SimpleStatementLine):
+            statements.extend(line.body)
+        else:
+            statements.append(line)
+    how = None
+    for statement in statements:
+        match statement:
+            case cst.Pass() | cst.Expr(value=cst.Ellipsis()):
+                how = how or "pass"
+            case cst.Expr(value=cst.SimpleString() | cst.ConcatenatedString()):
+                how = TEXT
+            case cst.Continue():
+                how = how or "continue"
+            case cst.Return(value=None | cst.Name(value="None")):
+                how = how or "return"
+            case _:
+                return None
+    return how
+
+
+def explains(code: str) -> bool:
+    """Whether a comment in a handler says anything to a reader."""
+    return any(re.search(r"[^\W\d_]{2}", _FOR_TOOLS.sub("", comment)) for comment in re.findall(r"#(.*)", code))
+
+
+def at_exit(handler: cst.CSTNode, file: SourceFile) -> bool:
+    """Whether a handler runs while the interpreter or an object goes away, where there may be nobody left to tell."""
+    function = file.enclosing_def(handler)
+    if function is None:
+        return False
+    if function.name.value == "__del__" or file.decorator(function, "atexit.register") is not None:
+        return True
+    for call in file.nodes(cst.Call):
+        if file.name_of(call.func) == "atexit.register" and call.args:
+            handed = call.args[0].value
+            if file.definition_of(handed) is function:
+                return True
+    return False
 
 
 def log_lines(handler: cst.ExceptHandler | cst.ExceptStarHandler, file: SourceFile) -> Iterator[LogCall]:

@@ -2,18 +2,17 @@
 
 import re
 from collections.abc import Iterator
-from http import HTTPStatus
 
 import libcst as cst
 
 from postil.lint import Fix, FixKind, Note, Notes, Secondary, SourceFile, argument, string_value
 from postil.lint.catalogue.client_errors import CLIENT_ERROR_RESPONSES, CLIENT_ERRORS
 from postil.lint.logs import log_call
+from postil.lint.statuses import status_of
 
 MENTIONS = ("40", "41", "42", "HTTP", "exceptions", "NotFound", "HttpResponse")
 
 _TOO_HIGH = frozenset({"error", "exception", "critical"})
-_STATUS_NAME = re.compile(r"^HTTP_(\d{3})_")
 _AUDIT = re.compile(r"audit|security", re.IGNORECASE)
 # Often an upstream's doing, and worth an alarm.
 _NOT_THE_CLIENT = frozenset({408, 424, 429, 499})
@@ -88,37 +87,22 @@ def _status(statement: cst.BaseSmallStatement, file: SourceFile) -> int | None:
             name = file.name_of(made.func) or ""
             status = CLIENT_ERRORS.get(name)
             if status is None and name.rpartition(".")[2] == "HTTPException":
-                status = _number(argument(made, "status_code", 0), file)
+                status = status_of(argument(made, "status_code", 0), file)
         case cst.Raise(exc=cst.BaseExpression() as raised):
             status = CLIENT_ERRORS.get(file.name_of(raised) or "")
         case cst.Expr(value=cst.Call() as made) if file.name_of(made.func) in (
             "flask.abort",
             "werkzeug.exceptions.abort",
         ):
-            status = _number(argument(made, "code", 0), file)
+            status = status_of(argument(made, "code", 0), file)
         case cst.Return(value=cst.Call() as made):
             name = file.name_of(made.func) or ""
             status = CLIENT_ERROR_RESPONSES.get(name)
             if status is None and name.endswith("Response"):
-                status = _number(argument(made, "status_code") or argument(made, "status"), file)
+                status = status_of(argument(made, "status_code") or argument(made, "status"), file)
         case cst.Return(value=cst.Tuple(elements=[_, cst.Element(value=second)])):
-            status = _number(second, file)
+            status = status_of(second, file)
     return status if status is not None and 400 <= status < 500 else None
-
-
-def _number(expression: cst.BaseExpression | None, file: SourceFile) -> int | None:
-    """A status from a number, `status.HTTP_404_NOT_FOUND` or `HTTPStatus.NOT_FOUND`."""
-    if isinstance(expression, cst.Integer):
-        return expression.evaluated_value
-    if not isinstance(expression, (cst.Attribute, cst.Name)):
-        return None
-    last = expression.attr.value if isinstance(expression, cst.Attribute) else expression.value
-    if found := _STATUS_NAME.match(last):
-        return int(found[1])
-    name = (file.name_of(expression) or "").removesuffix(".value")
-    if name.startswith("http.HTTPStatus."):
-        return HTTPStatus.__members__.get(name.rpartition(".")[2])
-    return None
 
 
 def _lower(func: cst.Attribute) -> Fix:
