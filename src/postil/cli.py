@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
@@ -11,26 +12,19 @@ from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
+from rich.console import Console
 
 from postil import packs
 from postil.files import Tree, patch_of, read_trees, write_text
 from postil.lint.engine import apply_edits
-from postil.lint.finding import Finding, Problem
+from postil.lint.finding import Problem
 from postil.log import configure
-from postil.report import (
-    Checked,
-    as_json,
-    as_sarif,
-    as_text,
-    as_workflow,
-    beside_a_diff,
-    printable,
-    review_json,
-    review_text,
-)
+from postil.report import junit, records, sarif, terminal, workflow
+from postil.report.checked import Checked, printable
+from postil.report.review import review_text
 from postil.repository import GitError, LocalPull, local_pull
 from postil.review.config import Config, Reading, parse, read
-from postil.review.model import Analysis, Conclusion, Introduced, Occasion, Review
+from postil.review.model import Analysis, Conclusion, Introduced, Occasion, Review, Skipped
 from postil.review.noise import MARKS
 from postil.review.plan import Plan, plan
 from postil.sandbox import Analyst, Limits, SandboxError
@@ -53,9 +47,11 @@ class Format(StrEnum):
     """How `check` prints."""
 
     TEXT = "text"
+    CONCISE = "concise"
     JSON = "json"
     SARIF = "sarif"
     GITHUB = "github"
+    JUNIT = "junit"
 
 
 class ReviewFormat(StrEnum):
@@ -63,6 +59,15 @@ class ReviewFormat(StrEnum):
 
     TEXT = "text"
     JSON = "json"
+    GITHUB = "github"
+
+
+class Colour(StrEnum):
+    """When text has colours: `auto` asks the terminal, and the variables NO_COLOR and FORCE_COLOR."""
+
+    AUTO = "auto"
+    ALWAYS = "always"
+    NEVER = "never"
 
 
 PacksOption = Annotated[
@@ -111,6 +116,11 @@ def check(
     fix: Annotated[bool, typer.Option("--fix", help="Write the proved fixes to the files.")] = False,
     diff: Annotated[bool, typer.Option("--diff", help="Print what --fix would write, and write nothing.")] = False,
     config: Annotated[Path | None, typer.Option(help="A postil.toml, instead of the project's own.")] = None,
+    statistics: Annotated[bool, typer.Option("--statistics", help="Count by rule, instead of listing.")] = False,
+    show_allowed: Annotated[bool, typer.Option("--show-allowed", help="Name what allowances silence, too.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print findings and problems, and no sums.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say on standard error what was done.")] = False,
+    colour: Annotated[Colour, typer.Option("--color", help="Whether text has colours.")] = Colour.AUTO,
     folders: PacksOption = None,
 ) -> None:
     """Lint files or folders. Exits 0 when clean, 1 with findings at or over the threshold, 2 when it can't run.
@@ -119,6 +129,9 @@ def check(
     """
     if diff and output is not Format.TEXT:
         _fail("--diff prints a diff, and --format is about findings; give one of them")
+    if statistics and output not in (Format.TEXT, Format.CONCISE):
+        _fail(f"--statistics prints a table, and --format {output} is for programs; give one of them")
+    began = time.monotonic()
     guideline = _guideline(folders)
     try:
         trees = read_trees(paths or [Path()])
@@ -132,22 +145,43 @@ def check(
     checked = _checked(trees, plans, analyses)
     if diff:
         _print_patches(trees)
-        typer.echo(beside_a_diff(checked), err=True)
+        typer.echo("\n".join(terminal.beside_a_diff(checked)), err=True)
         raise typer.Exit(FOUND if any(tree.fixed for tree in trees) else CLEAN)
     _write(trees)
+    sources = {tree.shown[change.path]: change.head or "" for tree in trees for change in tree.changes}
     match output:
         case Format.JSON:
-            typer.echo(as_json(checked, guideline, _links(guideline)))
+            typer.echo(records.of_check(checked, guideline, _links(guideline)))
         case Format.SARIF:
-            typer.echo(as_sarif(checked, guideline, _links(guideline), version("postil")))
+            links = _links(guideline)
+            typer.echo(sarif.of_check(checked, guideline, links, version("postil"), allowed=show_allowed))
         case Format.GITHUB:
-            typer.echo(as_workflow(checked))
-        case Format.TEXT:
-            sources = {tree.shown[change.path]: change.head or "" for tree in trees for change in tree.changes}
-            typer.echo(as_text(checked, sources))
-    threshold = min((each.threshold for each in plans), key=lambda severity: severity.rank)
-    failed = any(finding.severity.rank >= threshold.rank for finding in checked.findings)
-    raise typer.Exit(FOUND if failed else CLEAN)
+            typer.echo(workflow.of_check(checked))
+        case Format.JUNIT:
+            typer.echo(junit.of_check(checked))
+        case Format.TEXT | Format.CONCISE:
+            paint = terminal.Paint(_is_coloured(colour))
+            if statistics:
+                said = [*terminal.statistics(checked, guideline, paint), *terminal.problems(checked, paint)]
+            elif output is Format.CONCISE:
+                said = [*terminal.concise(checked, paint)]
+            else:
+                said = [*terminal.full(checked, guideline, sources, paint)]
+            said += terminal.allowed(checked, paint) if show_allowed else ()
+            said += () if quiet else terminal.summary(checked, paint)
+            # `typer.echo` takes the colours away that it doesn't expect.
+            typer.echo("".join(f"{line}\n" for line in said), nl=False, color=paint.colour)
+    if verbose:
+        typer.echo("\n".join(terminal.details(checked, time.monotonic() - began)), err=True)
+    raise typer.Exit(FOUND if any(map(checked.fails, checked.findings)) else CLEAN)
+
+
+def _is_coloured(colour: Colour) -> bool:
+    """Whether to write colours. What terminals and the environment say about it is rich's to know."""
+    if colour is not Colour.AUTO:
+        return colour is Colour.ALWAYS
+    console = Console()
+    return console.is_terminal and console.color_system is not None and not console.no_color
 
 
 def _plan(
@@ -248,28 +282,38 @@ def _print_patches(trees: Sequence[Tree]) -> None:
 
 def _checked(trees: Sequence[Tree], plans: Sequence[Plan], analyses: Sequence[Analysis]) -> Checked:
     """Everything that was found, under the paths that the user typed."""
-    findings: list[Finding] = []
-    fixable: set[int] = set()
+    shown: list[Introduced] = []
+    allowed: list[Introduced] = []
     problems: list[Problem] = []
+    skipped: list[Skipped] = []
     for tree, analysis in zip(trees, analyses, strict=True):
-        for each in analysis.introduced:
-            finding = replace(each.finding, path=tree.shown.get(each.finding.path, each.finding.path))
-            findings.append(finding)
-            if each.suggestion is not None:
-                fixable.add(id(finding))
+        shown += [_as_typed(each, tree) for each in analysis.introduced]
+        allowed += [_as_typed(each, tree) for each in analysis.suppressed]
         problems += tree.problems
         problems += [replace(problem, path=tree.shown.get(problem.path, problem.path)) for problem in analysis.problems]
-    sources = dict.fromkeys(each.source for each in plans)
+        skipped += [replace(each, path=tree.shown.get(each.path, each.path)) for each in analysis.skipped]
     return Checked(
-        findings=tuple(sorted(findings, key=lambda f: (f.path, f.line, f.column, f.rule))),
-        fixable=frozenset(fixable),
-        suppressed=sum(len(analysis.suppressed) for analysis in analyses),
+        shown=tuple(sorted(shown, key=_place)),
+        allowed=tuple(sorted(allowed, key=_place)),
         left_out=sum(len(analysis.left_out) for analysis in analyses),
         problems=tuple(sorted(problems, key=lambda problem: problem.path)),
-        skipped=tuple(each for analysis in analyses for each in analysis.skipped),
+        skipped=tuple(skipped),
         files=sum(analysis.files for analysis in analyses),
-        config=", ".join(sources),
+        config=", ".join(dict.fromkeys(each.source for each in plans)),
+        threshold=min((each.threshold for each in plans), key=lambda severity: severity.rank),
     )
+
+
+def _as_typed(each: Introduced, tree: Tree) -> Introduced:
+    """A finding under the path that the user typed, and so the places that explain it."""
+    finding = each.finding
+    related = tuple(replace(place, path=tree.shown.get(place.path, place.path)) for place in finding.related)
+    path = tree.shown.get(finding.path, finding.path)
+    return replace(each, finding=replace(finding, path=path, related=related))
+
+
+def _place(each: Introduced) -> tuple[str, int, int, str]:
+    return (each.finding.path, each.finding.line, each.finding.column, each.finding.rule)
 
 
 @app.command()
@@ -286,7 +330,13 @@ def review(
         posted = asyncio.run(_review(pull, guideline, folders))
     except (GitError, SandboxError) as error:
         _fail(str(error))
-    typer.echo(review_json(posted) if output is ReviewFormat.JSON else review_text(posted))
+    match output:
+        case ReviewFormat.JSON:
+            typer.echo(records.of_review(posted))
+        case ReviewFormat.GITHUB:
+            typer.echo(workflow.of_review(posted))
+        case ReviewFormat.TEXT:
+            typer.echo(review_text(posted))
     raise typer.Exit(FOUND if posted.check.conclusion is Conclusion.FAILURE else CLEAN)
 
 

@@ -23,7 +23,8 @@ from postil.demo.fake_github import FakeGitHub
 from postil.demo.history import GitFailed
 from postil.demo.state import CheckRun, FakePull, FakeRepository
 from postil.log import configure
-from postil.report import printable, shown
+from postil.report.checked import printable
+from postil.report.review import shown
 from postil.settings import Settings
 
 SAMPLE = Path(__file__).parent / "sample"
