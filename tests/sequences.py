@@ -166,6 +166,21 @@ class Ledger:
         await self._line.passing(on_the_wire=False)
         return await self._jobs.intended(job)
 
+    async def learned(self, installation: int, what: str) -> str | None:
+        """As `Jobs.learned`."""
+        await self._line.passing(on_the_wire=False)
+        return await self._jobs.learned(installation, what)
+
+    async def learn(self, installation: int, what: str, value: str) -> None:
+        """As `Jobs.learn`."""
+        await self._line.passing(on_the_wire=False)
+        await self._jobs.learn(installation, what, value)
+
+    async def forget(self, installation: int) -> None:
+        """As `Jobs.forget`."""
+        await self._line.passing(on_the_wire=False)
+        await self._jobs.forget(installation)
+
 
 class World:
     """One pull request on a GitHub of its own, the service, and the model of what should be there."""

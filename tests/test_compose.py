@@ -355,18 +355,19 @@ def test_a_repeat_whose_lines_are_taken_gets_no_comment() -> None:
     assert [mention.line for mention in review.folded] == [3]
 
 
-def test_other_words_of_the_check_run_and_the_answers() -> None:
+def test_other_words_of_the_check_run() -> None:
     """Short and factual, and always with a way on."""
-    said: list[Any] = [
+    said = [
         words.checking("abc1234def", "1.3"),
         words.superseded("def5678abc"),
         words.draft(),
         words.closed(),
         words.unfinished("GitHub was silent"),
-        words.refused("stranger", "recheck"),
+        words.paused("ada"),
+        words.of_a_merge_group(),
     ]
 
-    assert [each if isinstance(each, str) else (each.title, each.summary) for each in said] == snapshot(
+    assert [(each.title, each.summary) for each in said] == snapshot(
         [
             ("Checking", "Reading the changes up to `abc1234` against guideline 1.3."),
             (
@@ -379,9 +380,23 @@ def test_other_words_of_the_check_run_and_the_answers() -> None:
                 "Could not be reviewed",
                 "Postil could not finish: GitHub was silent. Press “Re-run” or comment `/recheck` to try again.",
             ),
-            "Sorry, `stranger`: `/recheck` is for the author and for people with write access.",
+            (
+                "Not reviewed: paused",
+                "`ada` paused reviews here. Comment `/postil resume` to go on, or `/recheck` for one review.",
+            ),
+            (
+                "Judged on each pull request",
+                "What is in this queue was reviewed on its own pull requests, and nothing is said about it twice.",
+            ),
         ]
     )
+
+
+def test_the_button_fits_on_a_check_run() -> None:
+    """GitHub refuses the whole check run for one character more (docs: check runs, `actions`)."""
+    button = words.CHECK_AGAIN
+
+    assert (len(button.label) <= 20, len(button.description) <= 40, len(button.identifier) <= 20) == (True, True, True)
 
 
 # What is chosen

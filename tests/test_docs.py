@@ -25,12 +25,13 @@ from postil import cli, packs
 from postil.app import create_app
 from postil.demo import play
 from postil.github import errors
-from postil.github.tokens import LEAST, REACT
+from postil.github.tokens import LEAST, REACT, RESOLVE, TOLD
 from postil.lint.change import Change
 from postil.lint.engine import RuleSet
 from postil.lint.project import Project
 from postil.lint.rule import example_failures
 from postil.review.analysis import analyse
+from postil.review.command import COMMANDS, UNKNOWN, read_line
 from postil.review.compose import accounting_line, compose
 from postil.review.config import Caps, Config, parse
 from postil.review.model import Accounting, ChangedFile, FileStatus, Occasion
@@ -128,8 +129,8 @@ def test_the_app_asks_for_the_permissions_that_its_tokens_carry() -> None:
     asked = yaml.safe_load(text)["default_permissions"]
     optional = set(re.findall(r"^  # (\w+): (\w+)$", text, re.MULTILINE))
 
-    assert asked == dict(LEAST)
-    assert set(REACT) <= optional | set(asked.items())
+    assert asked == dict(LEAST + TOLD)
+    assert {*REACT, *RESOLVE} <= optional | set(asked.items())
 
 
 def test_the_app_is_told_of_every_event_that_is_acted_on() -> None:
@@ -151,8 +152,9 @@ def test_the_app_is_told_of_every_event_that_is_acted_on() -> None:
 def as_command(payload: dict[str, Any]) -> dict[str, Any]:
     """An example as sent to an App, its comment, if it has one, a command on a pull request."""
     changed: dict[str, Any] = {"installation": {"id": 42}, **payload}
-    if "comment" in payload:
-        changed["comment"] = {**payload["comment"], "body": "/recheck"}
+    for said in ("comment", "review"):
+        if said in payload:
+            changed[said] = {**payload[said], "body": "/recheck"}
     if "issue" in payload:
         changed["issue"] = {**payload["issue"], "pull_request": {}}
     return changed
@@ -186,6 +188,21 @@ def test_every_command_and_option_stands_in_the_readme_and_nothing_else() -> Non
 
     assert shown == {name: options - {"--help"} for name, options in real.items()}
     assert "postil --version" in listing
+
+
+def test_every_command_for_a_comment_stands_in_the_readme_and_nothing_else() -> None:
+    """It is where people learn what they may write; `/postil help` says the same."""
+    table = {row[0].strip("`"): row[1] for row in rows(section(README, "## Commands in comments"))}
+
+    assert table == COMMANDS
+
+
+def test_every_command_of_the_readme_is_obeyed() -> None:
+    """None of them is answered like a slip."""
+    names = {command.name for written in COMMANDS if (command := read_line(written))}
+
+    assert len(names) == len(COMMANDS)
+    assert UNKNOWN not in names
 
 
 def test_the_formats_in_the_readme_are_the_formats() -> None:

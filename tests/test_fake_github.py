@@ -936,6 +936,7 @@ def test_deliveries_have_what_github_sends(github: ValidatedGitHub, client: Clie
     first = pull.head_sha
     pull.push({"b.py": "b = 1\n"})
     talk = pull.comment("/recheck", by="grace")
+    pull.enqueue()
     built = [
         github.delivery("pull_request", "opened", pull=pull),
         github.delivery("pull_request", "synchronize", pull=pull),
@@ -943,6 +944,8 @@ def test_deliveries_have_what_github_sends(github: ValidatedGitHub, client: Clie
         github.delivery("pull_request_review_comment", "created", comment=pull.comments[0]),
         github.delivery("check_run", "rerequested", pull=pull),
         github.delivery("check_suite", "rerequested", pull=pull),
+        github.delivery("pull_request_review", "submitted", review=pull.review("Nearly.", by="ada")),
+        github.delivery("merge_group", "checks_requested", pull=pull),
         github.delivery("installation", "created"),
         github.delivery("installation_repositories", "added"),
         github.delivery("ping"),

@@ -581,13 +581,16 @@ def test_a_check_run_that_may_exist_is_looked_for(router: respx.Router) -> None:
 def test_a_comment_that_may_have_been_posted_is_looked_for(router: respx.Router) -> None:
     """The refusal of a command is read by a human, once."""
     created = router.post(f"{REPOSITORY}/issues/7/comments").mock(side_effect=httpx.ReadTimeout("slow"))
+    ours = "Sorry.\n\n" + marker("acme/shop#7 issue_comment 5", "a" * 40)
+    other = "Sorry.\n\n" + marker("acme/shop#7 issue_comment 6", "a" * 40)
     said = [
-        {"id": 1, "body": "Sorry.", "user": {"type": "User"}},
-        {"id": 2, "body": "Sorry.", "user": {"type": "Bot"}},
+        {"id": 1, "body": ours, "user": {"type": "User"}},
+        {"id": 2, "body": other, "user": {"type": "Bot"}},
+        {"id": 3, "body": ours, "user": {"type": "Bot"}},
     ]
     router.get(f"{REPOSITORY}/issues/7/comments").respond(json=said)
 
-    assert asked(router, lambda repository: repository.comment(7, "Sorry.\n")) == 2
+    assert asked(router, lambda repository: repository.comment(7, ours)) == 3
     assert created.call_count == 1
 
 
@@ -725,10 +728,10 @@ def test_every_query_is_valid_for_githubs_published_schema() -> None:
     """A misspelt field would be found only on the real GitHub."""
     path = Path(__file__).parent / "vendor" / "schema.graphql.gz"
     schema = graphql.build_schema(gzip.decompress(path.read_bytes()).decode(), assume_valid=True)
-    texts = [queries.CONTEXT, queries.REVIEWS, queries.THREADS, queries.objects(["o0", "x1"])]
-    texts += [queries.close(1, 2, resolve=True), queries.close(2, 2, resolve=False)]
+    texts = [queries.CONTEXT, queries.REVIEWS, queries.COMMENTS, queries.THREADS, queries.objects(["o0", "x1"])]
+    texts += [queries.change(way, 2, 1) for way in ("resolved", "reopened", "minimised")]
 
-    assert [graphql.validate(schema, graphql.parse(text)) for text in texts] == [[]] * 6
+    assert [graphql.validate(schema, graphql.parse(text)) for text in texts] == [[]] * 8
 
 
 def test_a_hostile_path_is_no_part_of_a_query(router: respx.Router) -> None:

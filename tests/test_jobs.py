@@ -814,3 +814,49 @@ def test_an_unusable_address_is_refused_without_repeating_it(address: str, messa
 
     assert str(caught.value) == message
     assert "secret" not in str(caught.value)
+
+
+def test_what_an_installation_taught_is_kept_until_its_rights_change(url: str) -> None:
+    """Every replica knows it, and a restart doesn't lose it; other installations have rights of their own."""
+    seen: list[str | None] = []
+
+    async def story() -> None:
+        first = Jobs(url)
+        await first.open()
+        await first.learn(1, "way", "edited")
+        await first.learn(1, "way", "minimised")
+        await first.learn(2, "way", "resolved")
+        await first.stop()
+        second = Jobs(url)
+        await second.open()
+        seen.append(await second.learned(1, "way"))
+        await second.forget(1)
+        seen.extend([await second.learned(1, "way"), await second.learned(2, "way")])
+        await second.stop()
+
+    asyncio.run(story())
+
+    assert seen == ["minimised", None, "resolved"]
+
+
+def test_the_tables_of_an_older_version_get_the_columns_that_they_lack(url: str) -> None:
+    """What waited in them is done; before there were other commands, every command was a recheck."""
+    jobs_done, work = recorder()
+
+    async def story() -> None:
+        before = Jobs(url)
+        await before.open()
+        await before.accept("d1", recheck(5))
+        await before.stop()
+        engine = create_engine(database_url(url))
+        with engine.begin() as connection:
+            connection.execute(sa.text("ALTER TABLE postil_deliveries DROP COLUMN said"))
+        engine.dispose()
+        async with working(url, work) as jobs:
+            await settled(jobs)
+            await jobs.accept("d2", Ask(pull(), "help", command=Command("issue_comment", 6, "ada", "/postil help")))
+            await settled(jobs)
+
+    asyncio.run(story())
+
+    assert [ask.command.said for job in jobs_done for ask in job.asks if ask.command] == ["/recheck", "/postil help"]

@@ -3,11 +3,12 @@
 import json
 import os
 import re
-import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import anyio
@@ -384,6 +385,7 @@ async def test_a_killed_service_says_it_once_after_its_restart(
     pull = github.open_pull(base_files={"a.py": CLEAN}, head_files={"shop/pay.py": PAY})
     # The review is made, and the answer comes late enough for the process to be killed before it reads it.
     github.misbehave("POST", r"/pulls/\d+/reviews$", faults.slow(20, after_the_work=True))
+    own = f"127.0.0.1:{_free_port()}"
     with served(github) as url:
         github.url = url
         env = {
@@ -392,25 +394,39 @@ async def test_a_killed_service_says_it_once_after_its_restart(
             "POSTIL_GITHUB_PRIVATE_KEY": app_key[0],
             "POSTIL_GITHUB_WEBHOOK_SECRET": github.webhook.secret,
             "POSTIL_GITHUB_API_URL": url,
-            "POSTIL_PUBLIC_URL": "http://127.0.0.1:18431",
+            "POSTIL_PUBLIC_URL": f"http://{own}",
             "POSTIL_DATABASE_URL": f"sqlite:///{tmp_path / 'postil.db'}",
-            "POSTIL_LISTEN": "127.0.0.1:18431",
+            "POSTIL_LISTEN": own,
         }
-        command = [sys.executable, "-m", "postil.cli", "serve"]
-        github.webhook = Webhook("http://127.0.0.1:18431/webhooks/github", github.webhook.secret)
-        first = await anyio.open_process(command, env=env, stdout=None, stderr=subprocess.DEVNULL)
-        await _answers("http://127.0.0.1:18431/health")
-        assert await github.deliver(github.delivery("pull_request", "opened", pull=pull)) == 202
-        await _until(lambda: bool(pull.reviews))
-        first.send_signal(signal.SIGKILL)
-        await first.wait()
-        second = await anyio.open_process(command, env=env, stdout=None, stderr=subprocess.DEVNULL)
-        await _until(lambda: any(run.status == "completed" for run in pull.check_runs))
-        second.terminate()
-        await second.wait()
+        github.webhook = Webhook(f"http://{own}/webhooks/github", github.webhook.secret)
+        async with _serving(env):
+            await _answers(f"http://{own}/health")
+            assert await github.deliver(github.delivery("pull_request", "opened", pull=pull)) == 202
+            await _until(lambda: bool(pull.reviews))
+        async with _serving(env):
+            await _until(lambda: any(run.status == "completed" for run in pull.check_runs))
 
     assert len(pull.reviews) == 1
     assert [run.conclusion for run in pull.check_runs if run.status == "completed"] == ["failure"]
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+@asynccontextmanager
+async def _serving(env: dict[str, str]) -> AsyncGenerator[None]:
+    """The service as a process of its own, which is killed at the end, whatever happened."""
+    command = [sys.executable, "-m", "postil.cli", "serve"]
+    process = await anyio.open_process(command, env=env, stdout=None, stderr=subprocess.DEVNULL)
+    try:
+        yield
+    finally:
+        with suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
 
 
 async def _answers(url: str) -> None:

@@ -563,7 +563,7 @@ async def test_the_set_up_page_leads_to_githubs_form_with_everything_filled_in(t
 
     assert register_url("https://ghe.corp.example", "https://bots.corp.example") in links
     assert register_url("https://ghe.corp.example", "https://bots.corp.example") == snapshot(
-        "https://ghe.corp.example/settings/apps/new?name=Postil&description=Reviews+pull+requests+of+Python+services+against+a+written+guideline.&url=https%3A%2F%2Fbots.corp.example&public=false&webhook_active=true&webhook_url=https%3A%2F%2Fbots.corp.example%2Fwebhooks%2Fgithub&metadata=read&contents=read&pull_requests=write&checks=write&issues=read&events%5B%5D=pull_request&events%5B%5D=issue_comment&events%5B%5D=pull_request_review_comment"
+        "https://ghe.corp.example/settings/apps/new?name=Postil&description=Reviews+pull+requests+of+Python+services+against+a+written+guideline.&url=https%3A%2F%2Fbots.corp.example&public=false&webhook_active=true&webhook_url=https%3A%2F%2Fbots.corp.example%2Fwebhooks%2Fgithub&metadata=read&contents=read&pull_requests=write&checks=write&issues=read&merge_queues=read&events%5B%5D=pull_request&events%5B%5D=issue_comment&events%5B%5D=pull_request_review&events%5B%5D=pull_request_review_comment&events%5B%5D=merge_group"
     )
 
 

@@ -17,10 +17,11 @@ from inline_snapshot import snapshot
 from postil.review.command import Command
 from postil.webhook import (
     Cancel,
+    Commanded,
     Delivery,
     Forget,
     Ignored,
-    Recheck,
+    Queued,
     Refusal,
     Repository,
     Rerun,
@@ -155,7 +156,7 @@ def test_every_example_of_github_leads_to_the_decision_that_the_table_says() -> 
         {
             "check_run completed: Ignored": 3,
             "check_run created: Ignored": 3,
-            "check_run requested_action: Rerun": 1,
+            "check_run requested_action: Ignored": 1,
             "check_run rerequested: Rerun": 2,
             "check_suite completed: Ignored": 4,
             "check_suite requested: Ignored": 3,
@@ -170,7 +171,7 @@ def test_every_example_of_github_leads_to_the_decision_that_the_table_says() -> 
             "issue_comment created: Ignored": 5,
             "issue_comment deleted: Ignored": 2,
             "issue_comment edited: Ignored": 2,
-            "merge_group checks_requested: Ignored": 2,
+            "merge_group checks_requested: Queued": 2,
             "ping : Ignored": 4,
             "pull_request assigned: Ignored": 2,
             "pull_request closed: Cancel": 2,
@@ -260,12 +261,12 @@ def test_a_command_on_a_line_of_its_own_asks_for_a_recheck() -> None:
     """With who gave it, as GitHub is asked later whether they may."""
     decision = decide("issue_comment", commented("Thanks!\r\n/recheck\r\n"))
 
-    assert decision == Recheck(
+    assert decision == Commanded(
         HELLO_WORLD,
         number=1,
-        command=Command("recheck"),
-        comment_kind="issue_comment",
-        comment_id=492700400,
+        commands=(Command("recheck", "/recheck"),),
+        where="issue_comment",
+        id=492700400,
         login="Codertocat",
     )
 
@@ -276,9 +277,50 @@ def test_a_command_in_an_answer_to_a_review_comment_counts_too() -> None:
         "pull_request_review_comment", example("pull_request_review_comment", "created", comment__body="/recheck")
     )
 
-    assert isinstance(decision, Recheck)
-    assert decision.comment_kind == "pull_request_review_comment"
+    assert isinstance(decision, Commanded)
+    assert decision.where == "pull_request_review_comment"
     assert decision.number == 2
+
+
+def test_a_command_in_the_words_of_a_review_counts_too() -> None:
+    """Whoever reviews a pull request writes there; a review without words has none."""
+    said = example("pull_request_review", "submitted", review__body="Nearly.\n\n/postil config")
+    decision = decide("pull_request_review", said)
+
+    assert isinstance(decision, Commanded)
+    assert (decision.where, [command.name for command in decision.commands]) == ("pull_request_review", ["config"])
+    assert isinstance(
+        decide("pull_request_review", example("pull_request_review", "submitted", review__body=None)), Ignored
+    )
+
+
+def test_a_merge_queue_is_told_from_pull_requests() -> None:
+    """Its commit belongs to none, and "Re-run" on its check leads back to it."""
+    queued = decide("merge_group", example("merge_group", "checks_requested"))
+    assert isinstance(queued, Queued)
+    rerun = example("check_run", "rerequested", check_run__external_id="github/hello-world#0 abc")
+
+    assert queued.why == "merge_group checks_requested"
+    assert isinstance(decide("check_run", rerun), Queued)
+    assert isinstance(decide("merge_group", example("merge_group", "checks_requested", action="destroyed")), Ignored)
+
+
+@pytest.mark.parametrize(
+    ("changes", "decision"),
+    [
+        ({}, "Commanded"),
+        ({"sender__type": "Bot"}, "buttons are for people, not for bots"),
+        ({"requested_action__identifier": "fix"}, "the button is none of ours"),
+        ({"check_run__external_id": "something"}, "the check run belongs to no pull request of ours"),
+    ],
+    ids=["ours", "a bot", "another button", "another check"],
+)
+def test_the_button_on_a_check_run_is_a_command(changes: dict[str, Any], decision: str) -> None:
+    """Whoever presses it is asked for their rights like anybody who writes `/recheck`."""
+    ours = {"requested_action__identifier": "recheck", "check_run__external_id": "github/hello-world#7@run 1 abc"}
+    decided = decide("check_run", example("check_run", "requested_action", **ours | changes))
+
+    assert (decided.why if isinstance(decided, Ignored) else type(decided).__name__) == decision
 
 
 @pytest.mark.parametrize(
@@ -384,7 +426,7 @@ def test_a_payload_with_anything_anywhere_is_decided_on_without_a_crash(data: st
     delivery = request(body, event=event)
 
     assert isinstance(delivery, Delivery)
-    assert isinstance(delivery.decision, Review | Cancel | Recheck | Rerun | Forget | Ignored)
+    assert isinstance(delivery.decision, Review | Cancel | Commanded | Rerun | Queued | Forget | Ignored)
 
 
 @given(

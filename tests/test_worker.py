@@ -171,6 +171,45 @@ def test_a_pull_request_that_is_closed_during_its_review_is_left_alone(
     assert verdicts(pull) == snapshot([("cancelled", "Not reviewed: closed")])
 
 
+def test_a_draft_again_is_reviewed_all_the_same_where_drafts_are(
+    github: ValidatedGitHub, bench: Callable[..., Any]
+) -> None:
+    """Whether it is, only the configuration says, which the run reads: what told of the change can't know."""
+    config = {"pyproject.toml": "[tool.postil]\ndrafts = true\n"}
+    pull = github.open_pull(base_files=config, head_files={"pay.py": PAY})
+    github.misbehave("GET", FILES, faults.slow(1.0))
+
+    async def story() -> Counter[str]:
+        async with bench() as worker:
+            await worker.asks(pull)
+            await worker.until(lambda: pull.check_runs)
+            pull.draft = True
+            await worker.asks(pull, head=None, wakes=False)
+            return await worker.rests()
+
+    assert asyncio.run(story()) == {"idle": 1}
+    assert said(pull) == ["pay.py:5"]
+    assert verdicts(pull) == snapshot([("failure", "1 finding: 1 warning")])
+
+
+def test_a_draft_again_is_left_alone_where_drafts_are(github: ValidatedGitHub, bench: Callable[..., Any]) -> None:
+    """By default a draft waits until it is made ready, and the check run says so."""
+    pull = github.open_pull(base_files={"a.py": CLEAN}, head_files={"pay.py": PAY})
+    github.misbehave("GET", FILES, faults.slow(1.0))
+
+    async def story() -> Counter[str]:
+        async with bench() as worker:
+            await worker.asks(pull)
+            await worker.until(lambda: pull.check_runs)
+            pull.draft = True
+            await worker.asks(pull, head=None, wakes=False)
+            return await worker.rests()
+
+    assert asyncio.run(story()) == {"idle": 1}
+    assert pull.reviews == []
+    assert verdicts(pull) == snapshot([("cancelled", "Not reviewed: a draft")])
+
+
 def test_a_draft_is_reviewed_only_when_somebody_asks(github: ValidatedGitHub, bench: Callable[..., Any]) -> None:
     """A draft says that it isn't ready; its author may want to know all the same."""
     pull = github.open_pull(base_files={"a.py": CLEAN}, head_files={"pay.py": PAY}, draft=True)
@@ -394,7 +433,7 @@ def test_strangers_and_authors_who_ask_at_once_are_told_apart(
             await worker.rests()
 
     asyncio.run(story())
-    refusals = [comment.body for comment in pull.issue_comments if comment.user.type == "Bot"]
+    refusals = [each.body.split("\n\n<!--")[0] for each in pull.issue_comments if each.user.type == "Bot"]
 
     assert refusals == snapshot(["Sorry, `stranger`: `/recheck` is for the author and for people with write access."])
     assert len(pull.reviews) == 1

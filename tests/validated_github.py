@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote_plus
 
 import uvicorn
 from graphql import GraphQLSchema, build_schema
@@ -69,7 +69,9 @@ class SeenRequest:
         self.content_type = headers.get("content-type", "application/json").split(";")[0]
         pairs = [pair.partition("=") for pair in query.decode().split("&") if pair]
         self.parameters = RequestParameters(
-            query=ImmutableMultiDict([(name, value) for name, _, value in pairs]), header=Headers(headers), cookie={}
+            query=ImmutableMultiDict([(name, unquote_plus(value)) for name, _, value in pairs]),
+            header=Headers(headers),
+            cookie={},
         )
 
 

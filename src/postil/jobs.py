@@ -1,6 +1,6 @@
 """The durable queue: what was asked for, which run answers it, and what became of it.
 
-The truth stands in four small tables of our own, written in the same transaction as the enqueue; DBOS runs the work and
+The truth stands in five small tables of our own, written in the same transaction as the enqueue; DBOS runs the work and
 finds what a dead process left behind. One invariant carries the rest: a pull request that isn't idle has exactly one
 live run, named "owner/repo#7@run 12". That alone gives serial work, coalescing and "the newest head wins".
 
@@ -43,6 +43,8 @@ POLLING = 0.1
 # With doubled pauses of at most a quarter of an hour these are more than half an hour.
 MAX_TRIES = 12
 MAX_BACKOFF = 900.0
+MERGE_QUEUE = 0
+"""The number of a repository's merge queue among its pull requests: none of them has it."""
 FINISHED = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
 
 
@@ -76,16 +78,20 @@ class Pull:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A comment that asks for a check: its kind ("issue_comment", "pull_request_review_comment") and who wrote it."""
+    """A comment that gives commands: its kind (the event that told of it), its id, who wrote it, and what it says.
+
+    `said` holds the lines that are commands, which mean nothing here.
+    """
 
     kind: str
     comment_id: int
     login: str
+    said: str = "/recheck"
 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One reason to look at a pull request.
+    """One reason to look at a pull request, or at a merge queue.
 
     `head` is the head commit that the asker knew, if it named one, and `at` when that was so (seconds since 1970, by
     GitHub's clock; 0 where it is unknown). `outdates` says that a review under way has lost its object; `wakes` is
@@ -206,6 +212,7 @@ deliveries = sa.Table(
     sa.Column("comment_kind", sa.String(40)),
     sa.Column("comment_id", sa.BigInteger),
     sa.Column("login", sa.String(110)),
+    sa.Column("said", sa.Text),
     sa.Column("run", sa.Integer),
     sa.Column("done", sa.Boolean, nullable=False),
     sa.Index("postil_deliveries_open", "pull", "done"),
@@ -252,6 +259,14 @@ intents = sa.Table(
     sa.Column("what", sa.String(400), primary_key=True),
     sa.Column("at", sa.Float, nullable=False),
     sa.Column("github_id", sa.BigInteger),
+)
+
+learned = sa.Table(
+    "postil_learned",
+    metadata,
+    sa.Column("installation", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("what", sa.String(50), primary_key=True),
+    sa.Column("value", sa.String(100), nullable=False),
 )
 
 
@@ -368,6 +383,7 @@ class Jobs:
                 # Replicas that start at once would otherwise create the same tables at once.
                 connection.execute(sa.select(sa.func.pg_advisory_xact_lock(0x506F7374696C)))
             metadata.create_all(connection)
+            _add_columns(connection)
         DBOS.migrate(self._url.render_as_string(hide_password=False))
         self._client = DBOSClient(
             system_database_engine=self._engine,
@@ -515,6 +531,7 @@ class Jobs:
                     comment_kind=command.kind if command else None,
                     comment_id=command.comment_id if command else None,
                     login=command.login if command else None,
+                    said=command.said if command else None,
                     done=not ask.wakes,
                 )
                 .on_conflict_do_nothing()
@@ -776,6 +793,36 @@ class Jobs:
             found = connection.execute(sa.select(intents).where(intents.c.pull == job.key).order_by(intents.c.at))
             return {row.what: row.github_id for row in found}
 
+    # What was learned of an installation
+
+    async def learned(self, installation: int, what: str) -> str | None:
+        """What an installation taught under this name; None if nothing, or if it was forgotten."""
+        return await self._call(self._learned, installation, what)
+
+    def _learned(self, installation: int, what: str) -> str | None:
+        with self._engine.connect() as connection:
+            this = (learned.c.installation == installation) & (learned.c.what == what)
+            return connection.execute(sa.select(learned.c.value).where(this)).scalar()
+
+    async def learn(self, installation: int, what: str, value: str) -> None:
+        """Remember something of an installation, for every process and across restarts."""
+        await self._call(self._learn, installation, what, value)
+
+    def _learn(self, installation: int, what: str, value: str) -> None:
+        with self._engine.begin() as connection:
+            new = self._insert(learned).values(installation=installation, what=what, value=value)
+            connection.execute(
+                new.on_conflict_do_update(index_elements=["installation", "what"], set_={"value": value})
+            )
+
+    async def forget(self, installation: int) -> None:
+        """Forget everything that an installation taught: its rights may be others now."""
+        await self._call(self._forget, installation)
+
+    def _forget(self, installation: int) -> None:
+        with self._engine.begin() as connection:
+            connection.execute(sa.delete(learned).where(learned.c.installation == installation))
+
     # Life signs, and what dead processes left behind
 
     def _keep_on(self) -> None:
@@ -971,6 +1018,17 @@ class Jobs:
         return sqlite.insert(table) if self._sqlite else postgresql.insert(table)
 
 
+def _add_columns(connection: sa.Connection) -> None:
+    """Add the columns that an older version's tables lack: they may be null, so that version can go on beside us."""
+    inspector = sa.inspect(connection)
+    for table in metadata.sorted_tables:
+        known = {column["name"] for column in inspector.get_columns(table.name)}
+        for column in table.columns:
+            if column.name not in known:
+                kind = column.type.compile(connection.dialect)
+                connection.execute(sa.text(f"ALTER TABLE {table.name} ADD COLUMN {column.name} {kind}"))
+
+
 def _run_id(key: str, run: int) -> str:
     return f"{key}@run {run}"
 
@@ -980,5 +1038,8 @@ def _pull(row: Any) -> Pull:
 
 
 def _ask(pull: Pull, row: Any) -> Ask:
-    command = None if row.comment_id is None else Command(row.comment_kind, row.comment_id, row.login)
+    command = None
+    if row.comment_id is not None:
+        # Before there were other commands nothing was written down.
+        command = Command(row.comment_kind, row.comment_id, row.login, row.said or "/recheck")
     return Ask(pull, row.why, row.head, row.at, command)

@@ -16,7 +16,8 @@ from typing import Annotated, TypeAlias, TypeVar
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, WrapValidator
 from pydantic.functional_validators import ModelWrapValidatorHandler
 
-from postil.review.command import Command, parse
+from postil.review.command import RECHECK, Command, parse
+from postil.review.compose import CHECK_AGAIN
 
 MAX_BODY = 25 * 1024 * 1024
 """GitHub doesn't send events that are larger (docs: webhook events and payloads, payload cap of 25 MB)."""
@@ -24,9 +25,13 @@ MAX_BODY = 25 * 1024 * 1024
 REVIEWED = frozenset({"opened", "reopened", "synchronize", "ready_for_review"})
 OUTDATING = frozenset({"synchronize", "edited"})
 DROPPED = frozenset({"closed", "converted_to_draft"})
-RERUN = frozenset({("check_run", "rerequested"), ("check_run", "requested_action"), ("check_suite", "rerequested")})
+RERUN = frozenset({("check_run", "rerequested"), ("check_suite", "rerequested")})
+PRESSED = ("check_run", "requested_action")
+QUEUED = ("merge_group", "checks_requested")
 REVIVING = frozenset({("installation", "unsuspend"), ("installation", "new_permissions_accepted")})
-COMMENTED = frozenset({("issue_comment", "created"), ("pull_request_review_comment", "created")})
+COMMENTED = frozenset(
+    {("issue_comment", "created"), ("pull_request_review_comment", "created"), ("pull_request_review", "submitted")}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,17 +71,18 @@ class Cancel:
 
 
 @dataclass(frozen=True, slots=True)
-class Recheck:
-    """A person gave a command. Who may is asked of GitHub later: the payload's author association can't be trusted.
+class Commanded:
+    """A person gave commands. Who may is asked of GitHub later: the payload's author association can't be trusted.
 
-    `comment_kind` is "issue_comment" or "pull_request_review_comment", as reactions need it.
+    `where` is the event that told of the comment, as reactions need it, or "check_run" for a button that was pressed;
+    `id` is that of the comment, the review or the check run.
     """
 
     repository: Repository
     number: int
-    command: Command
-    comment_kind: str
-    comment_id: int
+    commands: tuple[Command, ...]
+    where: str
+    id: int
     login: str
 
 
@@ -86,6 +92,15 @@ class Rerun:
 
     repository: Repository
     numbers: tuple[int, ...]
+    head: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """A merge queue waits for the check of its own commit `head`, which belongs to no pull request."""
+
+    repository: Repository
     head: str
     why: str
 
@@ -109,7 +124,7 @@ class Ignored:
     why: str
 
 
-Decision: TypeAlias = Review | Cancel | Recheck | Rerun | Forget | Ignored
+Decision: TypeAlias = Review | Cancel | Commanded | Rerun | Queued | Forget | Ignored
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,9 +251,18 @@ class _Comment(_Model):
 class _Check(_Model):
     """A check run or a check suite."""
 
+    id: _Maybe[_Id] = None
     head_sha: _Maybe[_Sha] = None
     external_id: _Maybe[str] = None
     pull_requests: _Maybe[list[_Maybe[_Pull]]] = None
+
+
+class _Button(_Model):
+    identifier: _Maybe[str] = None
+
+
+class _MergeGroup(_Model):
+    head_sha: _Maybe[_Sha] = None
 
 
 class _Changes(_Model):
@@ -254,6 +278,9 @@ class _Payload(_Model):
     changes: _Maybe[_Changes] = None
     issue: _Maybe[_Issue] = None
     comment: _Maybe[_Comment] = None
+    review: _Maybe[_Comment] = None
+    requested_action: _Maybe[_Button] = None
+    merge_group: _Maybe[_MergeGroup] = None
     check_run: _Maybe[_Check] = None
     check_suite: _Maybe[_Check] = None
 
@@ -281,6 +308,10 @@ def _decide(event: str, payload: _Payload) -> Decision:
         handle = _comment
     elif (event, action) in RERUN:
         handle = _rerun
+    elif (event, action) == PRESSED:
+        handle = _pressed
+    elif (event, action) == QUEUED:
+        handle = _queued
     else:
         return Ignored(f"{event} {action} asks for nothing".replace("  ", " "))
     place = payload.place()
@@ -304,9 +335,9 @@ def _pull_request(event: str, action: str, payload: _Payload, place: Repository)
 
 
 def _comment(event: str, action: str, payload: _Payload, place: Repository) -> Decision:
-    comment = payload.comment
-    command = parse(comment.body) if comment is not None and comment.body is not None else None
-    if comment is None or command is None:
+    comment = payload.review if event == "pull_request_review" else payload.comment
+    commands = parse(comment.body) if comment is not None and comment.body is not None else ()
+    if comment is None or not commands:
         return Ignored("the comment gives no command")
     if any(user is not None and user.type == "Bot" for user in (comment.user, payload.sender)):
         return Ignored("commands are for people, not for bots")
@@ -319,16 +350,42 @@ def _comment(event: str, action: str, payload: _Payload, place: Repository) -> D
         return Ignored("the comment stands on no pull request")
     if comment.id is None or comment.user is None or comment.user.login is None:
         return Ignored(f"the payload of {event} {action} doesn't say who wrote the comment")
-    return Recheck(place, number, command, event, comment.id, comment.user.login)
+    return Commanded(place, number, commands, event, comment.id, comment.user.login)
+
+
+def _pressed(event: str, action: str, payload: _Payload, place: Repository) -> Decision:
+    check, button, presser = payload.check_run, payload.requested_action, payload.sender
+    if check is None or check.id is None or button is None or button.identifier != CHECK_AGAIN.identifier:
+        return Ignored("the button is none of ours")
+    if presser is None or presser.login is None or presser.type == "Bot":
+        return Ignored("buttons are for people, not for bots")
+    number = _number(check)
+    if not number:
+        return Ignored("the check run belongs to no pull request of ours")
+    return Commanded(place, number, (Command(RECHECK, "/recheck"),), event, check.id, presser.login)
+
+
+def _queued(event: str, action: str, payload: _Payload, place: Repository) -> Decision:
+    if payload.merge_group is None or payload.merge_group.head_sha is None:
+        return Ignored("the payload names no head commit")
+    return Queued(place, payload.merge_group.head_sha, f"{event} {action}")
+
+
+def _number(check: _Check) -> int | None:
+    """The number in the id that we gave a check run: a pull request's, or 0 for a merge queue's."""
+    ours = re.match(r"[\w.-]+/[\w.-]+#(0|[1-9][0-9]{0,17})\b", check.external_id or "")
+    return int(ours[1]) if ours else None
 
 
 def _rerun(event: str, action: str, payload: _Payload, place: Repository) -> Decision:
     check = payload.check_run if event == "check_run" else payload.check_suite
     if check is None or check.head_sha is None:
         return Ignored("the payload names no head commit")
-    ours = re.match(r"[\w.-]+/[\w.-]+#([1-9][0-9]{0,17})\b", check.external_id or "")
-    if ours:
-        numbers = (int(ours[1]),)
+    number = _number(check)
+    if number == 0:
+        return Queued(place, check.head_sha, f"{event} {action}")
+    if number is not None:
+        numbers = (number,)
     else:
         numbers = tuple(pull.number for pull in check.pull_requests or () if pull is not None and pull.number)
     return Rerun(place, numbers, check.head_sha, f"{event} {action}")

@@ -5,31 +5,36 @@ marker before anything is posted.
 """
 
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import PurePosixPath
+from types import MappingProxyType
 from typing import Literal, Protocol
 
 import structlog
 
 from postil.github import GitHub, Repository
 from postil.github.contents import BATCH
-from postil.github.errors import BadAnchors, GiveUp, Moot, Suspended, TryAgain
+from postil.github.errors import BadAnchors, GiveUp, Invalid, Moot, Suspended, TryAgain
 from postil.github.fetch import FetchError
-from postil.github.model import PullContext, Texts, Thread, ThreadComment
-from postil.jobs import Again, Ask, Done, Failed, Intent, Job, Outcome, Standing, Superseded
+from postil.github.model import PullContext, Texts, Thread
+from postil.github.repository import WAYS
+from postil.jobs import MERGE_QUEUE, Again, Done, Failed, Intent, Job, Outcome, Standing, Superseded
+from postil.jobs import Command as Comment
 from postil.lint.change import Change
 from postil.lint.finding import Problem
 from postil.lint.project import is_project_file
 from postil.packs import Guideline, Links
 from postil.review import compose as words
-from postil.review.command import RECHECK
+from postil.review import reply
+from postil.review.command import RECHECK, UNKNOWN, Command, read_line
 from postil.review.config import FILES, read
 from postil.review.identity import carried_over
-from postil.review.marker import read_marker
-from postil.review.model import Analysis, ChangedFile, FileStatus, Occasion, Preview, Review, Skipped
+from postil.review.marker import Marker, marker, read_marker
+from postil.review.model import Analysis, ChangedFile, FileStatus, Introduced, Occasion, Preview, Review, Skipped
 from postil.review.noise import MARKS
+from postil.review.orders import Orders, read_orders
 from postil.review.plan import Plan, plan
 from postil.sandbox import Analyst, SandboxError
 
@@ -48,6 +53,8 @@ ROOT_FILES = (
 """Project files that rules look at even where the pull request doesn't change them: in each folder, and at the root."""
 
 MAY_COMMAND = frozenset({"admin", "write"})
+CLOSING = "the way to close threads"
+"""The name under which is remembered how an installation's rights let threads be closed."""
 
 
 class Book(Protocol):
@@ -67,6 +74,18 @@ class Book(Protocol):
 
     async def intended(self, job: Job) -> Mapping[str, int | None]:
         """All that was to be posted on the pull request lately, with GitHub's ids where that was confirmed."""
+        ...
+
+    async def learned(self, installation: int, what: str) -> str | None:
+        """What was learned of an installation, if anything."""
+        ...
+
+    async def learn(self, installation: int, what: str, value: str) -> None:
+        """Remember it for every process and across restarts."""
+        ...
+
+    async def forget(self, installation: int) -> None:
+        """Forget all of it."""
         ...
 
 
@@ -113,7 +132,7 @@ class Reviewer:
     async def _outcome(self, job: Job) -> Outcome:
         run = _Run(self, job)
         try:
-            return await run.review()
+            return await (run.pass_merge_groups() if job.pull.number == MERGE_QUEUE else run.review())
         except (TryAgain, SandboxError) as error:
             after, why = (error.after, error.why) if isinstance(error, TryAgain) else (5.0, str(error))
             if job.last_try:
@@ -157,7 +176,10 @@ class _Check:
 
 
 class _Run:
-    """One run over one pull request. `check` is its check run, `left` one that an earlier run left open on its head."""
+    """One run over one pull request.
+
+    `check` is its check run, `left` one that an earlier run left open on its head, `orders` are what people ordered.
+    """
 
     def __init__(self, reviewer: Reviewer, job: Job) -> None:
         self.us = reviewer
@@ -168,6 +190,24 @@ class _Run:
         )
         self.check: _Check | None = None
         self.left: _Check | None = None
+        self.orders = Orders()
+
+    async def pass_merge_groups(self) -> Outcome:
+        """Answer a merge queue: what is in it was judged on its pull requests, where somebody reads what is said."""
+        for head in dict.fromkeys(ask.head or self.job.head or "" for ask in self.job.asks):
+            name = f"check {self.job.origin} {head}"
+            intent = await self.us.book.intend(self.job, name)
+            external_id = self._external_id(name)
+            check = await self.repository.find_check(head, external_id) if intent.repeated else None
+            if check is None:
+                try:
+                    check = await self.repository.pass_check(head, external_id, words.of_a_merge_group())
+                except Invalid as error:
+                    # The queue took the group apart meanwhile, and its commit with it.
+                    log.info("merge_group_gone", why=str(error))
+                    continue
+            await self.us.book.confirm(self.job, name, check)
+        return Done()
 
     async def review(self) -> Outcome:
         """Take the steps, one after the other."""
@@ -177,39 +217,47 @@ class _Run:
             return Done()
         if self._is_stale(pull):
             raise TryAgain(2.0, "GitHub shows another head than its delivery told of")
-        wanted = [ask for ask in self.job.asks if await self._permitted(ask, pull)]
         marks = pull.base_files.get(MARKS, "")
         agreed = plan(read(pull.base_files), self.us.guideline.rules, self.us.guideline.aliases, marks)
-        commanded = any(ask.command for ask in wanted)
-        too_early = pull.draft and not agreed.config.drafts and not commanded
+        heard = await self._heed(pull, agreed)
+        outcome = await self._review(pull, agreed, heard)
+        if isinstance(outcome, Done):
+            await self._thank(heard)
+        return outcome
+
+    async def _review(self, pull: PullContext, agreed: Plan, heard: "_Heard") -> Outcome:
+        drafts = agreed.config.drafts or heard.commanded
+        too_early = pull.draft and not drafts
         await self._end_earlier_checks(pull, words.draft() if too_early else None)
-        if not wanted or too_early:
+        if not heard.wanted or too_early:
             return Done()
         # The name under which this work is found again: the same for each try of it on the same commit.
         name = f"{self.job.origin} {pull.head_sha[:12]}"
         check = await self._start_check(pull)
-        if pull.bot and agreed.config.bots == "skip" and not commanded:
+        if pull.bot and agreed.config.bots == "skip" and not heard.commanded:
             await self._complete_check("neutral", words.of_a_bot())
+            return Done()
+        if self.orders.paused_by and not heard.rechecked:
+            # Not neutral, which a required check takes for a yes: an author could pause and merge.
+            await self._complete_check("action_required", words.paused(self.orders.paused_by))
             return Done()
         files = await self.repository.changed_files(pull.number)
         analysis, preview = await self._analyse(pull, files, agreed)
         said = _said(pull, name)
-        here = _fingerprints(analysis)
         unlisted = pull.changed_files > len(files)
-        carried = {} if unlisted else carried_over(here, said, _base_names(files))
-        occasion = self._occasion(name, pull, said | carried.keys(), preview)
+        former = {} if unlisted else carried_over(_named(_found(analysis)), said, _base_names(files))
+        occasion = self._occasion(name, pull, agreed, said | former.keys(), preview)
         review = agreed.review(analysis, files, occasion)
         standing = await self.us.book.standing(self.job)
-        if standing != "current":
-            if standing == "outdated":
-                await self._say_outdated(pull)
+        if standing == "lost" or (standing == "outdated" and await self._is_outdated(pull, drafts=drafts)):
             return Superseded()
         if review.body is not None:
             review = await self._post(
                 name, pull, review, lambda: agreed.review(analysis, _without_patches(files), occasion)
             )
-        gone = _gone(pull, analysis, here.union(carried.values()), agreed)
-        await self._close(pull, gone, None if unlisted else {file.path for file in files})
+        await self._close_gone(pull, analysis, former, agreed, None if unlisted else {file.path for file in files})
+        await self._close_ignored(pull, analysis, former, agreed)
+        await self._reopen(pull, analysis, former)
         await self.repository.finish_check(check.id, review.check, repeated=check.repeated)
         await self._note_end(check)
         log.info("reviewed", conclusion=review.check.conclusion, found=review.accounting.found)
@@ -242,19 +290,84 @@ class _Run:
         told = [ask.head for ask in self.job.asks if ask.head]
         return self.job.tries == 0 and bool(told) and pull.head_sha != self.job.head
 
-    async def _permitted(self, ask: Ask, pull: PullContext) -> bool:
-        """Whether an ask may be answered: events may, commands when their writer is the author or may write."""
-        if ask.command is None:
-            return True
-        command = ask.command
-        if command.login != pull.author and await self.repository.permission(command.login) not in MAY_COMMAND:
-            intent = await self.us.book.intend(self.job, f"refusal {command.comment_id}")
-            if not intent.repeated:
-                await self.repository.comment(pull.number, words.refused(command.login, RECHECK))
-            return False
-        kind = "pull_request_review_comment" if command.kind == "pull_request_review_comment" else "issue_comment"
-        await self.repository.react(kind, command.comment_id, "eyes")
-        return True
+    async def _heed(self, pull: PullContext, agreed: Plan) -> "_Heard":
+        """Answer the commands among the asks in order; what is to be done besides."""
+        self.orders = _orders(pull)
+        heard = _Heard()
+        for ask in self.job.asks:
+            if ask.command is None:
+                heard.wanted = True
+            elif commands := [each for line in ask.command.said.split("\n") if (each := read_line(line))]:
+                await self._obey(ask.command, commands, pull, agreed, heard)
+        return heard
+
+    async def _obey(
+        self, comment: Comment, commands: Sequence[Command], pull: PullContext, agreed: Plan, heard: "_Heard"
+    ) -> None:
+        """Do what one comment asks for, if its writer may: the author, and who may write. One answer to all of it."""
+        name = f"{self.job.key} {comment.kind} {comment.comment_id}"
+        if comment.login != pull.author and await self.repository.permission(comment.login) not in MAY_COMMAND:
+            if any(command.name != UNKNOWN for command in commands):
+                await self._say(name, pull, reply.refused(comment.login, commands[0]))
+            return
+        if comment.kind == "check_run":
+            self.us.github.forget(self.job.pull.installation)
+            await self.us.book.forget(self.job.pull.installation)
+        elif comment.kind != "pull_request_review" and await self._react(comment, "eyes"):
+            heard.acknowledged.append(comment)
+        answered = any(said.run == name for said in pull.comments)
+        replies = []
+        for command in commands:
+            now = self._circumstances(comment.login, pull, agreed)
+            answer = reply.obey(command, self.orders, now)
+            replies.append((command, answer))
+            # What was answered by an earlier try holds already, and changes nothing when it is given again.
+            if answer.review or (answered and command.name in reply.REVIEWING):
+                heard.wanted = heard.commanded = True
+                heard.rechecked |= command.name == RECHECK
+            if not answered:
+                self.orders = answer.orders
+        text = reply.joined(replies)
+        if text and not answered:
+            await self._say(name, pull, text, self.orders.written() if self.orders != _orders(pull) else "")
+
+    def _circumstances(self, login: str, pull: PullContext, agreed: Plan) -> reply.Circumstances:
+        at = pull.config_sha
+        return reply.Circumstances(
+            login=login,
+            plan=agreed,
+            words=self.us.guideline.words(self.us.links),
+            config=f"{pull.base_ref}@{at[:7]}",
+            files_url=f"{self.us.web_url}/{self.job.pull.owner}/{self.job.pull.name}/blob/{at}" if at else "",
+        )
+
+    async def _say(self, name: str, pull: PullContext, text: str, orders: str = "") -> None:
+        """Write into the conversation once, however often this runs; `name` is in the marker."""
+        what = f"answer {name}"
+        intent = await self.us.book.intend(self.job, what)
+        if intent.github_id is not None:
+            return
+        posted = next((each.id for each in pull.comments if each.run == name), None)
+        if posted is None and intent.repeated:
+            # It may be too young to be in what was read at the beginning.
+            posted = await self.repository.find_comment(pull.number, name)
+        if posted is None:
+            line = marker(name, pull.head_sha, key=self.us.key, orders=orders)
+            posted = await self.repository.comment(pull.number, f"{text}\n\n{line}")
+        await self.us.book.confirm(self.job, what, posted)
+
+    async def _react(self, comment: Comment, content: str) -> bool:
+        of_review = comment.kind == "pull_request_review_comment"
+        kind = "pull_request_review_comment" if of_review else "issue_comment"
+        return await self.repository.react(kind, comment.comment_id, content)
+
+    async def _thank(self, heard: "_Heard") -> None:
+        """Say at the comments that all is done. That is a courtesy, and no reason to do anything again."""
+        try:
+            for comment in heard.acknowledged:
+                await self._react(comment, "+1")
+        except TryAgain as error:
+            log.info("reaction_left_out", why=str(error))
 
     async def _start_check(self, pull: PullContext) -> _Check:
         """Begin the check run, or go on with the one that was begun before."""
@@ -276,7 +389,7 @@ class _Run:
         return check
 
     def _external_id(self, name: str) -> str:
-        """What GitHub sends back when somebody asks for the check run again: the pull request, and our run."""
+        """What GitHub sends back when somebody presses a button on a check run: the pull request, and our run."""
         return f"{self.job.key} {name.rpartition('@')[2]}"
 
     async def _end_earlier_checks(self, pull: PullContext, instead: words.Notice | None) -> None:
@@ -306,7 +419,9 @@ class _Run:
         """The check run that was begun under a name by a run that died before it heard its id; 0 if there is none."""
         return await self.repository.find_check(head, self._external_id(name)) or 0
 
-    async def _complete_check(self, conclusion: Literal["neutral", "cancelled"], notice: words.Notice) -> None:
+    async def _complete_check(
+        self, conclusion: Literal["neutral", "cancelled", "action_required"], notice: words.Notice
+    ) -> None:
         """Complete the check run, if there is one, without a verdict."""
         if self.check is not None:
             await self.repository.complete_check(self.check.id, conclusion, notice)
@@ -332,7 +447,8 @@ class _Run:
         base_project = {**unchanged, **pull.base_files, **bases_of_project}
         changes, nobodys = agreed.sifted(changes)
         analysis = await self.us.analyst.analyse(changes, project, base_project, agreed.choice)
-        settled = agreed.settled(analysis, [*problems, *material.problems], [*material.skipped, *nobodys])
+        ignored = self.orders.by_rule(agreed.aliases)
+        settled = agreed.settled(analysis, [*problems, *material.problems], [*material.skipped, *nobodys], ignored)
         proposed = self._proposed(pull, material)
         if proposed is None or agreed.is_like(proposed):
             return settled, None
@@ -383,7 +499,9 @@ class _Run:
         bases = await self.repository.base_texts(concerned, heads.texts, pull.base_sha, pull.head_sha)
         return _Material(paths, concerned, heads, bases, problems, skipped)
 
-    def _occasion(self, name: str, pull: PullContext, said: frozenset[str], preview: Preview | None) -> Occasion:
+    def _occasion(
+        self, name: str, pull: PullContext, agreed: Plan, said: frozenset[str], preview: Preview | None
+    ) -> Occasion:
         return Occasion(
             head_sha=pull.head_sha,
             run=name,
@@ -394,6 +512,7 @@ class _Run:
             blob_url=f"{self.us.web_url}/{self.job.pull.owner}/{self.job.pull.name}/blob/{pull.head_sha}",
             key=self.us.key,
             preview=preview,
+            ignored=self.orders.by_rule(agreed.aliases),
         )
 
     async def _post(self, name: str, pull: PullContext, review: Review, beside: Callable[[], Review]) -> Review:
@@ -424,29 +543,113 @@ class _Run:
         again = beside()
         return await self.repository.post_review(pull.number, pull.head_sha, again.body or "", again.comments), again
 
-    async def _close(self, pull: PullContext, gone: Sequence[Thread], changed: Collection[str] | None) -> None:
+    async def _close_gone(
+        self,
+        pull: PullContext,
+        analysis: Analysis,
+        former: Mapping[str, str],
+        agreed: Plan,
+        changed: Collection[str] | None,
+    ) -> None:
         """Close threads whose findings are gone. Only what stands in a `changed` file was fixed (None: any file)."""
+        gone = _gone(pull, analysis, _named(_found(analysis), former), agreed)
         for text, there in ((words.fixed, True), (words.withdrawn, False)):
             threads = [thread for thread in gone if (changed is None or thread.path in changed) is there]
             if threads:
-                way = await self.repository.close(threads, partial(text, head_sha=pull.head_sha))
-                log.info("threads_closed", count=len(threads), way=way)
+                await self._close(threads, partial(text, head_sha=pull.head_sha))
 
-    async def _say_outdated(self, judged: PullContext) -> None:
-        """Say in the check run what became of the pull request meanwhile. If its base changed, the next run goes on."""
+    async def _close_ignored(
+        self, pull: PullContext, analysis: Analysis, former: Mapping[str, str], agreed: Plan
+    ) -> None:
+        """Close our open threads about rules that somebody had ignored, so that they can be opened again."""
+        unwanted = _named(analysis.ignored, former)
+        by_rule: dict[str, list[Thread]] = {}
+        for thread, said in _open(pull):
+            rule = next((unwanted[each].finding.rule for each in said.fingerprints if each in unwanted), None)
+            if rule is not None:
+                by_rule.setdefault(rule, []).append(thread)
+        ignored = self.orders.by_rule(agreed.aliases)
+        for rule, threads in by_rule.items():
+            await self._close(threads, partial(words.ignored, ignore=ignored[rule]), hide=False)
+
+    async def _reopen(self, pull: PullContext, analysis: Analysis, former: Mapping[str, str]) -> None:
+        """Open the threads that we closed and that go on, as their findings are here; what was fixed is said anew."""
+        here = _named(analysis.introduced, former)
+        back = []
+        for thread in pull.threads:
+            said = read_marker(_ours(thread))
+            if said and not here.keys().isdisjoint(said.fingerprints) and _goes_on(thread):
+                back.append(thread)
+        if back:
+            await self.repository.reopen(back, words.restored)
+            log.info("threads_reopened", count=len(back))
+
+    async def _close(self, threads: Sequence[Thread], edited: Callable[[str], str], *, hide: bool = True) -> None:
+        """Close threads by the way that worked last in this installation, and remember it where another one did.
+
+        Without `hide` they are resolved or only edited: what was hidden can't be opened again.
+        """
+        installation = self.job.pull.installation
+        known = await self.us.book.learned(installation, CLOSING)
+        first = WAYS.index(known) if known in WAYS else 0
+        ways = [way for way in (*WAYS[first:], *WAYS[:first]) if hide or way != "minimised"]
+        way = await self.repository.close(threads, edited, ways)
+        log.info("threads_closed", count=len(threads), way=way)
+        if hide and way in WAYS and way != WAYS[first]:
+            await self.us.book.learn(installation, CLOSING, way)
+
+    async def _is_outdated(self, judged: PullContext, *, drafts: bool) -> bool:
+        """Whether what happened meanwhile made this run pointless; then the check run says so.
+
+        A pull request that became a draft is judged all the same where `drafts` are. If its base changed, the next run
+        goes on with the check run.
+        """
         now = await self.repository.context(self.job.pull.number)
+        same = (now.head_sha, now.base_ref) == (judged.head_sha, judged.base_ref)
+        if now.state == "OPEN" and now.draft and drafts and same:
+            return False
         if now.state != "OPEN":
             await self._complete_check("cancelled", words.closed())
-        elif now.draft and not judged.draft:
+        elif now.draft and not drafts:
             await self._complete_check("cancelled", words.draft())
         elif now.head_sha != judged.head_sha:
             await self._complete_check("cancelled", words.superseded(now.head_sha))
+        return True
 
 
-def _fingerprints(analysis: Analysis) -> frozenset[str]:
+@dataclass
+class _Heard:
+    """What the asks of a run come to.
+
+    `wanted`: a review; `commanded`: a person asked for it; `rechecked`: even while reviews are paused. `acknowledged`
+    are the comments that got a reaction.
+    """
+
+    wanted: bool = False
+    commanded: bool = False
+    rechecked: bool = False
+    acknowledged: list[Comment] = field(default_factory=list)
+
+
+def _orders(pull: PullContext) -> Orders:
+    """The orders that hold: those of our newest answer that tells of some.
+
+    They stand in the conversation, where people see them, and not in the database: that one may be lost, and whoever
+    deletes the answer takes the order back.
+    """
+    found = (read_orders(said.orders) for said in reversed(pull.comments) if said.orders)
+    return next((orders for orders in found if orders is not None), Orders())
+
+
+def _found(analysis: Analysis) -> tuple[Introduced, ...]:
     """All that was found, whether it is to be said or not."""
-    found = (*analysis.introduced, *analysis.suppressed, *analysis.left_out)
-    return frozenset(each.fingerprint for each in found)
+    return (*analysis.introduced, *analysis.suppressed, *analysis.left_out, *analysis.ignored)
+
+
+def _named(found: Iterable[Introduced], former: Mapping[str, str] = MappingProxyType({})) -> dict[str, Introduced]:
+    """Findings by their fingerprints and, where they were said under `former` ones, by those as well."""
+    by_name = {each.fingerprint: each for each in found}
+    return by_name | {former[name]: each for name, each in by_name.items() if name in former}
 
 
 def _base_names(files: Sequence[ChangedFile]) -> list[str]:
@@ -467,8 +670,7 @@ def _said(pull: PullContext, run: str) -> frozenset[str]:
     bodies = [review.body for review in pull.reviews]
     for thread in pull.threads:
         bodies += [comment.body for comment in thread.comments if comment.ours]
-        first = thread.comments[0] if thread.comments else None
-        if first is not None and _closed_by_us(thread, first) and (said := read_marker(first.body)):
+        if words.is_fixed(body := _ours(thread)) and (said := read_marker(body)):
             closed |= {(said.run, each) for each in said.fingerprints}
     markers = [found for body in bodies if (found := read_marker(body)) and found.run != run]
     return frozenset(each for found in markers for each in found.fingerprints if (found.run, each) not in closed)
@@ -484,19 +686,38 @@ def _gone(pull: PullContext, analysis: Analysis, here: Collection[str], agreed: 
     if "" in unjudged or any(problem.kind == "check-crash" for problem in analysis.problems):
         return []
     gone = []
-    for thread in pull.threads:
-        first = thread.comments[0] if thread.comments else None
-        if first is None or not first.ours or thread.resolved or first.minimized or words.is_fixed(first.body):
-            continue
-        said = read_marker(first.body)
+    for thread, said in _open(pull):
         judged = thread.path not in unjudged and not agreed.leaves_out(thread.path)
-        if said and said.fingerprints and judged and not any(each in here for each in said.fingerprints):
+        judged = judged and agreed.runs(words.rules_of(_ours(thread)))
+        if judged and not any(each in here for each in said.fingerprints):
             gone.append(thread)
     return gone
 
 
-def _closed_by_us(thread: Thread, first: ThreadComment) -> bool:
-    return first.ours and (words.is_fixed(first.body) or (thread.resolved and thread.resolver == first.author))
+def _ours(thread: Thread) -> str:
+    """What we said in a thread that we began; "" for any other."""
+    return thread.comments[0].body if thread.comments and thread.comments[0].ours else ""
+
+
+def _open(pull: PullContext) -> Iterator[tuple[Thread, Marker]]:
+    """Our threads about findings that nobody closed, neither we nor a person, each with its hidden line."""
+    for thread in pull.threads:
+        body = _ours(thread)
+        said = read_marker(body)
+        closed = thread.resolved or words.is_fixed(body) or words.is_ignored(body)
+        if said and said.fingerprints and not closed and not thread.comments[0].minimized:
+            yield thread, said
+
+
+def _goes_on(thread: Thread) -> bool:
+    """Whether we closed one of our threads, and what is said in it holds when its findings are here.
+
+    It does where a rule was ignored, and where people answered, so that we left our words as they were. GitHub names
+    only users as resolvers, and so there may be nobody where an App resolved a thread.
+    """
+    body = _ours(thread)
+    by_us = thread.resolver in ("", thread.comments[0].author)
+    return by_us and not words.is_fixed(body) and (thread.resolved or words.is_ignored(body))
 
 
 def _is_concerned(path: str) -> bool:

@@ -18,6 +18,7 @@ from postil.demo.state import (
     FakePull,
     FakeRepository,
     IssueComment,
+    Review,
     ReviewComment,
     Thread,
     node_id,
@@ -118,23 +119,29 @@ class Deliveries:
         pull: FakePull | None = None,
         comment: IssueComment | ReviewComment | None = None,
         run: CheckRun | None = None,
+        review: Review | None = None,
         sender: str | None = None,
         guid: str | None = None,
         **more: Any,
     ) -> Delivery:
-        """The delivery of an event about a pull request, a comment or a check run.
+        """The delivery of an event about a pull request, a comment, a check run or a review.
 
         `sender` is a login (default: who would have done it); `more` is laid over the payload (`before`, `changes`, …).
         Raises LookupError for an event that lacks its subject or that the stand-in does not know.
         """
+        if review is not None:
+            pull, more = review.pull, {"review": self._person_s_review(review), **more}
+            sender = sender or review.user.login
         pull = pull or (comment.pull if comment else None)
         parts = {
             "pull_request": self._pull_request,
             "issue_comment": self._issue_comment,
+            "pull_request_review": self._pull_request_review,
             "pull_request_review_comment": self._review_comment,
             "pull_request_review_thread": self._review_thread,
             "check_run": self._check_run,
             "check_suite": self._check_suite,
+            "merge_group": self._merge_group,
         }
         if event in parts:
             repository, who, payload = parts[event](action, pull, comment, run)
@@ -168,6 +175,35 @@ class Deliveries:
         if action in ("labeled", "unlabeled") and pull.labels:
             payload["label"] = self.fake.shapes.label(pull, pull.labels[-1])
         return pull.repository, pull.author, payload
+
+    def _pull_request_review(
+        self, _action: str | None, pull: FakePull | None, *_: object
+    ) -> tuple[FakeRepository, Account, Json]:
+        pull = _needed(pull, "review=")
+        return pull.repository, pull.author, {"pull_request": self.fake.shapes.pull(pull, whole=False)}
+
+    def _person_s_review(self, review: Review) -> Json:
+        """A review as webhooks tell it: its state in lower case, and no words as null."""
+        shape = self.fake.shapes.review(review)
+        return {**shape, "state": review.state.lower(), "body": review.body or None}
+
+    def _merge_group(
+        self, _action: str | None, pull: FakePull | None, *_: object
+    ) -> tuple[FakeRepository, Account, Json]:
+        pull = _needed(pull, "pull=")
+        repository = pull.repository
+        sha = repository.branch(pull.queue_ref)
+        commit = repository.history.describe(sha) if sha else None
+        if commit is None:
+            raise LookupError("merge_group needs a pull request that was enqueued")
+        group = {
+            "head_sha": commit.sha,
+            "head_ref": f"refs/heads/{pull.queue_ref}",
+            "base_sha": pull.base_sha,
+            "base_ref": f"refs/heads/{pull.base_ref}",
+            "head_commit": self.fake.shapes.simple_commit(commit),
+        }
+        return repository, pull.author, {"merge_group": group}
 
     def _issue_comment(
         self, _action: str | None, _pull: FakePull | None, comment: object, _run: object

@@ -352,6 +352,21 @@ class FakeGitHub:
             who = self.account(by) if by else pull.author
             return reviews.reply(self, pull, who, comment.in_reply_to or comment.id, body)
 
+    def write_review(self, pull: FakePull, body: str, *, by: str | None = None) -> Review:
+        """Somebody submits a review without comments on lines."""
+        with self.lock:
+            who, now = self.account(by) if by else pull.author, self.clock()
+            made = Review(self.next_id(), pull, who, body, "COMMENTED", pull.head_sha, pull.head_sha, now)
+            pull.reviews.append(made)
+            return made
+
+    def enqueue(self, pull: FakePull) -> str:
+        """A merge queue makes its own commit of a pull request, and waits for that one's checks."""
+        with self.lock:
+            message = f"Merge pull request #{pull.number}"
+            here = pull.repository
+            return self._write(here, pull.queue_ref, {}, pull.head_sha, pull.author.login, message)
+
     def every_pull(self) -> list[FakePull]:
         """All pull requests of all repositories."""
         return [pull for repository in self.repositories for pull in repository.pulls.values()]

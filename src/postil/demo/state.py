@@ -305,6 +305,19 @@ class FakePull:
         """Somebody (the author, unless told) answers below a line comment."""
         return self.fake.write_reply(self, comment, body, by=by)
 
+    def review(self, body: str, *, by: str | None = None) -> Review:
+        """Somebody (the author, unless told) submits a review that only has words."""
+        return self.fake.write_review(self, body, by=by)
+
+    @property
+    def queue_ref(self) -> str:
+        """The branch on which a merge queue tries this pull request."""
+        return f"gh-readonly-queue/{self.base_ref}/pr-{self.number}-{self.base_sha}"
+
+    def enqueue(self) -> str:
+        """Somebody adds it to the merge queue; gives the commit whose checks the queue waits for."""
+        return self.fake.enqueue(self)
+
     def resolve(self, comment: ReviewComment, *, by: str | None = None) -> None:
         """Somebody (the author, unless told) resolves the thread of a line comment."""
         root = comment.in_reply_to or comment.id

@@ -17,7 +17,7 @@ from postil.github.connection import TIMEOUT, Connection, read
 from postil.github.errors import Invalid, Moot, TryAgain
 from postil.github.fetch import Clone
 from postil.github.model import App, Wire
-from postil.github.repository import Ladder, Repository
+from postil.github.repository import Repository
 from postil.github.tokens import FETCH, REACT, RESOLVE, Scope, Token, TokenAuth, Tokens
 
 log = structlog.get_logger(__name__)
@@ -91,7 +91,6 @@ class GitHub:
         self._pauses = pauses
         self._spacing = spacing
         self._next_write: dict[int, float] = {}
-        self._ladders: dict[int, Ladder] = {}
         self._app = self._connection(githubkit.AppAuthStrategy(app_id, private_key))
         self._tokens = Tokens(self._mint)
 
@@ -112,13 +111,11 @@ class GitHub:
             self._repository_connection(Scope(installation, key, RESOLVE)),
             Clone(f"{self._web_url}/{owner}/{name}.git", lambda: self._tokens.get(Scope(installation, key, FETCH))),
             lambda: self._turn(installation),
-            self._ladders.setdefault(installation, Ladder()),
         )
 
     def forget(self, installation: int) -> None:
         """Drop the tokens of an installation that was removed, suspended or given other permissions."""
         self._tokens.forget(installation)
-        self._ladders.pop(installation, None)
 
     async def app(self) -> App:
         """The App, which proves its id and its key.

@@ -38,7 +38,7 @@ class ThreadComment(Wire):
 class Thread(Wire):
     """One review thread. `line` is None where the diff has moved on; `comments` are the first twenty.
 
-    `resolver` is the login of who resolved it, "" where nobody did or GitHub doesn't say who.
+    `resolver` is the login of who resolved it, "" where nobody did or GitHub doesn't say who, as of Apps.
     """
 
     id: str
@@ -50,8 +50,8 @@ class Thread(Wire):
     comments: tuple[ThreadComment, ...] = Field(validation_alias=AliasPath("comments", "nodes"))
 
 
-class OwnReview(Wire):
-    """A review that this App posted."""
+class OwnWords(Wire):
+    """A review, or a comment of the conversation, that this App posted."""
 
     node_id: str = Field(validation_alias="id")
     id: int = Field(validation_alias="fullDatabaseId")
@@ -63,13 +63,19 @@ class OwnReview(Wire):
         found = read_marker(self.body)
         return found.run if found else None
 
+    @property
+    def orders(self) -> str:
+        """The orders that hold since then, by the marker in its body; "" where it tells of none."""
+        found = read_marker(self.body)
+        return found.orders if found else ""
+
 
 class PullContext(Wire):
     """A pull request as it stands now, what was said on it, and the project files of its base branch.
 
     `state` is OPEN, CLOSED or MERGED. `base_sha` is the base branch as the pull request knows it, `config_sha` the
     branch's tip that `base_files` are from ("" where the branch is gone). `author` is "" for a deleted account;
-    `bot` says that it is an App.
+    `bot` says that it is an App. `comments` are our own in the conversation, oldest first, back to the last orders.
     """
 
     number: int
@@ -84,7 +90,8 @@ class PullContext(Wire):
     changed_files: int = Field(validation_alias="changedFiles")
     repository_id: int | None = None
     config_sha: str = ""
-    reviews: tuple[OwnReview, ...] = ()
+    reviews: tuple[OwnWords, ...] = ()
+    comments: tuple[OwnWords, ...] = ()
     threads: tuple[Thread, ...] = ()
     base_files: Mapping[str, str] = Field(default_factory=dict)
 

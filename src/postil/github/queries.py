@@ -29,6 +29,13 @@ fragment Threads on PullRequestReviewThreadConnection {
 }
 """
 
+_COMMENTS = """
+fragment Comments on IssueCommentConnection {
+  pageInfo { hasPreviousPage startCursor }
+  nodes { id fullDatabaseId body viewerDidAuthor }
+}
+"""
+
 _PULL = "query($owner: String!, $name: String!, $number: Int!%s) { repository(owner: $owner, name: $name) { %s } }"
 
 _BASE_FILES = " ".join(
@@ -47,9 +54,11 @@ CONTEXT = (
           baseRef {{ target {{ oid ... on Commit {{ {_BASE_FILES} }} }} }}
           reviews(last: 100) {{ ...Reviews }}
           reviewThreads(first: 100) {{ ...Threads }}
+          comments(last: 100) {{ ...Comments }}
         }}""",
     )
     + _REVIEWS
+    + _COMMENTS
     + _THREADS
     + _TEXT
 )
@@ -60,6 +69,13 @@ REVIEWS = (
     + _REVIEWS
 )
 """The reviews before a cursor, newest page first."""
+
+COMMENTS = (
+    _PULL
+    % (", $before: String", "pullRequest(number: $number) { comments(last: 100, before: $before) { ...Comments } }")
+    + _COMMENTS
+)
+"""The comments of the conversation before a cursor, newest page first."""
 
 THREADS = (
     _PULL
@@ -73,19 +89,22 @@ THREADS = (
 
 
 _EDIT = "updatePullRequestReviewComment(input: {pullRequestReviewCommentId: $%s, body: $%s}) { clientMutationId }"
-_RESOLVE = "resolveReviewThread(input: {threadId: $%s}) { clientMutationId }"
-_MINIMIZE = "minimizeComment(input: {subjectId: $%s, classifier: RESOLVED}) { clientMutationId }"
+_CHANGES = {
+    "resolved": "resolveReviewThread(input: {threadId: $%s}) { clientMutationId }",
+    "reopened": "unresolveReviewThread(input: {threadId: $%s}) { clientMutationId }",
+    "minimised": "minimizeComment(input: {subjectId: $%s, classifier: RESOLVED}) { clientMutationId }",
+}
 
 
-def close(edited: int, closed: int, *, resolve: bool) -> str:
-    """The mutation that edits comments, `$e0` with the text `$t0` and on, and then closes `$i0` and on.
+def change(way: str, changed: int, edited: int) -> str:
+    """The mutation that edits comments, `$e0` with the text `$t0` and on, and changes `$i0` and on, in one request.
 
-    Closing is resolving threads with `resolve`, else minimising comments as resolved. All of it is one request.
+    `way` says what becomes of the latter: threads are "resolved" or "reopened", comments are "minimised".
     """
     declared = [f"$e{number}: ID!, $t{number}: String!" for number in range(edited)]
-    declared += [f"$i{number}: ID!" for number in range(closed)]
+    declared += [f"$i{number}: ID!" for number in range(changed)]
     asked = [f"e{number}: {_EDIT % (f'e{number}', f't{number}')}" for number in range(edited)]
-    asked += [f"i{number}: {(_RESOLVE if resolve else _MINIMIZE) % f'i{number}'}" for number in range(closed)]
+    asked += [f"i{number}: {_CHANGES[way] % f'i{number}'}" for number in range(changed)]
     return f"mutation({', '.join(declared)}) {{ {' '.join(asked)} }}"
 
 

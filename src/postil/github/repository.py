@@ -7,12 +7,13 @@ repository is asked before anything is sent again. Everything that is read here 
 import contextlib
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, TypeVar
 from urllib.parse import quote
 
 import httpx
+import structlog
 from pydantic import AliasPath, Field
 
 from postil.github import queries
@@ -21,11 +22,13 @@ from postil.github.connection import Connection, member, read
 from postil.github.contents import Contents
 from postil.github.errors import BadAnchors, GiveUp, Invalid, Moot, NoAnswer
 from postil.github.fetch import Clone, Fetched
-from postil.github.model import CheckRun, OwnReview, PullContext, Text, Texts, Thread, Wire
-from postil.review.compose import Notice
+from postil.github.model import CheckRun, OwnWords, PullContext, Text, Texts, Thread, ThreadComment, Wire
+from postil.review.compose import CHECK_AGAIN, Notice
 from postil.review.diff import reverse_apply
 from postil.review.marker import read_marker
 from postil.review.model import Annotation, ChangedFile, CheckOutput, Comment, FileStatus
+
+log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
@@ -48,9 +51,19 @@ class _File(Wire):
     patch: str | None = None
 
 
-class _Review(OwnReview):
+class _Review(OwnWords):
     state: str
     ours: bool = Field(validation_alias="viewerDidAuthor")
+
+
+class _Comment(OwnWords):
+    ours: bool = Field(validation_alias="viewerDidAuthor")
+
+
+class _Comments(Wire):
+    nodes: tuple[_Comment, ...]
+    more: bool = Field(validation_alias=AliasPath("pageInfo", "hasPreviousPage"))
+    cursor: str | None = Field(default=None, validation_alias=AliasPath("pageInfo", "startCursor"))
 
 
 class _Reviews(Wire):
@@ -90,14 +103,8 @@ class _CheckRuns(Wire):
     check_runs: tuple[CheckRun, ...]
 
 
-_RUNGS = ("resolved", "minimised", "edited")
-
-
-@dataclass
-class Ladder:
-    """How far down the ways to close a thread an installation's permissions forced us; 0 is the best."""
-
-    rung: int = 0
+WAYS = ("resolved", "minimised", "edited")
+"""The ways to close a thread, the best first; which one works depends on the rights of the installation."""
 
 
 class _PendingError(Exception):
@@ -115,7 +122,6 @@ class Repository:
         resolving: signs with the right to resolve threads, likewise.
         clone: the same repository as git sees it.
         turn: waits until the next write may be sent.
-        ladder: which way to close threads works in this installation, learned as it goes.
 
     Every method that speaks to GitHub raises `TryAgain`, `GiveUp` or `Moot`, besides what it names itself.
     """
@@ -129,7 +135,6 @@ class Repository:
         resolving: Connection,
         clone: Clone,
         turn: Callable[[], Awaitable[None]],
-        ladder: "Ladder",
     ) -> None:
         if not _NAME.fullmatch(owner) or not _NAME.fullmatch(name):
             raise GiveUp("no repository of GitHub has such a name")
@@ -140,21 +145,21 @@ class Repository:
         self._resolving = resolving
         self._clone = clone
         self._turn = turn
-        self._ladder = ladder
         self._root = f"repos/{owner}/{name}"
         self._contents = Contents(owner, name, connection)
 
     # Reading
 
     async def context(self, number: int) -> PullContext:
-        """A pull request with our reviews, all threads, and the project files of its base branch, in one call.
+        """A pull request with what we said, all threads, and the project files of its base branch, in one call.
 
-        More calls are made only beyond 100 reviews or threads, and for project files too large for the query.
+        More calls are made only beyond 100 reviews, threads or comments, and for project files too large for the query.
         """
         repository = await self._query(queries.CONTEXT, number=number)
         pull = _pull(repository)
         reviews = await self._own_reviews(number, read(_Reviews, pull["reviews"], "the context query"))
         threads = await self._threads(number, read(_Threads, pull["reviewThreads"], "the context query"))
+        comments = await self._own_comments(number, read(_Comments, pull["comments"], "the context query"))
         tip = (pull.get("baseRef") or {}).get("target") or {}
         base_files: dict[str, str] = {}
         for index, path in enumerate(queries.PROJECT_FILES):
@@ -165,6 +170,7 @@ class Repository:
         extra = {
             "reviews": reviews,
             "threads": threads,
+            "comments": comments,
             "base_files": base_files,
             "config_sha": tip.get("oid", ""),
             "repository_id": repository.get("databaseId"),
@@ -291,6 +297,20 @@ class Repository:
             lambda: self._create(f"{self._root}/check-runs", asked), lambda: self.find_check(head_sha, external_id)
         )
 
+    async def pass_check(self, head_sha: str, external_id: str, output: Notice) -> int:
+        """Report success on a commit at once, in one call; the check run's id."""
+        asked = {
+            "name": CHECK_NAME,
+            "head_sha": head_sha,
+            "external_id": external_id,
+            "status": "completed",
+            "conclusion": "success",
+            "output": {"title": output.title, "summary": output.summary},
+        }
+        return await self._once(
+            lambda: self._create(f"{self._root}/check-runs", asked), lambda: self.find_check(head_sha, external_id)
+        )
+
     async def finish_check(self, check_id: int, output: CheckOutput, *, repeated: bool = False) -> None:
         """Complete a check run with its verdict and annotations, fifty in a request; the last one completes it.
 
@@ -311,18 +331,24 @@ class Repository:
                 "status": "in_progress",
             }
             if last:
-                asked |= {"status": "completed", "conclusion": output.conclusion.value}
+                asked |= {
+                    "status": "completed",
+                    "conclusion": output.conclusion.value,
+                    "actions": [asdict(CHECK_AGAIN)],
+                }
             await self._update_check(check_id, asked, arrived + start + len(batch))
 
     async def complete_check(
-        self, check_id: int, conclusion: Literal["skipped", "cancelled", "neutral", "failure"], output: Notice
+        self, check_id: int, conclusion: Literal["cancelled", "neutral", "action_required"], output: Notice
     ) -> None:
         """Complete a check run without a verdict: nothing was judged, or newer work took its place."""
-        asked = {
+        asked: dict[str, Any] = {
             "status": "completed",
             "conclusion": conclusion,
             "output": {"title": output.title, "summary": output.summary},
         }
+        if conclusion != "cancelled":
+            asked["actions"] = [asdict(CHECK_AGAIN)]
         await self._write("PATCH", f"{self._root}/check-runs/{check_id}", asked, repeat=True)
 
     async def post_review(self, number: int, head_sha: str, body: str, comments: Sequence[Comment]) -> int:
@@ -364,16 +390,28 @@ class Repository:
             raise GiveUp("a pending review of this App can't be removed, and blocks every other") from error
 
     async def comment(self, number: int, body: str) -> int:
-        """Write into the conversation of a pull request; the comment's id."""
+        """Write into the conversation of a pull request; the comment's id. `body` carries a marker.
+
+        A comment that GitHub may have taken without saying so is looked for before it is sent again.
+        """
+        marker = read_marker(body)
         path = f"{self._root}/issues/{number}/comments"
 
         async def find() -> int | None:
-            since = (datetime.now(UTC) - timedelta(minutes=10)).strftime("%Y-%m-%dT%H:%M:%SZ")
-            response = await self._connection.rest("GET", path, params={"since": since, "per_page": 100})
-            said = read(list[_Listed], _list_of(response), "the list of comments")
-            return next((each.id for each in said if each.kind == "Bot" and each.body.strip() == body.strip()), None)
+            return await self.find_comment(number, marker.run) if marker else None
 
         return await self._once(lambda: self._create(path, {"body": body}), find)
+
+    async def find_comment(self, number: int, run: str) -> int | None:
+        """The id of a comment of the last minutes that an App wrote with `run` in its marker; None if there is none."""
+        since = (datetime.now(UTC) - timedelta(minutes=10)).strftime("%Y-%m-%dT%H:%M:%SZ")
+        path = f"{self._root}/issues/{number}/comments"
+        response = await self._connection.rest("GET", path, params={"since": since, "per_page": 100})
+        for each in read(list[_Listed], _list_of(response), "the list of comments"):
+            found = read_marker(each.body)
+            if each.kind == "Bot" and found is not None and found.run == run:
+                return each.id
+        return None
 
     async def react(
         self, kind: Literal["issue_comment", "pull_request_review_comment"], comment_id: int, content: str
@@ -393,43 +431,52 @@ class Repository:
             return False
         return True
 
-    async def close(self, threads: Sequence[Thread], edited: Callable[[str], str]) -> str:
-        """Close our threads about what is no longer so, by the best way that the App may go; the way's name.
+    async def close(self, threads: Sequence[Thread], edited: Callable[[str], str], ways: Sequence[str] = WAYS) -> str:
+        """Close our threads about what is no longer so, by the first of the `ways` that the App may go; its name.
 
-        "resolved", else "minimised", both with the given change of the comment's text, else only "edited"; "left" where
-        nothing is permitted. A thread in which somebody else wrote is resolved or left, never hidden or changed.
+        Whichever it is, the comment's text is `edited` as well; "left" where nothing is permitted. A thread in which
+        somebody else wrote is resolved or left, never hidden or changed.
         """
-        while self._ladder.rung < len(_RUNGS):
-            way = _RUNGS[self._ladder.rung]
+        alone = [thread for thread in threads if all(comment.ours for comment in thread.comments)]
+        for way in ways:
+            concerned = threads if way == "resolved" else alone
+            if not concerned:
+                continue
             try:
-                await self._close(way, threads, edited)
-            except Moot:
-                return way  # somebody deleted one of them meanwhile; the others are closed
+                await self._change(way, concerned, _texts(alone, edited))
             except GiveUp:
-                self._ladder.rung += 1
-            else:
-                return way
+                continue
+            except Moot:
+                pass  # somebody deleted one of them meanwhile; the others are closed
+            return way
         return "left"
 
-    async def _close(self, way: str, threads: Sequence[Thread], edited: Callable[[str], str]) -> None:
-        """Close what may be closed in this way. Its text says so too: only so we know later that it was us."""
-        alone = [thread.comments[0] for thread in threads if all(comment.ours for comment in thread.comments)]
+    async def reopen(self, threads: Sequence[Thread], restored: Callable[[str], str]) -> None:
+        """Open our threads again that we closed, where that is permitted, and give their comments `restored` words."""
+        resolved = [thread for thread in threads if thread.resolved]
+        edited = [thread for thread in threads if not thread.resolved]
+        try:
+            for way, concerned in (("reopened", resolved), ("edited", edited)):
+                if concerned:
+                    await self._change(way, concerned, _texts(concerned, restored))
+        except (GiveUp, Moot) as error:
+            log.warning("threads_not_reopened", why=str(error))
+
+    async def _change(self, way: str, threads: Sequence[Thread], texts: Sequence[tuple[ThreadComment, str]]) -> None:
+        """Close or open threads, and change comments' texts, which say so too: only so we know later that it was us."""
         if way == "edited":
-            for comment in alone:
-                path = f"{self._root}/pulls/comments/{comment.id}"
+            for comment, text in texts:
                 with contextlib.suppress(Moot):
-                    await self._write("PATCH", path, {"body": edited(comment.body)}, repeat=True)
+                    await self._write("PATCH", f"{self._root}/pulls/comments/{comment.id}", {"body": text}, repeat=True)
             return
-        resolving = way == "resolved"
-        ids = [thread.id for thread in threads] if resolving else [comment.node_id for comment in alone]
-        if not ids:
-            return
+        hiding = way == "minimised"
+        ids = [thread.comments[0].node_id if hiding else thread.id for thread in threads]
         given = {f"i{number}": each for number, each in enumerate(ids)}
-        for number, comment in enumerate(alone):
-            given |= {f"e{number}": comment.node_id, f"t{number}": edited(comment.body)}
+        for number, (comment, text) in enumerate(texts):
+            given |= {f"e{number}": comment.node_id, f"t{number}": text}
         await self._turn()
-        connection = self._resolving if resolving else self._connection
-        await connection.graphql(queries.close(len(alone), len(ids), resolve=resolving), given)
+        connection = self._connection if hiding else self._resolving
+        await connection.graphql(queries.change(way, len(ids), len(texts)), given)
 
     # The parts of it
 
@@ -437,15 +484,25 @@ class Repository:
         answer = await self._connection.graphql(query, {"owner": self.owner, "name": self.name, **variables})
         return member(answer.get("data"), "repository")
 
-    async def _own_reviews(self, number: int, page: _Reviews) -> list[OwnReview]:
+    async def _own_reviews(self, number: int, page: _Reviews) -> list[OwnWords]:
         """Our submitted reviews from a page and those before it, oldest first."""
-        ours: list[OwnReview] = []
+        ours: list[OwnWords] = []
         while True:
             ours[:0] = [review for review in page.nodes if review.ours and review.state != "PENDING"]
             if not page.more:
                 return ours
             pull = _pull(await self._query(queries.REVIEWS, number=number, before=page.cursor))
             page = read(_Reviews, pull["reviews"], "the reviews query")
+
+    async def _own_comments(self, number: int, page: _Comments) -> list[OwnWords]:
+        """Our comments from a page and those before it, oldest first, until one tells of the orders that hold."""
+        ours: list[OwnWords] = []
+        while True:
+            ours[:0] = [comment for comment in page.nodes if comment.ours]
+            if not page.more or any(comment.orders for comment in ours):
+                return ours
+            pull = _pull(await self._query(queries.COMMENTS, number=number, before=page.cursor))
+            page = read(_Comments, pull["comments"], "the comments query")
 
     async def _threads(self, number: int, page: _Threads) -> list[Thread]:
         threads = [*page.nodes]
@@ -538,6 +595,12 @@ def _annotation(each: Annotation) -> dict[str, Any]:
         "title": each.title,
         "message": each.message,
     }
+
+
+def _texts(threads: Sequence[Thread], edited: Callable[[str], str]) -> list[tuple[ThreadComment, str]]:
+    """The comments that began these threads and that get another text, each with it."""
+    first = [thread.comments[0] for thread in threads]
+    return [(comment, text) for comment in first if (text := edited(comment.body)) != comment.body]
 
 
 def _refusal(error: Invalid, *, anchored: bool) -> Exception:

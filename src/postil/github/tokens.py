@@ -19,6 +19,9 @@ LEAST = (
 )
 """The permissions that a review needs, and no others."""
 
+TOLD = (("merge_queues", "read"),)
+"""What GitHub wants granted before it tells of an event; no token carries it."""
+
 REACT = (("issues", "write"), ("metadata", "read"))
 """What a reaction to a comment in a pull request's conversation needs; an installation may not have granted it."""
 

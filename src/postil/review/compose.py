@@ -32,8 +32,11 @@ from postil.review.model import (
     Skipped,
     Suggestion,
 )
+from postil.review.orders import Ignore
 
 __all__ = [
+    "CHECK_AGAIN",
+    "Button",
     "Marker",
     "Notice",
     "accounting_line",
@@ -41,10 +44,15 @@ __all__ = [
     "closed",
     "compose",
     "draft",
+    "effects",
+    "explained",
     "marker",
     "of_a_bot",
+    "of_a_merge_group",
+    "on_whose_word",
+    "paused",
     "read_marker",
-    "refused",
+    "rules_of",
     "superseded",
     "unfinished",
 ]
@@ -69,7 +77,10 @@ _CAUSES = {
     "decorator": "a decorator of `{}`, around it, changed",
     "import": "the import of `{}`, which it uses, changed",
 }
+_FOLD = ("<details>\n<summary>What it was</summary>\n\n", "\n\n</details>")
+_IGNORED = "**Ignored in this pull request**"
 _COMMIT = re.compile(r"[0-9a-f]{7,40}")
+_NAMED_RULE = re.compile(r"`([a-z0-9-]+)`(?:\]\([^)\n]*\))?\n\n<!-- postil:")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +89,18 @@ class Notice:
 
     title: str
     summary: str
+
+
+@dataclass(frozen=True, slots=True)
+class Button:
+    """A button on the check run, in GitHub's words: at most 20, 40 and 20 characters."""
+
+    label: str
+    description: str
+    identifier: str
+
+
+CHECK_AGAIN = Button("Check again", "Review this pull request from scratch", "recheck")
 
 
 def compose(analysis: Analysis, files: Sequence[ChangedFile], occasion: Occasion) -> Review:
@@ -94,9 +117,10 @@ def accounting_line(accounting: Accounting) -> str:
     """Where every finding went, as one line of plain text."""
     said = f", {accounting.said_before} said before" if accounting.said_before else ""
     left_out = f", {accounting.left_out} left out" if accounting.left_out else ""
+    ignored = f", {accounting.ignored} ignored" if accounting.ignored else ""
     return (
         f"{accounting.found} found: {accounting.inline} inline, {accounting.beside} beside the diff, "
-        f"{accounting.folded} folded, {accounting.suppressed} suppressed{left_out}{said}"
+        f"{accounting.folded} folded, {accounting.suppressed} suppressed{left_out}{ignored}{said}"
         f" · config {accounting.config} · guideline {accounting.guideline}"
     )
 
@@ -126,6 +150,22 @@ def of_a_bot() -> Notice:
     )
 
 
+def paused(login: str) -> Notice:
+    """For the check run of a pull request whose reviews somebody paused."""
+    return Notice(
+        "Not reviewed: paused",
+        f"{quoted(login)} paused reviews here. Comment `/postil resume` to go on, or `/recheck` for one review.",
+    )
+
+
+def of_a_merge_group() -> Notice:
+    """For the check run of a merge queue's commit."""
+    return Notice(
+        "Judged on each pull request",
+        "What is in this queue was reviewed on its own pull requests, and nothing is said about it twice.",
+    )
+
+
 def closed() -> Notice:
     """For the check run of a pull request that was closed meanwhile."""
     return Notice("Not reviewed: closed", "The pull request was closed before it was judged.")
@@ -141,16 +181,12 @@ def unfinished(why: str) -> Notice:
 
 def fixed(body: str, head_sha: str) -> str:
     """One of our comments about something that `head_sha` fixed: what it said stays, folded."""
-    return _over(f"{_FIXED} `{head_sha[:7]}`.", body)
+    return _over(f"**{_FIXED} `{head_sha[:7]}`.**", body)
 
 
 def withdrawn(body: str, head_sha: str) -> str:
     """One of our comments about a file that the pull request doesn't change any more, or that has another base now."""
-    return _over(f"{_WITHDRAWN} `{head_sha[:7]}`.", body)
-
-
-def _over(why: str, body: str) -> str:
-    return f"**{why}**\n\n<details>\n<summary>What it was</summary>\n\n{body}\n\n</details>"
+    return _over(f"**{_WITHDRAWN} `{head_sha[:7]}`.**", body)
 
 
 def is_fixed(body: str) -> bool:
@@ -158,9 +194,50 @@ def is_fixed(body: str) -> bool:
     return body.startswith((f"**{_FIXED} `", f"**{_WITHDRAWN} `"))
 
 
-def refused(login: str, command: str) -> str:
-    """The answer to somebody who may not give a command."""
-    return f"Sorry, {quoted(login)}: {quoted(f'/{command}')} is for the author and for people with write access."
+def rules_of(body: str) -> tuple[str, ...]:
+    """The rules that one of our comments is about: by its marker or, in an older one, by the rule's name above it."""
+    said = read_marker(body)
+    if said is not None and said.rules:
+        return said.rules
+    named = _NAMED_RULE.findall(body)
+    return tuple(named[-1:])
+
+
+def ignored(body: str, ignore: Ignore) -> str:
+    """One of our comments about a rule that somebody had ignored: what it said stays, folded."""
+    return _over(f"{_IGNORED} {on_whose_word(ignore)}", body)
+
+
+def is_ignored(body: str) -> bool:
+    """Whether one of our comments was edited to say that its rule is ignored."""
+    return body.startswith(_IGNORED)
+
+
+def restored(body: str) -> str:
+    """What one of our comments said before it was edited for an ignored rule; any other comes back as it is."""
+    return body.partition(_FOLD[0])[2].removesuffix(_FOLD[1]) if is_ignored(body) else body
+
+
+def on_whose_word(ignore: Ignore) -> str:
+    """Who had a rule ignored, and why, as the end of a sentence."""
+    return f"by {quoted(ignore.by)}" + (
+        f": {_sentence(prose(ignore.why, 300))}" if ignore.why else ", without a reason."
+    )
+
+
+def explained(words: RuleWords) -> str:
+    """What a rule's page says, with links to it and to its section."""
+    return "\n\n".join([f"**{words.title}**", *([_reflowed(words.why)] if words.why else []), _links(words)])
+
+
+def _links(words: RuleWords) -> str:
+    section = _STEP.join(title for title in (words.chapter_title, words.section_title) if title)
+    links = [link(section, words.section_url)] if section else []
+    return " · ".join([*links, link(quoted(words.name), words.rule_url)])
+
+
+def _over(why: str, body: str) -> str:
+    return f"{why}\n\n{_FOLD[0]}{body}{_FOLD[1]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +283,7 @@ class _Composer:
     def review(self) -> Review:
         self._choose()
         accounting = Accounting(
-            found=len(self.open) + len(self.analysis.suppressed) + len(self.analysis.left_out),
+            found=sum(map(len, (self.open, self.analysis.suppressed, self.analysis.left_out, self.analysis.ignored))),
             inline=len(self.comments),
             beside=len(self.beside),
             folded=len(self.folded),
@@ -215,6 +292,7 @@ class _Composer:
             config=plain(self.occasion.config),
             guideline=plain(self.occasion.guideline),
             left_out=len(self.analysis.left_out),
+            ignored=len(self.analysis.ignored),
         )
         return Review(
             body=self._body(accounting) if self.new else None,
@@ -351,9 +429,9 @@ class _Composer:
             which = counted(fixable, "place") if fixable < len(repeats) else "it" if fixable == 1 else "them"
             mended = f" `postil check --fix` mends {which} as well." if fixable else ""
             parts.append(f"The same at {', '.join(_first(lines, _PLACES))}.{mended}")
-        section = _STEP.join(title for title in (words.chapter_title, words.section_title) if title)
-        parts.append(" · ".join([*([link(section, words.section_url)] if section else []), self._rule(finding.rule)]))
-        parts.append(self._marker([each.fingerprint, *(other.fingerprint for other in repeats)]))
+        parts.append(_links(words))
+        fingerprints = [each.fingerprint, *(other.fingerprint for other in repeats)]
+        parts.append(self._marker(fingerprints, finding.rule))
         return Comment(
             path=place.path,
             line=place.line,
@@ -365,9 +443,9 @@ class _Composer:
             fingerprint=each.fingerprint,
         )
 
-    def _marker(self, fingerprints: Iterable[str]) -> str:
+    def _marker(self, fingerprints: Iterable[str], *rules: str) -> str:
         said = list(fingerprints)[:_FINGERPRINTS]
-        return marker(self.occasion.run, self.occasion.head_sha, said, self.occasion.key)
+        return marker(self.occasion.run, self.occasion.head_sha, said, self.occasion.key, rules=rules)
 
     def _body(self, accounting: Accounting) -> str:
         beside = [
@@ -407,6 +485,8 @@ class _Composer:
         else:
             conclusion = Conclusion.SUCCESS
         title = f"{counted(len(self.open), 'finding')}: {_severities(self.open)}" if self.open else "No findings"
+        if self.analysis.ignored:
+            title += f"; {len(self.analysis.ignored)} ignored"
         partly = {problem.path for problem in problems if problem.kind != "config"}
         if partly:
             title += f"; {counted(len(partly), 'file')} not fully analysed"
@@ -438,6 +518,7 @@ class _Composer:
             ("**Not analysed**", _problems(self.analysis.problems), ""),
             ("**Configuration**", [*_config_faults(self.analysis.problems), *self._configuration()], ""),
             ("**Left out**", _skips(self.analysis.skipped), ""),
+            ("**Ignored in this pull request**", self._ignored(), ""),
             ("**Allowed in the code**", allowed, ""),
         ]
         foot = [f"This check fails on {verdict}."] if self.open else []
@@ -451,8 +532,8 @@ class _Composer:
         lines = []
         if settings is not None:
             at = _accounted_config(plain(self.occasion.config))
-            effects = "; ".join(_effects(settings)) or "nothing differs from the defaults"
-            lines.append(f"- {quoted(self.occasion.source)} at {at}: {effects}.")
+            does = "; ".join(effects(settings)) or "nothing differs from the defaults"
+            lines.append(f"- {quoted(self.occasion.source)} at {at}: {does}.")
         if preview is not None:
             unread = f"; {counted(preview.unread, 'file')} left out now would be looked at"
             lines.append(
@@ -460,6 +541,16 @@ class _Composer:
                 f"{preview.more} more, {preview.fewer} fewer{unread if preview.unread else ''}."
             )
             lines += [f"  - {quoted(preview.source)} {_sentence(prose(fault, 500))}" for fault in preview.faults]
+        return lines
+
+    def _ignored(self) -> list[str]:
+        """What people had ignored here: the rule, who and why, and where it was found."""
+        lines = []
+        for rule, ignore in sorted(self.occasion.ignored.items()):
+            found = sorted((each for each in self.analysis.ignored if each.finding.rule == rule), key=_order)
+            places = [self._line(each.finding.path, each.finding.line) for each in found]
+            where = f" ({', '.join(_first(places, _PLACES))})" if places else ""
+            lines.append(f"- {self._rule(rule)}{where}, {on_whose_word(ignore)}")
         return lines
 
     def _annotation(self, each: Introduced) -> Annotation:
@@ -512,7 +603,7 @@ def _accounted_config(where: str) -> str:
     return f"{escaped(config)}{at}{commit}"
 
 
-def _effects(settings: Config) -> Iterator[str]:
+def effects(settings: Config) -> Iterator[str]:
     """What a configuration changes about a review, one phrase for each of its keys."""
 
     def names(values: Iterable[str]) -> str:

@@ -1,7 +1,8 @@
 """The hidden line in what the bot writes, by which it knows its own words again.
 
-Pure. A marker names the run that wrote it, the commit that was judged, and the findings that were said. It is signed,
-so that nobody can plant one; run and fingerprints are written so that nothing in them can end an HTML comment.
+Pure. A marker names the run that wrote it, the commit that was judged, the findings that were said and their rules, and
+what people ordered. It is signed, so that nobody can plant one; all of it is written so that nothing in it can end an
+HTML comment. Older markers lack some of the fields, and older readers leave out those that they don't know.
 """
 
 import hashlib
@@ -18,16 +19,33 @@ _FINGERPRINT = re.compile(r"[0-9a-f]{12,64}")
 
 @dataclass(frozen=True, slots=True)
 class Marker:
-    """What a marker says. `run` is the job's name ("owner/repo#7@run 12"), `head` the commit that was judged."""
+    """What a marker says. `run` is the job's name ("owner/repo#7@run 12"), `head` the commit that was judged.
+
+    `rules` are those of the findings; `orders` what holds on the pull request from here on ("" where nothing changed).
+    """
 
     run: str
     head: str
     fingerprints: tuple[str, ...] = ()
+    rules: tuple[str, ...] = ()
+    orders: str = ""
 
 
-def marker(run: str, head: str, fingerprints: Iterable[str] = (), key: bytes = b"") -> str:
+def marker(
+    run: str,
+    head: str,
+    fingerprints: Iterable[str] = (),
+    key: bytes = b"",
+    *,
+    rules: Iterable[str] = (),
+    orders: str = "",
+) -> str:
     """The hidden line for a comment or a review, signed with `key`."""
     said = f"run={_word(run)} head={_word(head)} found={','.join(fingerprints)}"
+    if named := ",".join(map(_word, rules)):
+        said += f" rules={named}"
+    if orders:
+        said += f" orders={_word(orders)}"
     return f"<!-- postil:{_VERSION} {said} sig={_signature(said, key)} -->"
 
 
@@ -44,6 +62,8 @@ def read_marker(body: str, key: bytes | None = None) -> Marker | None:
                 unquote(fields.get("run", "")),
                 unquote(fields.get("head", "")),
                 tuple(each for each in fields.get("found", "").split(",") if _FINGERPRINT.fullmatch(each)),
+                tuple(unquote(each) for each in fields.get("rules", "").split(",") if each),
+                unquote(fields.get("orders", "")),
             )
     return None
 

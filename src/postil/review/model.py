@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from postil.lint.finding import Finding, Problem, Severity
 from postil.review.config import Config
+from postil.review.orders import Ignore
 
 
 class FileStatus(StrEnum):
@@ -72,7 +73,7 @@ class Analysis:
     """Everything the pure part found in a change set; what the fenced child process sends back.
 
     `left_out` are the findings that the repository wants to hear nothing of where they stand, `skipped` the files that
-    were not looked at.
+    were not looked at, `ignored` the findings of rules that somebody had ignored in this pull request.
     """
 
     introduced: tuple[Introduced, ...] = ()
@@ -81,6 +82,7 @@ class Analysis:
     files: int = 0
     left_out: tuple[Introduced, ...] = ()
     skipped: tuple[Skipped, ...] = ()
+    ignored: tuple[Introduced, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +126,9 @@ class Annotation:
 
 @dataclass(frozen=True, slots=True)
 class Accounting:
-    """The sum that every review prints: found = inline + beside + folded + suppressed + left out + already said.
+    """The sum that every review prints.
+
+    found = inline + beside + folded + suppressed + left out + ignored + already said.
 
     `inline` is the number of comments; what such a comment only links to, as it repeats, is counted as folded.
     """
@@ -138,6 +142,7 @@ class Accounting:
     config: str
     guideline: str
     left_out: int = 0
+    ignored: int = 0
 
 
 class Conclusion(StrEnum):
@@ -208,6 +213,7 @@ class Occasion:
     `blob_url` is the address of the repository's files at head, without a final slash ("" where there is none to
     link to); `key` signs the hidden markers. `settings` is the configuration that was found at `source`, None where the
     defaults hold; `preview` is what the pull request would make of it.
+    `ignored` are the rules, by name, that somebody had ignored here.
     """
 
     head_sha: str
@@ -224,3 +230,4 @@ class Occasion:
     source: str = ""
     settings: Config | None = None
     preview: Preview | None = None
+    ignored: Mapping[str, Ignore] = field(default_factory=dict)

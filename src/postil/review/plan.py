@@ -3,7 +3,7 @@
 Pure. The App and the command line both go this way, so that they say the same.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
@@ -49,6 +49,10 @@ class Plan:
             return EXCLUDED
         return noise.of_path(path, self._marks(path))
 
+    def runs(self, rules: Collection[str]) -> bool:
+        """Whether all these rules, by name or former name, are judged. Rules that nobody named are not."""
+        return bool(rules) and all(self.aliases.get(rule, rule) in self.choice.rules for rule in rules)
+
     def sifted(
         self, changes: Iterable[Change], named: AbstractSet[str] = frozenset()
     ) -> tuple[list[Change], list[Skipped]]:
@@ -77,20 +81,28 @@ class Plan:
         return {name: is_set for pattern, name, is_set in self.marks if matches(path, pattern)}
 
     def settled(
-        self, analysis: Analysis, problems: Sequence[Problem] = (), skipped: Sequence[Skipped] = ()
+        self,
+        analysis: Analysis,
+        problems: Sequence[Problem] = (),
+        skipped: Sequence[Skipped] = (),
+        ignored: Collection[str] = (),
     ) -> Analysis:
         """What was found, without what is left out by path, and with the faults of the configuration.
 
-        `skipped` are the files that were left out before the analysis.
+        `skipped` are the files that were left out before the analysis, `ignored` the rules that people had ignored.
         """
-        kept, left_out = [], list(analysis.left_out)
+        kept, left_out, unwanted = [], list(analysis.left_out), []
         for each in analysis.introduced:
-            (left_out if self.ignores(each) else kept).append(each)
+            if self.ignores(each):
+                left_out.append(each)
+            else:
+                (unwanted if each.finding.rule in ignored else kept).append(each)
         faults = [Problem(self.source, "config", fault) for fault in self.faults]
         return replace(
             analysis,
             introduced=tuple(kept),
             left_out=tuple(left_out),
+            ignored=tuple(unwanted),
             problems=(*analysis.problems, *problems, *faults),
             skipped=tuple(skipped),
         )

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from starlette.requests import ClientDisconnect
 
 from postil import webhook
-from postil.jobs import Ask, Command, Pull, UnavailableError
+from postil.jobs import MERGE_QUEUE, Ask, Command, Pull, UnavailableError
 from postil.web.errors import failure
 from postil.web.metrics import Metrics
 
@@ -35,6 +35,10 @@ class Inbox(Protocol):
 
     async def pulls_at(self, owner: str, name: str, head: str) -> Sequence[Pull]:
         """Find the pull requests of a repository with this head. Raises UnavailableError."""
+        ...
+
+    async def forget(self, installation: int) -> None:
+        """Drop what was learned of an installation. Raises UnavailableError."""
         ...
 
 
@@ -98,6 +102,7 @@ def router(
                 return Accepted(result="ignored", why=why)
             case webhook.Forget(installation, why, revives):
                 forget(installation)
+                await inbox.forget(installation)
                 if revives:
                     await inbox.revive(installation)
                 return Accepted(result="forgotten", why=why)
@@ -139,7 +144,7 @@ async def _body(request: Request, limit: int) -> bytes:
 
 
 async def _asks(
-    decision: webhook.Review | webhook.Cancel | webhook.Recheck | webhook.Rerun, inbox: Inbox
+    decision: webhook.Review | webhook.Cancel | webhook.Commanded | webhook.Rerun | webhook.Queued, inbox: Inbox
 ) -> Sequence[Ask]:
     """Put a decision into the queue's words."""
 
@@ -152,8 +157,12 @@ async def _asks(
             return [Ask(pull(number), why, head, at, outdates=outdates)]
         case webhook.Cancel(_, number, at, why):
             return [Ask(pull(number), why, None, at, outdates=True, wakes=False)]
-        case webhook.Recheck(_, number, _, kind, comment, login):
-            return [Ask(pull(number), "/recheck", command=Command(kind, comment, login))]
+        case webhook.Commanded(_, number, commands, where, comment, login):
+            said = "\n".join(command.written for command in commands)
+            why = " ".join(f"/{command.name}" for command in commands)
+            return [Ask(pull(number), why, command=Command(where, comment, login, said))]
+        case webhook.Queued(_, head, why):
+            return [Ask(pull(MERGE_QUEUE), why, head, time.time())]
         case webhook.Rerun(place, numbers, head, why):
             # GitHub names no pull request for forks.
             pulls = [pull(number) for number in numbers] or await inbox.pulls_at(place.owner, place.name, head)

@@ -33,16 +33,18 @@ PERMISSIONS = (
     Need("pull_requests", "write", "To read a pull request's changes and post the review with its comments."),
     Need("checks", "write", "To show the verdict as a check run, and to be told when somebody presses “Re-run”."),
     Need("issues", "read", "Commands are written as comments on the conversation, which GitHub counts among issues."),
+    Need("merge_queues", "read", "To be told of merge queues, which wait for the check on a commit of their own."),
 )
 OPTIONAL = (
     Need("issues", "write", "To answer a command with an 👀 reaction on its comment."),
     Need("contents", "write", "To resolve the threads of what has been fixed; without it Postil hides or edits them."),
-    Need("merge_queues", "read", "Only where the check is required and a merge queue is used."),
 )
 EVENTS = (
     Need("pull_request", "", "A pull request was opened, changed, or made ready for review."),
-    Need("issue_comment", "", "Somebody may have written /recheck in the conversation."),
-    Need("pull_request_review_comment", "", "Somebody may have written /recheck in an answer to a comment."),
+    Need("issue_comment", "", "Somebody may have written a command in the conversation."),
+    Need("pull_request_review", "", "Somebody may have written a command in the words of a review."),
+    Need("pull_request_review_comment", "", "Somebody may have written a command in an answer to a comment."),
+    Need("merge_group", "", "A merge queue waits for the check."),
 )
 WEBHOOK_PATH = "/webhooks/github"
 
