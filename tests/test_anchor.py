@@ -62,6 +62,7 @@ def test_a_finding_knows_the_lines_that_it_depends_on() -> None:
         ({5, 1}, 5, "header"),
         ({2}, 2, "import"),
     ],
+    ids=["all", "header", "decorators", "decorator", "class-and-import", "import"],
 )
 def test_the_nearest_cause_is_taken(added: set[int], line: int, kind: str) -> None:
     """A changed definition around the code is likelier than a changed import at the top."""

@@ -97,7 +97,7 @@ async def test_a_fetch_has_its_limits(github: ValidatedGitHub, github_url: str) 
             )
 
 
-@pytest.mark.parametrize("permissions", [{}, {"metadata": "read"}])
+@pytest.mark.parametrize("permissions", [{}, {"metadata": "read"}], ids=["none", "metadata"])
 async def test_a_refusal_is_said_without_the_token(
     github: ValidatedGitHub, github_url: str, permissions: dict[str, str]
 ) -> None:

@@ -1,9 +1,14 @@
 """What pages say about frameworks, tried on the frameworks themselves."""
 
 import argparse
+import asyncio
 import io
+import subprocess
+import sys
 from collections.abc import Callable
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+from unittest.mock import AsyncMock, Mock, create_autospec
 
 import click
 import pytest
@@ -19,6 +24,7 @@ from sqlalchemy.exc import CompileError, DBAPIError
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from postil.lint.commands import option_name
+from postil.lint.fixtures import NARROW_BUILT_INS
 
 NAMES = {"fk": "fk_%(table_name)s_%(column_0_name)s", "ix": "ix_%(table_name)s_%(column_0_name)s"}
 
@@ -263,3 +269,114 @@ def test_a_required_subcommand_may_not_be_left_out(capsys: pytest.CaptureFixture
         parser.parse_args([])
 
     assert "the following arguments are required: command" in capsys.readouterr().err
+
+
+def run_pytest(folder: Path, *arguments: str) -> str:
+    """What pytest prints about the tests in a folder."""
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False).stdout
+
+
+def test_pytest_refuses_a_wide_fixture_that_asks_for_a_narrow_one(tmp_path: Path) -> None:
+    """`fixture-scope-mismatch` says that it raises, and lists what lives as long as one test."""
+    text = """
+import pytest
+
+@pytest.fixture(scope="session")
+def archive(request, {name}): ...
+
+def test_archive(archive): ...
+"""
+    for name in sorted(NARROW_BUILT_INS - {"mocker"}):
+        (tmp_path / f"test_{name}.py").write_text(text.format(name=name))
+    (tmp_path / "test_wide.py").write_text(text.format(name="tmp_path_factory"))
+
+    printed = run_pytest(tmp_path, "-rA")
+
+    assert printed.count("\nERROR test_") == len(NARROW_BUILT_INS) - 1
+    assert printed.count("\nScopeMismatch: ") == len(NARROW_BUILT_INS) - 1
+    assert "PASSED test_wide.py" in printed
+
+
+def test_pytest_counts_what_it_cannot_name(tmp_path: Path) -> None:
+    """`parametrize-opaque-ids` tells which values make ids that can be read."""
+    (tmp_path / "test_ids.py").write_text(
+        """
+import enum, pathlib, re
+import pytest
+
+class Colour(enum.Enum):
+    RED = 1
+
+@pytest.mark.parametrize("value, other", [
+    ({}, 200), ([], "text"), ((1, 2), None), (lambda: 1, Colour.RED), (pathlib.Path("a"), re.compile("x")),
+    (object(), int),
+])
+def test_a(value, other): ...
+"""
+    )
+
+    assert [line.partition("[")[2] for line in run_pytest(tmp_path, "--collect-only").splitlines() if "[" in line] == [
+        "value0-200]", "value1-text]", "value2-None]", "<lambda>-Colour.RED]", "value4-x]", "value5-int]",
+    ]  # fmt: skip
+
+
+def test_a_mock_is_content_with_an_assertion_that_is_not_called() -> None:
+    """`mock-assertion-not-called` says that it asserts nothing; half a name is refused since Python 3.12."""
+    send = Mock()
+    assert callable(send.assert_called_once)
+
+    if sys.version_info < (3, 12):
+        assert isinstance(send.called_once_with(3), Mock)
+    else:
+        with pytest.raises(AttributeError, match="is not a valid assertion"):
+            send.called_once_with(3)
+
+
+def test_an_async_mock_counts_a_call_that_nobody_awaits() -> None:
+    """`async-mock-called-not-awaited` says that `assert_called_once` passes then."""
+    send = AsyncMock()
+    send(3).close()
+
+    send.assert_called_once_with(3)
+    with pytest.raises(AssertionError, match="awaited"):
+        send.assert_awaited_once_with(3)
+    asyncio.run(send(3))
+    send.assert_awaited_once_with(3)
+
+
+def test_a_mock_with_autospec_refuses_what_the_function_refuses() -> None:
+    """`patch-without-autospec` says that a mock without it accepts any call."""
+
+    def send(number: int) -> None: ...
+
+    Mock()(1, 2, reason="late")
+    with pytest.raises(TypeError, match="too many positional arguments"):
+        create_autospec(send)(1, 2)
+
+
+def test_a_plain_protocol_is_no_class_to_check_against() -> None:
+    """`isinstance-on-plain-protocol` says that it raises, and leaves out what inherits the decoration."""
+
+    class Clock(Protocol):
+        def now(self) -> float: ...
+
+    @runtime_checkable
+    class Stoppable(Protocol):
+        def stop(self) -> None: ...
+
+    with pytest.raises(TypeError, match="runtime_checkable"):
+        isinstance(3, Clock)  # ty: ignore[isinstance-against-protocol]
+    assert not isinstance(3, Stoppable)
+
+
+def test_with_looks_for_both_methods_first() -> None:
+    """`enter-without-exit` says that such a class can't be entered at all."""
+
+    def enter(lease: object) -> None:
+        raise AssertionError(lease)
+
+    lease: Any = type("Lease", (), {"__enter__": enter})()
+
+    with pytest.raises(TypeError, match="__exit__"), lease:
+        pass

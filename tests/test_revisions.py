@@ -106,6 +106,7 @@ def test_sql_does_what_the_operations_do(sql: str, operations: list[tuple[str, s
         ("versions/b.py", {"pyproject.toml": '[project]\ndependencies = ["psycopg2-binary"]\n'}, True),
         ("versions/b.py", {"pyproject.toml": '[project.optional-dependencies]\npg = ["psycopg"]\n'}, False),
     ],
+    ids=["nothing", "folder", "other-folder", "requirements", "pyproject", "extra"],
 )
 def test_postgres_is_known_by_folder_or_driver(path: str, files: dict[str, str], postgres: bool) -> None:
     """What a statement locks differs between databases; an extra says only that some use one."""

@@ -394,6 +394,18 @@ def test_an_app_that_may_do_more_tries_again_what_failed(action: str) -> None:
         {"repository__id": "one"},
         {"installation__id": -1},
     ],
+    ids=[
+        "number-too-large",
+        "number-zero",
+        "sha-a-path",
+        "sha-too-short",
+        "name-a-path",
+        "name-with-null",
+        "name-a-surrogate",
+        "owner-empty",
+        "repository-a-text",
+        "installation-negative",
+    ],
 )
 def test_a_value_that_no_address_and_no_column_could_take_is_as_good_as_missing(changes: dict[str, Any]) -> None:
     """They become parts of addresses and keys of tables later, and there it would be too late."""

@@ -17,7 +17,7 @@ from postil.lint.change import Change, ChangeSet, FileChange
 from postil.lint.check import Check
 from postil.lint.finding import Finding, Severity
 from postil.lint.page import Example, Page
-from postil.lint.project import Project
+from postil.lint.project import Project, is_project_file
 from postil.lint.source import SourceFile
 from postil.lint.tree import CODE_FIELDS
 
@@ -145,8 +145,10 @@ def run_example(rules: "RuleSet", rule: Rule, example: Example) -> list[Finding]
     paired = any(block.side for block in example.blocks)
     if not paired:
         bases = {}
-    project = Project({path: text for path, text in heads.items() if not path.endswith(".py")})
-    base_project = Project({path: text for path, text in (bases or heads).items() if not path.endswith(".py")})
+    project, base_project = (
+        Project({path: text for path, text in texts.items() if not path.endswith(".py") or is_project_file(path)})
+        for texts in (heads, bases or heads)
+    )
     findings: list[Finding] = []
     if rule.subscription.whole in (FileChange, ChangeSet):
         # A block without a side, beside ones with: a file that is there and isn't changed.

@@ -35,4 +35,6 @@ def check(file: SourceFile) -> Notes:
 def _explains(function: cst.FunctionDef) -> bool:
     """Whether a docstring says more than what the function is."""
     said = function.get_docstring()
-    return said is not None and re.search(r"(?i)\b(?:no|not|can't|cannot|never|irreversible|nothing)\b", said) is not None
+    return (
+        said is not None and re.search(r"(?i)\b(?:no|not|can't|cannot|never|irreversible|nothing)\b", said) is not None
+    )

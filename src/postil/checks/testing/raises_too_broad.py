@@ -1,0 +1,81 @@
+"""Finds `pytest.raises(Exception)`, which any mistake in the test itself satisfies."""
+
+import libcst as cst
+
+from postil.lint import Note, Notes, SourceFile, argument, has_unpacking
+from postil.lint.tree import walk
+
+MENTIONS = ("raises", "assertRaises")
+
+_BROAD = frozenset({"Exception", "BaseException"})
+
+
+def check(call: cst.Call, file: SourceFile) -> Notes:
+    func = call.func
+    last = func.attr.value if isinstance(func, cst.Attribute) else func.value if isinstance(func, cst.Name) else ""
+    if last == "assertRaises":
+        expected = argument(call, "exception", 0)
+    elif last == "raises" and file.name_of(func) == "pytest.raises":
+        expected = argument(call, "expected_exception", 0)
+    else:
+        return
+    broad = _broad(expected, file)
+    if broad is None or has_unpacking(call):
+        return
+    if any(arg.keyword is not None and arg.keyword.value in ("match", "check") for arg in call.args):
+        return
+    if _is_looked_at(call, file) or _is_raised_here(call, file) or _is_meant(call, file):
+        return
+    yield Note(call, f"`{file.code(func)}({broad})` is satisfied by any error, a misspelt name among them")
+
+
+def _broad(expected: cst.BaseExpression | None, file: SourceFile) -> str | None:
+    members = [each.value for each in expected.elements] if isinstance(expected, cst.Tuple) else [expected]
+    names = [file.name_of(each) for each in members if each is not None]
+    return next((name for name in names if name in _BROAD), None)
+
+
+def _is_looked_at(call: cst.Call, file: SourceFile) -> bool:
+    """Whether what was raised is kept and used later, or the call form gives something that is."""
+    above = file.parent(call)
+    if isinstance(above, cst.WithItem):
+        if above.asname is None or not isinstance(above.asname.name, cst.Name):
+            return above.asname is not None
+        name, function = above.asname.name, file.enclosing_def(call)
+        within = function.body if function is not None else file.module
+        return any(
+            isinstance(node, cst.Name) and node.value == name.value and node is not name for node in walk(within)
+        )
+    # `error = pytest.raises(Exception, f)`, `pytest.raises(Exception, f).match("…")`
+    return not isinstance(above, cst.Expr)
+
+
+def _is_meant(call: cst.Call, file: SourceFile) -> bool:
+    """Whether a comment tells other linters to let this pass: somebody has decided."""
+    code = file.code(file.enclosing_statement(call)).partition("\n")[0]
+    return "B017" in code or "PT011" in code
+
+
+def _is_raised_here(call: cst.Call, file: SourceFile) -> bool:
+    """Whether the test itself has an `Exception` raised, so that nothing narrower could be expected."""
+    function = file.enclosing_def(call)
+    scope: cst.CSTNode = file.module
+    while function is not None:
+        scope, function = function, file.enclosing_def(function)
+    for node in walk(scope):
+        match node:
+            case cst.SimpleString(value=text) if "raise Exception" in text or "raise BaseException" in text:
+                return True
+            case cst.Raise(exc=exc) if exc is not None:
+                raised = exc.func if isinstance(exc, cst.Call) else exc
+                if file.name_of(raised) in _BROAD:
+                    return True
+            case (
+                cst.Arg(keyword=cst.Name("side_effect" | "exception" | "exc" | "error"), value=value)
+                | cst.Assign(
+                    targets=[cst.AssignTarget(target=cst.Attribute(attr=cst.Name("side_effect")))], value=value
+                )
+            ):
+                if any(file.name_of(below) in _BROAD for below in walk(value) if isinstance(below, cst.Name)):
+                    return True
+    return False
