@@ -35,8 +35,8 @@ types: $(UV_READY)  ## ty
 imports: $(UV_READY)  ## the layers of ARCHITECTURE.md
 	$(RUN) lint-imports
 
-test: $(UV_READY)  ## every test
-	$(RUN) pytest
+test: $(UV_READY)  ## every test, on two cores
+	$(RUN) pytest -n 2 --dist loadfile
 
 soak: $(UV_READY)  ## random lives of pull requests: make soak N=3000 [SEED=7]
 	@echo "N=$(N) SEED=$(SEED)"; SEQUENCES=$(N) $(RUN) pytest tests/test_sequences.py --hypothesis-seed=$(SEED)
