@@ -10,6 +10,14 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from validated_github import ValidatedGitHub, served
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What the tests check is kept in a folder of their own, and goes with it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def app_key() -> tuple[str, str]:
     """An RSA key pair of the App as PEM: private, public."""

@@ -1,6 +1,7 @@
 """The command line: serve · check · review · rules · demo."""
 
 import asyncio
+import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -12,9 +13,11 @@ from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
+from platformdirs import user_cache_path
 from rich.console import Console
 
 from postil import packs
+from postil.cache import Cache
 from postil.files import Tree, patch_of, read_trees, write_text
 from postil.lint.engine import apply_edits
 from postil.lint.finding import Problem
@@ -28,6 +31,7 @@ from postil.review.model import Analysis, Conclusion, Introduced, Occasion, Revi
 from postil.review.noise import MARKS
 from postil.review.plan import Plan, plan
 from postil.sandbox import Analyst, Limits, SandboxError
+from postil.scan import makers_of, scan
 
 CLEAN, FOUND, FAILED = 0, 1, 2
 FIX_ROUNDS = 20
@@ -121,6 +125,10 @@ def check(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print findings and problems, and no sums.")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say on standard error what was done.")] = False,
     colour: Annotated[Colour, typer.Option("--color", help="Whether text has colours.")] = Colour.AUTO,
+    force_exclude: Annotated[
+        bool, typer.Option("--force-exclude", help="Leave out generated and vendored files even if they are named.")
+    ] = False,
+    no_cache: Annotated[bool, typer.Option("--no-cache", help="Look at every file anew, and keep nothing.")] = False,
     folders: PacksOption = None,
 ) -> None:
     """Lint files or folders. Exits 0 when clean, 1 with findings at or over the threshold, 2 when it can't run.
@@ -134,46 +142,56 @@ def check(
     began = time.monotonic()
     guideline = _guideline(folders)
     try:
-        trees = read_trees(paths or [Path()])
+        trees = read_trees(paths or [Path()], by_name=not force_exclude)
     except FileNotFoundError as error:
         _fail(str(error))
     plans = [_plan(tree.project | {MARKS: tree.attributes}, guideline, config, select, ignore) for tree in trees]
+    makers = None if no_cache else makers_of(guideline, _folders(folders))
+    cache = Cache(None if makers is None else user_cache_path("postil", appauthor=False))
     try:
-        analyses = asyncio.run(_analyse(trees, plans, folders, fix=fix or diff))
+        analyses = asyncio.run(_analyse(trees, plans, folders, cache, makers or "", fix=fix or diff))
     except SandboxError as error:
         _fail(str(error))
+    cache.trim()
     checked = _checked(trees, plans, analyses)
     if diff:
         _print_patches(trees)
         typer.echo("\n".join(terminal.beside_a_diff(checked)), err=True)
         raise typer.Exit(FOUND if any(tree.fixed for tree in trees) else CLEAN)
     _write(trees)
-    sources = {tree.shown[change.path]: change.head or "" for tree in trees for change in tree.changes}
-    match output:
-        case Format.JSON:
-            typer.echo(records.of_check(checked, guideline, _links(guideline)))
-        case Format.SARIF:
-            links = _links(guideline)
-            typer.echo(sarif.of_check(checked, guideline, links, version("postil"), allowed=show_allowed))
-        case Format.GITHUB:
-            typer.echo(workflow.of_check(checked))
-        case Format.JUNIT:
-            typer.echo(junit.of_check(checked))
-        case Format.TEXT | Format.CONCISE:
-            paint = terminal.Paint(_is_coloured(colour))
-            if statistics:
-                said = [*terminal.statistics(checked, guideline, paint), *terminal.problems(checked, paint)]
-            elif output is Format.CONCISE:
-                said = [*terminal.concise(checked, paint)]
-            else:
-                said = [*terminal.full(checked, guideline, sources, paint)]
-            said += terminal.allowed(checked, paint) if show_allowed else ()
-            said += () if quiet else terminal.summary(checked, paint)
-            # `typer.echo` takes the colours away that it doesn't expect.
-            typer.echo("".join(f"{line}\n" for line in said), nl=False, color=paint.colour)
+    if output in (Format.TEXT, Format.CONCISE):
+        paint = terminal.Paint(_is_coloured(colour))
+        sources = {tree.shown[change.path]: change.head or "" for tree in trees for change in tree.changes}
+        if statistics:
+            said = terminal.statistics(checked, guideline, paint)
+        elif output is Format.CONCISE:
+            said = terminal.concise(checked, paint)
+        else:
+            said = terminal.full(checked, guideline, sources, paint)
+        lines = [
+            *said,
+            *terminal.problems(checked, paint),
+            *(terminal.allowed(checked, paint) if show_allowed else ()),
+            *(() if quiet else terminal.summary(checked, paint)),
+        ]
+        # `typer.echo` takes the colours away that it doesn't expect.
+        typer.echo("".join(f"{line}\n" for line in lines), nl=False, color=paint.colour)
+    else:
+        typer.echo(_for_programs(output, checked, guideline, show_allowed=show_allowed))
     if verbose:
-        typer.echo("\n".join(terminal.details(checked, time.monotonic() - began)), err=True)
+        typer.echo("\n".join(terminal.details(checked, time.monotonic() - began, cache.hits)), err=True)
     raise typer.Exit(FOUND if any(map(checked.fails, checked.findings)) else CLEAN)
+
+
+def _for_programs(output: Format, checked: Checked, guideline: packs.Guideline, *, show_allowed: bool) -> str:
+    match output:
+        case Format.SARIF:
+            return sarif.of_check(checked, guideline, _links(guideline), version("postil"), allowed=show_allowed)
+        case Format.GITHUB:
+            return workflow.of_check(checked)
+        case Format.JUNIT:
+            return junit.of_check(checked)
+    return records.of_check(checked, guideline, _links(guideline))
 
 
 def _is_coloured(colour: Colour) -> bool:
@@ -220,16 +238,17 @@ def _names(values: list[str] | None) -> tuple[str, ...]:
 
 
 async def _analyse(
-    trees: Sequence[Tree], plans: Sequence[Plan], folders: list[Path] | None, *, fix: bool
+    trees: Sequence[Tree], plans: Sequence[Plan], folders: list[Path] | None, cache: Cache, makers: str, *, fix: bool
 ) -> list[Analysis]:
     """One analysis a tree; with `fix`, the fixes are carried out, though not written, until none is left."""
     found = []
-    async with Analyst(_folders(folders), LIMITS) as analyst:
+    limits = replace(LIMITS, children=len(os.sched_getaffinity(0)))
+    async with Analyst(_folders(folders), limits) as analyst:
         for tree, agreed in zip(trees, plans, strict=True):
             tree.changes, skipped = agreed.sifted(tree.changes, tree.named)
             tree.project = {path: text for path, text in tree.project.items() if not agreed.leaves_out(path)}
             for left in reversed(range(FIX_ROUNDS + 1)):
-                analysis = await analyst.analyse(tree.changes, tree.project, tree.project, agreed.choice)
+                analysis = await scan(tree.changes, tree.project, agreed.choice, analyst, cache, makers)
                 analysis = agreed.settled(analysis, skipped=skipped)
                 if not (fix and left and _fix(tree, analysis)):
                     found.append(analysis)

@@ -55,8 +55,10 @@ class Tree:
                 yield Path(shown), change.head or "", shown
 
 
-def read_trees(paths: Sequence[Path]) -> list[Tree]:
+def read_trees(paths: Sequence[Path], *, by_name: bool = True) -> list[Tree]:
     """The Python files under `paths`, grouped by the project that they belong to.
+
+    `by_name` tells whether a file among them was asked for by its name, and not as one of many.
 
     Raises:
         FileNotFoundError: a path doesn't exist.
@@ -71,7 +73,7 @@ def read_trees(paths: Sequence[Path]) -> list[Tree]:
             tree = trees[root] = Tree(root, project=_project(root), attributes=_attributes(root))
         for file in _python_files(path):
             _read(file, tree)
-            if not path.is_dir():
+            if by_name and not path.is_dir():
                 tree.named.add(_inside(file, tree.root))
         if path.is_dir():
             _take_project_files(path.resolve(), tree)

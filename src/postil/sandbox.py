@@ -28,7 +28,7 @@ from postil import packs
 from postil.lint.change import Change
 from postil.lint.finding import Problem
 from postil.lint.project import Project
-from postil.review.analysis import analyse
+from postil.review.analysis import Part, analyse
 from postil.review.config import Choice
 from postil.review.model import Analysis
 
@@ -101,10 +101,11 @@ class Analyst:
         project_files: Mapping[str, str],
         base_project_files: Mapping[str, str],
         choice: Choice | None = None,
+        part: Part = Part.ALL,
     ) -> Analysis:
         """What `changes` introduced. Files that can't be analysed are among the problems, and cost the others nothing.
 
-        `choice` says by which rules; None means those that are on by default.
+        `choice` says by which rules; None means those that are on by default. `part` says how they are looked at.
 
         Raises:
             SandboxError: no child could be started.
@@ -118,7 +119,7 @@ class Analyst:
                 problems.append(Problem(change.path, "too-large", f"it has {size / 1e6:.1f} MB; {allowed}"))
             else:
                 left.append(change)
-        files = {"files": dict(project_files), "base_files": dict(base_project_files)}
+        files = {"files": dict(project_files), "base_files": dict(base_project_files), "part": str(part)}
         analysis = await self._analyse(left, {**files, "choice": _CHOICE.dump_python(choice, mode="json")}, problems)
         return Analysis(analysis.introduced, analysis.suppressed, (*analysis.problems, *problems), analysis.files)
 
@@ -333,6 +334,7 @@ def _answer(request: dict[str, Any], guideline: packs.Guideline, answers: Binary
         Project(_FILES.validate_python(request["files"])),
         Project(_FILES.validate_python(request["base_files"])),
         started,
+        Part(request["part"]),
     )
     return _ANALYSIS.dump_python(analysis, mode="json")
 

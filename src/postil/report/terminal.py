@@ -42,23 +42,21 @@ class Paint:
 
 
 def full(checked: Checked, guideline: Guideline, sources: Mapping[str, str], paint: Paint) -> Iterator[str]:
-    """Each finding with its code and its cure, then the problems. `sources` are texts by path."""
+    """Each finding with its code and its cure. `sources` are texts by path."""
     lines = {path: text.split("\n") for path, text in sources.items()}
     for each in checked.shown:
         yield from _finding(each, guideline, lines.get(each.finding.path, []), paint)
         yield ""
-    yield from problems(checked, paint)
 
 
 def concise(checked: Checked, paint: Paint) -> Iterator[str]:
-    """`path:line:column: severity: message [rule]`, which editors know from compilers; then the problems."""
+    """`path:line:column: severity: message [rule]`, which editors know from compilers."""
     for each in checked.shown:
         finding = each.finding
         where = f"{printable(finding.path)}:{finding.line}:{finding.column}"
         severity = paint(str(finding.severity), str(finding.severity))
         mark = f" {paint('fixable', '(fixable)')}" if each.suggestion is not None else ""
         yield f"{paint('bold', where)}: {severity}: {printable(finding.message)} [{finding.rule}]{mark}"
-    yield from problems(checked, paint)
 
 
 def problems(checked: Checked, paint: Paint) -> Iterator[str]:
@@ -101,9 +99,9 @@ def beside_a_diff(checked: Checked) -> Iterator[str]:
     yield printable(f"then {checked.accounting}")
 
 
-def details(checked: Checked, seconds: float) -> Iterator[str]:
-    """For `--verbose`: how long it took, under what, and what was left out, by name."""
-    yield f"{counted(checked.files, 'file')} in {seconds:.1f} s"
+def details(checked: Checked, seconds: float, known: int) -> Iterator[str]:
+    """For `--verbose`: how long it took, how much was `known`, and what was left out, by name."""
+    yield f"{counted(checked.files, 'file')} in {seconds:.1f} s; {counted(known, 'answer')} from the cache"
     yield printable(f"config {checked.config}, fails from {checked.threshold}")
     for each in sorted(checked.skipped, key=lambda each: each.path):
         yield printable(f"{each.path}: left out: {each.why}")

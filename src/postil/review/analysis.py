@@ -6,6 +6,7 @@ Pure: texts in, values out. Never raises for anything in a file; what can't be j
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from enum import StrEnum
 
 from postil.lint.change import PYTHON, Change
 from postil.lint.engine import Report, RuleSet, apply_edits
@@ -21,12 +22,24 @@ PROOFS = 60
 """A proof costs one parse. A review shows 20 comments at most, and what was said before wants no new proof."""
 
 
+class Part(StrEnum):
+    """What to look at: `files` each on its own, the `whole` of them, or all of it.
+
+    All fixes of a part are proved, so that what is said about a file doesn't depend on how many others have some.
+    """
+
+    FILES = "files"
+    WHOLE = "whole"
+    ALL = "all"
+
+
 def analyse(
     rules: RuleSet,
     changes: Sequence[Change],
     project: Project,
     base_project: Project,
     started: Callable[[str], None] = lambda path: None,
+    part: Part = Part.ALL,
 ) -> Analysis:
     """What `changes` introduced, with a fingerprint and, where one holds, a proved suggestion for each finding.
 
@@ -34,12 +47,13 @@ def analyse(
     before it is looked at, once more for each proof, and with "" before the rules about the change as a whole:
     whoever runs this in a fenced process learns where it died.
     """
-    files = [change for change in changes if change.is_python and change.head is not None]
     base_paths = _base_paths(changes)
     found: dict[str, list[Finding]] = {}
     problems: list[Problem] = []
     judged = _Judged(rules, changes, project, base_project)
     parsed = Parsed()
+    alone = () if part is Part.WHOLE else changes
+    files = [change for change in alone if change.is_python and change.head is not None]
     for change in files:
         started(change.path)
         report = rules.lint(change.path, change.head or "", project, parsed)
@@ -47,17 +61,19 @@ def analyse(
         if report.findings:
             judged.alone[change.path] = report.findings
             found[change.path] = _new_in(change, report, rules, base_project, parsed, base_paths[change.path])
-    for change in changes:
+    for change in alone:
         if not change.is_python and change.head is not None:
             report = rules.lint_text(change.path, change.head)
             if report.findings:
                 judged.alone[change.path] = report.findings
                 found[change.path] = _new_in(change, report, rules, base_project, parsed, base_paths[change.path])
-    if rules.compares:
+    if rules.compares and part is not Part.FILES:
         started("")
         report = rules.lint_change_set(changes, project, base_project, parsed)
         problems += report.problems
         judged.together = report.findings
+        if part is Part.WHOLE:
+            judged.look_at(finding.path for finding in report.findings if judged.can_prove(finding))
         for finding in report.findings:
             found.setdefault(finding.path, []).append(finding)
 
@@ -68,7 +84,7 @@ def analyse(
         everything += map(Introduced, distinct, digests)
     unallowed = [each for each in everything if each.finding.allowed is None]
     return Analysis(
-        introduced=tuple(_with_proofs(unallowed, judged, started)),
+        introduced=tuple(_with_proofs(unallowed, judged, started, PROOFS if part is Part.ALL else None)),
         suppressed=tuple(each for each in everything if each.finding.allowed is not None),
         problems=tuple(dict.fromkeys(problems)),
         files=len(files),
@@ -162,6 +178,11 @@ class _Judged:
         """Whether there is something to prove: a fix, in a file that is at hand."""
         return bool(finding.edits) and finding.path in self._texts
 
+    def look_at(self, paths: Iterable[str]) -> None:
+        """Find out what is found in some files alone, against which fixes of theirs are proved."""
+        for path in sorted(set(paths)):
+            self.alone[path] = self._alone(path, self._texts[path]) or ()
+
     @staticmethod
     def _is_as_readable(path: str, text: str, cured: str) -> bool:
         """Rules find nothing in a TOML file that is none any more, which is no cure. Python is parsed anyway."""
@@ -188,14 +209,16 @@ class _Judged:
         return self._comparing.lint_change_set(looked_at, project, self.base_project).findings
 
 
-def _with_proofs(everything: list[Introduced], judged: _Judged, started: Callable[[str], None]) -> list[Introduced]:
-    """The same findings, with the suggestions that hold, for those that a review is likely to show."""
+def _with_proofs(
+    everything: list[Introduced], judged: _Judged, started: Callable[[str], None], most: int | None
+) -> list[Introduced]:
+    """The same findings, with the suggestions that hold, for the `most` that a review is likely to show."""
     likely = sorted(
         (each for each in everything if judged.can_prove(each.finding)),
         key=lambda each: (-each.finding.severity.rank, each.finding.path, each.finding.line),
     )
     proofs: dict[str, Suggestion | None] = {}
-    for each in likely[:PROOFS]:
+    for each in likely[:most]:
         started(each.finding.path)
         proofs[each.fingerprint] = judged.prove(each.finding)
     return [Introduced(each.finding, each.fingerprint, proofs.get(each.fingerprint)) for each in everything]
