@@ -5,7 +5,9 @@ import asyncio
 import io
 import subprocess
 import sys
-from collections.abc import Callable
+import warnings
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 from unittest.mock import AsyncMock, Mock, create_autospec
@@ -16,13 +18,15 @@ import sqlalchemy as sa
 from alembic.migration import MigrationContext
 from alembic.operations import Operations
 from click.testing import CliRunner
-from fastapi import FastAPI, HTTPException, Request
+from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request
 from fastapi.responses import JSONResponse
 from fastapi.testclient import TestClient
 from pydantic import BaseModel, ConfigDict, ValidationError
+from sqlalchemy import make_url
 from sqlalchemy.exc import CompileError, DBAPIError
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
+from postil.checks.fastapi import sync_driver_in_async_engine
 from postil.lint.commands import option_name
 from postil.lint.fixtures import NARROW_BUILT_INS
 
@@ -380,3 +384,121 @@ def test_with_looks_for_both_methods_first() -> None:
 
     with pytest.raises(TypeError, match="__exit__"), lease:
         pass
+
+
+def asked(app: FastAPI) -> int:
+    """The status that an app answers a request for `/` with, its failures included."""
+    with TestClient(app, raise_server_exceptions=False) as client:
+        return client.get("/").status_code
+
+
+def test_a_404_skips_what_follows_the_yield_of_a_dependency() -> None:
+    """yield-dependency-without-finally: an `HTTPException` is an exception."""
+    app, closed = FastAPI(), []
+
+    def bare() -> Iterator[str]:
+        yield "lent"
+        closed.append("bare")
+
+    def careful() -> Iterator[str]:
+        try:
+            yield "lent"
+        finally:
+            closed.append("careful")
+
+    @app.get("/", dependencies=[Depends(bare), Depends(careful)])
+    def missing() -> None:
+        raise HTTPException(404)
+
+    assert asked(app) == 404
+    assert closed == ["careful"]
+
+
+@pytest.mark.parametrize(("again", "status"), [(True, 404), (False, 500)])
+def test_a_dependency_that_swallows_a_404_makes_a_500_of_it(again: bool, status: int) -> None:
+    """yield-dependency-swallows-exception: neither an answer nor an error is left."""
+    app = FastAPI()
+
+    def lend() -> Iterator[str]:
+        try:
+            yield "lent"
+        except Exception:
+            if again:
+                raise
+
+    @app.get("/", dependencies=[Depends(lend)])
+    def missing() -> None:
+        raise HTTPException(404)
+
+    assert asked(app) == status
+
+
+def test_a_dependency_that_swallows_a_narrow_exception_keeps_it_from_its_handler() -> None:
+    """yield-dependency-swallows-exception: a handler that the app has for it never hears of it."""
+    app = FastAPI()
+
+    @app.exception_handler(KeyError)
+    def conflict(_: Request, __: Exception) -> JSONResponse:
+        return JSONResponse({}, 409)
+
+    swallowed: list[KeyError] = []
+
+    def lend() -> Iterator[str]:
+        try:
+            yield "lent"
+        except KeyError as error:
+            swallowed.append(error)
+
+    @app.get("/", dependencies=[Depends(lend)])
+    def missing() -> None:
+        raise KeyError
+
+    assert asked(app) == 500
+    assert len(swallowed) == 1
+
+
+@pytest.mark.parametrize("with_lifespan", [True, False])
+def test_an_app_with_a_lifespan_runs_no_event_handlers(with_lifespan: bool) -> None:
+    """fastapi-on-event-ignored: they are registered without an error; a router's own run all the same."""
+    ran: list[str] = []
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
+        ran.append("lifespan")
+        yield
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        app = FastAPI(lifespan=lifespan if with_lifespan else None, on_startup=[lambda: ran.append("keyword")])
+        app.on_event("startup")(lambda: ran.append("decorator"))  # ty: ignore[deprecated]
+        router = APIRouter()
+        router.on_event("startup")(lambda: ran.append("router"))  # ty: ignore[deprecated]
+        app.include_router(router)
+    asked(app)
+
+    assert set(ran) == ({"lifespan", "router"} if with_lifespan else {"keyword", "decorator", "router"})
+
+
+def test_on_event_warns_that_it_is_deprecated() -> None:
+    """fastapi-on-event-deprecated: the framework says the same, at run time."""
+    with pytest.warns(DeprecationWarning, match="lifespan"):
+        FastAPI().on_event("startup")  # ty: ignore[deprecated]
+
+
+def is_async(scheme: str) -> bool:
+    """Whether `create_async_engine` takes URLs of a scheme; the dialect is asked, so no driver needs to be there."""
+    url = make_url(f"{scheme}://user:word@host/name")
+    return url._get_entrypoint().get_async_dialect_cls(url).is_async
+
+
+@pytest.mark.parametrize("scheme", sorted(sync_driver_in_async_engine.ASYNC))
+def test_sqlalchemy_takes_these_schemes_for_sync_drivers(scheme: str) -> None:
+    """sync-driver-in-async-engine: and those that are offered instead for async ones."""
+    assert not is_async(scheme)
+    assert is_async(sync_driver_in_async_engine.ASYNC[scheme])
+
+
+@pytest.mark.parametrize("scheme", ["postgresql", "oracle"])
+def test_sqlalchemy_takes_bare_schemes_for_async_drivers_where_it_has_one(scheme: str) -> None:
+    """sync-driver-in-async-engine: since SQLAlchemy 2.1 `postgresql://` means psycopg 3."""
+    assert is_async(scheme)

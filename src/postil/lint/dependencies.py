@@ -174,6 +174,27 @@ def is_older(project: Project, path: str, name: str, version: str) -> bool:
     return bool(found) and all(_admits_only_before(each, version) for each in found)
 
 
+def is_since(project: Project, path: str, name: str, version: str) -> bool:
+    """Whether the project around `path` is known to use a distribution from `version` on, by its uv.lock or `>=`."""
+    lock = project.nearest(path, "uv.lock")
+    toml = project.toml(lock) if lock is not None else None
+    if toml is not None and (package := locked(toml).get(name)) is not None:
+        return _precedes(version, str(package.get("version"))) or str(package.get("version")) == version
+    found = [each for each in _requirements_of(project, path) if distribution(each) == name]
+    return any(_begins_at(each, version) for each in found)
+
+
+def _begins_at(requirement: str, version: str) -> bool:
+    try:
+        bounds = Requirement(requirement).specifier
+    except InvalidRequirement:
+        return False
+    return any(
+        bound.operator in (">=", "==", "~=", ">") and not _precedes(bound.version.removesuffix(".*"), version)
+        for bound in bounds
+    )
+
+
 def _requirements_of(project: Project, path: str) -> Iterator[str]:
     nearest = project.nearest(path, "pyproject.toml")
     toml = project.toml(nearest) if nearest is not None else None

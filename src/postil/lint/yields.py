@@ -1,0 +1,168 @@
+"""What becomes of the code behind a `yield` that lends something: in a context manager, or in a dependency.
+
+An exception of the borrower arrives at the `yield`, and what follows is skipped unless a `try` deals with it.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import libcst as cst
+
+from postil.lint.check import Fix, FixKind, Insert
+from postil.lint.names import dotted
+from postil.lint.source import SourceFile
+from postil.lint.tree import walk
+
+_GROUPS = frozenset({"TaskGroup", "create_task_group", "open_nursery"})
+# Names of what undoes, gives back or ends something. A commit or a flush belongs to the success of the body.
+_UNDOES = re.compile(
+    r"(?:^|_)a?(?:stop|close|shut_?down|clean|teardown|exit|dispose|drain|finali[sz]e|terminate|kill|release|remove"
+    r"|delete|del(?:attr|item)$|unlink|rm(?:tree|dir)|restore|reset|unset|give_?back|put_?back|unlock|clear|pop"
+    r"|discard|disconnect|detach|unregister|unsubscribe|uninstall|undo|revert|leave|deactivate|unpatch|destroy"
+    r"|log_?out|down$|drop)",
+    re.IGNORECASE,
+)
+# Names of what puts a value in force: called before the `yield` and again behind it, the second call restores.
+_SETS = re.compile(r"(?:^|_)(?:set|chdir|signal|configure|enable|disable|install|patch|umask|switch|execute)")
+
+Statement = cst.SimpleStatementLine | cst.BaseCompoundStatement | cst.BaseSmallStatement
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """Clean-up behind a `yield` that doesn't happen when the borrower fails, and the fix where one is certain."""
+
+    statement: Statement
+    fix: Fix | None
+
+
+def skipped_cleanup(produced: cst.Yield, function: cst.FunctionDef, file: SourceFile) -> Skipped | None:
+    """The first statement behind a `yield` that undoes something, and is skipped when what borrows raises.
+
+    None where a `try` deals with the failure, in a task group, and where what follows belongs to success.
+    """
+    after = list(_run_after(produced, function, file))
+    undone = next((statement for statement in after if _cleans_up(statement, produced, function, file)), None)
+    # Other code behind a `yield` belongs to the success of the body five times out of six.
+    if undone is None or any(_opens_group(above, file) for above in file.ancestors(produced)):
+        return None
+    return Skipped(undone, _in_finally(produced, after, file))
+
+
+def _cleans_up(statement: Statement, produced: cst.Yield, function: cst.FunctionDef, file: SourceFile) -> bool:
+    """Whether a statement undoes, by its words or because it sets anew what was set before the `yield`."""
+    targets: set[str] = set()
+    calls: set[str] = set()
+    for node in walk(statement):
+        match node:
+            # A call for the sake of its result undoes nothing.
+            case cst.Expr(value=(cst.Call() as call) | cst.Await(expression=cst.Call() as call)):
+                name = _last(call.func)
+                handling = any(isinstance(above, cst.ExceptHandler) for above in file.ancestors(call))
+                if _UNDOES.search(name) and not handling:
+                    return True
+                if _SETS.search(name):
+                    calls.add(file.code(call.func))
+            case cst.Del(target=cst.Attribute() | cst.Subscript()):
+                return True
+            case cst.AssignTarget(target=target) | cst.AugAssign(target=target):
+                if not isinstance(target, cst.Name):
+                    targets.add(file.code(target))
+    if not targets and not calls:
+        return False
+    for node in walk(function.body):
+        if node is produced:
+            return False
+        match node:
+            case cst.AssignTarget(target=target) | cst.AugAssign(target=target) if file.code(target) in targets:
+                return True
+            # `saved = settings.debug`, and later `settings.debug = saved`
+            case cst.Assign(value=cst.Attribute() | cst.Subscript() as value) if file.code(value) in targets:
+                return True
+            case cst.Call() if file.code(node.func) in calls:
+                return True
+    return False
+
+
+def _last(expression: cst.BaseExpression) -> str:
+    name = expression.attr if isinstance(expression, cst.Attribute) else expression
+    return name.value if isinstance(name, cst.Name) else ""
+
+
+def _run_after(produced: cst.Yield, function: cst.FunctionDef, file: SourceFile) -> Iterator[Statement]:
+    """The statements that run after a `yield` when its body ended well; none where a `try` deals with its failure."""
+    child: cst.CSTNode = produced
+    left_loop = False
+    found: list[Statement] = []
+    stopped = False
+    for above in file.ancestors(produced):
+        if isinstance(above, (cst.Try, cst.TryStar)):
+            protected = above.finalbody is not None and child is not above.finalbody
+            if protected or (child is above.body and above.handlers):
+                return
+        elif isinstance(above, (cst.IndentedBlock, cst.SimpleStatementSuite, cst.SimpleStatementLine)) and not stopped:
+            for statement in _behind(above.body, child):
+                if _ends(statement, cst.Return, cst.Raise):
+                    stopped = True
+                    break
+                if _ends(statement, cst.Break, cst.Continue):
+                    left_loop = True
+                    break
+                found.append(statement)
+            if left_loop:
+                stopped = True
+        elif isinstance(above, (cst.For, cst.While)) and left_loop:
+            left_loop = stopped = False
+        if above is function:
+            break
+        child = above
+    yield from found
+
+
+def _behind(body: Sequence[cst.CSTNode], child: cst.CSTNode) -> Iterator[Statement]:
+    passed = False
+    for statement in body:
+        if passed and isinstance(statement, Statement) and not _ends(statement, cst.Pass):
+            yield statement
+        passed = passed or statement is child
+
+
+def _ends(statement: cst.CSTNode, *kinds: type[cst.CSTNode]) -> bool:
+    """Whether a statement is, or as a line begins with, one of these."""
+    if isinstance(statement, cst.SimpleStatementLine):
+        return isinstance(statement.body[0], kinds)
+    return isinstance(statement, kinds)
+
+
+def _opens_group(node: cst.CSTNode, file: SourceFile) -> bool:
+    if not isinstance(node, cst.With):
+        return False
+    calls = [item.item for item in node.items if isinstance(item.item, cst.Call)]
+    return any((dotted(call.func) or "").rpartition(".")[2] in _GROUPS for call in calls)
+
+
+def _in_finally(produced: cst.Yield, after: list[Statement], file: SourceFile) -> Fix | None:
+    """Puts the `yield` in a `try` and what follows in its `finally`, where that moves whole lines only."""
+    line = file.enclosing_statement(produced)
+    block = file.parent(line)
+    if not isinstance(line, cst.SimpleStatementLine) or not isinstance(block, cst.IndentedBlock):
+        return None
+    behind = list(block.body[block.body.index(line) + 1 :])
+    lines = [statement for statement in behind if isinstance(statement, cst.SimpleStatementLine)]
+    plain = len(lines) == len(behind) and all("\n" not in file.code(each).strip() for each in (line, *lines))
+    if not plain or behind != after or len(line.body) > 1 or line.trailing_whitespace.comment is not None:
+        return None
+    unit = file.module.default_indent
+    indent = "".join(
+        above.indent if above.indent is not None else unit
+        for above in file.ancestors(line)
+        if isinstance(above, cst.IndentedBlock)
+    )
+    newline = file.module.default_newline
+    edits = (
+        Insert(line, f"try:{newline}{indent}{unit}"),
+        Insert(line, f"{newline}{indent}finally:", after=True),
+        *(Insert(each, unit) for each in lines),
+    )
+    return Fix(edits, FixKind.SUGGESTION)
