@@ -1,0 +1,123 @@
+"""Where others run the command line: pre-commit's hook and the workflow's action, as they are in this repository."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[1]
+BAD = "def f():\n    try:\n        g()\n    except KeyError as e:\n        raise F()\n"
+BIN = Path(sys.executable).parent
+
+
+def git(folder: Path, *arguments: str) -> str:
+    identity = ("-c", "user.name=Ada", "-c", "user.email=ada@example.org", "-c", "init.defaultBranch=main")
+    done = subprocess.run(
+        ["git", *identity, *arguments], cwd=folder, check=True, capture_output=True, text=True, timeout=60
+    )
+    return done.stdout.strip()
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Path:
+    """A repository with a clean commit, and one that brings findings in a service's and in a generated file."""
+    folder = tmp_path / "service"
+    folder.mkdir()
+    git(folder, "init", "-q")
+    (folder / "a.py").write_text("x = 1\n")
+    git(folder, "add", "-A")
+    git(folder, "commit", "-qm", "one")
+    (folder / "a.py").write_text(BAD)
+    (folder / "a_pb2.py").write_text(BAD)
+    (folder / "notes.txt").write_text("print 'hello'\n")
+    git(folder, "add", "-A")
+    git(folder, "commit", "-qm", "two")
+    return folder
+
+
+# pre-commit
+
+
+def test_pre_commit_takes_the_hook(tmp_path: Path) -> None:
+    """What it refuses, nobody can install."""
+    manifest = ROOT / ".pre-commit-hooks.yaml"
+    done = subprocess.run(
+        [sys.executable, "-m", "pre_commit", "validate-manifest", manifest], capture_output=True, text=True, check=False
+    )
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_pre_commit_runs_the_hook_on_python_files(service: Path, tmp_path: Path) -> None:
+    """With the entry and the filters of the manifest; installed is what stands here, as a build takes minutes."""
+    (hook,) = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))
+    config = {"repos": [{"repo": "local", "hooks": [hook | {"language": "system"}]}]}
+    (service / ".pre-commit-config.yaml").write_text(yaml.safe_dump(config))
+    git(service, "add", "-A")
+    environment = {**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}", "PRE_COMMIT_HOME": str(tmp_path / "home")}
+    command = [sys.executable, "-m", "pre_commit", "run", "--all-files", "--color", "never"]
+    first = subprocess.run(command, cwd=service, env=environment, capture_output=True, text=True, check=False)
+    (service / "a.py").write_text(BAD.replace("F()", "F() from e"))
+    git(service, "add", "-A")
+    second = subprocess.run(command, cwd=service, env=environment, capture_output=True, text=True, check=False)
+
+    assert first.returncode == 1, first.stderr
+    assert "warning[raise-without-from]" in first.stdout
+    assert "--> a.py:5:9" in first.stdout
+    assert "a_pb2.py" not in first.stdout
+    assert (second.returncode, second.stdout.splitlines()[-1].endswith("Passed")) == (0, True), second.stdout
+
+
+# The action
+
+
+ACTION: dict[str, Any] = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))
+
+
+def run_action(service: Path, tmp_path: Path, **given: str) -> subprocess.CompletedProcess[str]:
+    """The action's last step as a runner runs it, with the installation that the step before would have made."""
+    installed = tmp_path / "temp" / "postil" / "bin"
+    installed.mkdir(parents=True)
+    (installed / "postil").symlink_to(BIN / "postil")
+    script = tmp_path / "step.sh"
+    script.write_text(ACTION["runs"]["steps"][-1]["run"])
+    # How a runner calls bash: https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-syntax
+    return subprocess.run(
+        ["bash", "--noprofile", "--norc", "-eo", "pipefail", script],
+        cwd=tmp_path,
+        env={**os.environ, "RUNNER_TEMP": str(tmp_path / "temp"), "FOLDER": str(service), "PACKS": "", **given},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_the_action_annotates_what_a_pull_request_brings(service: Path, tmp_path: Path) -> None:
+    """And fails the workflow as the check run of the App would fail."""
+    base, head = git(service, "rev-parse", "HEAD~1", "HEAD").split()
+    done = run_action(service, tmp_path, BASE=base, HEAD=head)
+    commands = [line for line in done.stdout.splitlines() if line.startswith("::")]
+
+    assert done.returncode == 1, done.stderr
+    assert len(commands) == 1
+    assert commands[0].startswith("::warning file=a.py,line=5,endLine=5,title=Chain the new exception to its cause::")
+
+
+def test_the_action_says_what_it_lacks(service: Path, tmp_path: Path) -> None:
+    """A push has no pull request, and must not look reviewed."""
+    done = run_action(service, tmp_path, BASE="", HEAD="")
+
+    assert done.returncode == 2
+    assert done.stdout.startswith("::error::")
+
+
+def test_no_step_of_the_action_has_a_value_in_its_text() -> None:
+    """The name of a branch could be a command."""
+    steps = ACTION["runs"]["steps"]
+
+    assert [step["name"] for step in steps if "${{" in step["run"]] == []
+    assert {name for step in steps for name in step.get("env", {})} == {"BASE", "HEAD", "FOLDER", "PACKS"}
