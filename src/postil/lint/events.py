@@ -37,7 +37,10 @@ class EventHandler:
         if self.made is None or _last(self.made.func) != "FastAPI":
             return None
         given = argument(self.made, "lifespan")
-        return None if isinstance(given, cst.Name) and given.value == "None" else given
+        if isinstance(given, cst.Name) and given.value != "None":
+            return given
+        # A choice between two, or with a default, may come out as none.
+        return given if isinstance(given, (cst.Attribute, cst.Call)) else None
 
 
 def event_handlers(file: SourceFile) -> Iterator[EventHandler]:

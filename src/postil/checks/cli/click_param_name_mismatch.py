@@ -9,7 +9,7 @@ MENTIONS = ("click",)
 
 
 def check(function: cst.FunctionDef, file: SourceFile) -> Notes:
-    if not function.decorators or file.enclosing_class(function) is not None:
+    if not function.decorators or file.is_test or file.enclosing_class(function) is not None:
         return
     command = command_of(function, file)
     if command is None or not command.known or any(each.name is None for each in command.parameters):
