@@ -502,3 +502,32 @@ def test_sqlalchemy_takes_these_schemes_for_sync_drivers(scheme: str) -> None:
 def test_sqlalchemy_takes_bare_schemes_for_async_drivers_where_it_has_one(scheme: str) -> None:
     """sync-driver-in-async-engine: since SQLAlchemy 2.1 `postgresql://` means psycopg 3."""
     assert is_async(scheme)
+
+
+@pytest.mark.parametrize(
+    ("upgrade", "sql"),
+    [
+        (
+            lambda op: op.create_check_constraint("ck", "orders", "total >= 0", postgresql_not_valid=True),
+            "ALTER TABLE orders ADD CONSTRAINT ck CHECK (total >= 0) NOT VALID;",
+        ),
+        (
+            lambda op: op.create_foreign_key("fk", "orders", "people", ["a"], ["id"], postgresql_not_valid=True),
+            "ALTER TABLE orders ADD CONSTRAINT fk FOREIGN KEY(a) REFERENCES people (id) NOT VALID;",
+        ),
+    ],
+    ids=["check", "foreign key"],
+)
+def test_a_constraint_can_be_added_without_looking_at_the_rows(upgrade: Upgrade, sql: str) -> None:
+    """What `alembic-constraint-validated-in-place` and `alembic-set-not-null-scan` advise."""
+    assert rendered(upgrade) == sql
+
+
+def test_an_autocommit_block_ends_the_transaction_and_begins_another() -> None:
+    """What `alembic-index-not-concurrent` suggests."""
+
+    def upgrade(op: Operations) -> None:
+        with op.get_context().begin_transaction(), op.get_context().autocommit_block():
+            op.create_index("ix", "orders", ["state"], postgresql_concurrently=True)
+
+    assert rendered(upgrade) == ("BEGIN; COMMIT; CREATE INDEX CONCURRENTLY ix ON orders (state); BEGIN; COMMIT;")

@@ -14,11 +14,11 @@ def check(changes: ChangeSet) -> Notes:
     gone: dict[str, str] = {}
     for change in concerned:
         head = change.head.fact(revision) if change.head is not None else None
+        was = change.base.fact(revision) if change.head_text is None and change.base is not None else None
         if head is not None:
             there.append(head)
-        elif change.head_text is None and change.base is not None and (was := change.base.fact(revision)) is not None:
-            if was.name is not None and not was.file.is_test:
-                gone[was.name] = change.path
+        elif was is not None and was.name is not None and not was.file.is_test:
+            gone[was.name] = change.path
     kept = {each.name for each in there}
     gone = {name: path for name, path in gone.items() if name not in kept}
     if not gone:

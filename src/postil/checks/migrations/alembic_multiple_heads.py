@@ -30,9 +30,9 @@ def _forks(revisions: list[Revision], new: set[str]) -> Notes:
     for each in revisions:
         for parent in each.parents or ():
             children[parent].append(each)
-    for parent, siblings in children.items():
+    for parent, found in children.items():
         # Those that were there come first, then by their names, which often begin with the date.
-        siblings = sorted(siblings, key=lambda each: (each.file.path in new, each.file.path))
+        siblings = sorted(found, key=lambda each: (each.file.path in new, each.file.path))
         first = siblings[0]
         for other in siblings[1:]:
             if other.file.path not in new or other.name == first.name:
