@@ -3,13 +3,15 @@
 import argparse
 import asyncio
 import io
+import json
 import subprocess
 import sys
 import warnings
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, Self, runtime_checkable
 from unittest.mock import AsyncMock, Mock, create_autospec
 
 import click
@@ -21,7 +23,7 @@ from click.testing import CliRunner
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request
 from fastapi.responses import JSONResponse
 from fastapi.testclient import TestClient
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, PydanticDeprecatedSince20, ValidationError, field_validator, model_validator
 from sqlalchemy import make_url
 from sqlalchemy.exc import CompileError, DBAPIError
 from starlette.exceptions import HTTPException as StarletteHTTPException
@@ -531,3 +533,65 @@ def test_an_autocommit_block_ends_the_transaction_and_begins_another() -> None:
             op.create_index("ix", "orders", ["state"], postgresql_concurrently=True)
 
     assert rendered(upgrade) == ("BEGIN; COMMIT; CREATE INDEX CONCURRENTLY ix ON orders (state); BEGIN; COMMIT;")
+
+
+def test_what_a_validator_forgets_to_return_becomes_none() -> None:
+    """Pydantic raises nothing: the field is None whatever its type, and `model_validate` gives None for the model."""
+
+    class Coupon(BaseModel):
+        code: str
+
+        @field_validator("code")
+        @classmethod
+        def check(
+            cls, code: str
+        ) -> None:  # postil: allow pydantic-validator-missing-return -- this is what the test is about
+            """Forgets to return the code."""
+
+    class Period(BaseModel):
+        start: int
+
+        @model_validator(mode="after")
+        def check(self) -> None:  # postil: allow pydantic-validator-missing-return -- this is what the test is about
+            """Forgets to return the model."""
+
+    assert Coupon(code="spring").code is None
+    assert Period.model_validate({"start": 1}) is None
+
+
+def test_a_copy_that_an_after_validator_returns_is_ignored_by_calls_of_the_class() -> None:
+    """`Period(…)` gives back the object that it made, and only warns."""
+
+    class Period(BaseModel):
+        start: int
+
+        @model_validator(mode="after")
+        def check(self) -> Self:
+            return self.model_copy(
+                update={"start": 9}
+            )  # postil: allow pydantic-validator-missing-return -- this is what the test is about
+
+    with pytest.warns(UserWarning, match="other than `self`"):
+        assert Period(start=1).start == 1
+    assert Period.model_validate({"start": 1}).start == 9
+
+
+def test_pydantic_one_names_still_work_and_warn() -> None:
+    """They are deprecated since pydantic 2.0, and `dict` and `parse_obj` do what their new names do."""
+
+    class Coupon(BaseModel):
+        code: str
+
+    with pytest.warns(PydanticDeprecatedSince20):
+        # postil: allow pydantic-v1-validator -- this is what the test is about
+        assert Coupon.parse_obj({"code": "spring"}).dict() == {"code": "spring"}  # ty: ignore[deprecated]
+
+
+def test_a_dataclass_takes_what_it_is_given() -> None:
+    """Annotations are not looked at."""
+
+    @dataclass
+    class Order:
+        number: int
+
+    assert Order(**json.loads('{"number": ["one"]}')).number == ["one"]

@@ -21,7 +21,7 @@ _TEST_PATH = re.compile(
     r"(^|/)(_?tests?|testing|testsuite|test_?utils?|conftest\.py$|tests?\.py$|test_[^/]*\.py$|[^/]*_tests?\.py$)(/|$)"
 )
 _SCRIPT_FOLDER = re.compile(
-    r"(^|/)(_?scripts?|examples?|samples?|docs?|docs_src|benchmarks?|tools?|migrations|alembic|tutorials?)/"
+    r"(^|/)(_?scripts?|examples?|samples?|docs?|docs_src|benchmarks?|migrations|alembic|tutorials?)/|^tools?/"
 )
 _COMMAND_PATH = re.compile(r"(^|/)(cli|commands?|management|__main__)(/|\.py$|_)|_(cli|commands?)\.py$")
 _SCRIPT_FILES = frozenset({"noxfile.py", "setup.py", "manage.py", "fabfile.py"})

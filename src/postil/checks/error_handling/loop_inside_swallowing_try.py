@@ -12,7 +12,7 @@ from postil.lint.tree import is_generator, walk, walk_scope
 
 _STREAM = re.compile(
     r"stream|socket|\b_?ws\b|websocket|iter|content|chunk|line|subscri|listen|event|message|poll|response|consume|channel"
-    r"|read|watch|recv|reader|stdout|stderr|cursor|tail|retry|retries|attempt|page",
+    r"|read|watch|recv|reader|stdout|stderr|cursor|tail|split|retry|retries|attempt|page",
     re.IGNORECASE,
 )
 _NO_DATA = frozenset({"range", "count", "cycle", "repeat", "iter"})
@@ -103,7 +103,7 @@ def _works(loop: cst.For, file: SourceFile) -> bool:
             if isinstance(call, cst.Call) and isinstance(call.func, (cst.Name, cst.Attribute)):
                 last = call.func.attr.value if isinstance(call.func, cst.Attribute) else call.func.value
                 concerns = any(isinstance(each, cst.Name) and each.value in bound for each in walk(call))
-                works = works or (last not in _TRIVIAL and concerns)
+                works = works or (concerns and last not in _TRIVIAL and not last.startswith("set_"))
     return works
 
 

@@ -1,0 +1,75 @@
+"""Finds plain classes that take a whole JSON document as their arguments."""
+
+import re
+
+import libcst as cst
+
+from postil.lint import ChangeSet, Note, Notes, Secondary, SourceFile
+from postil.lint.modules import Modules
+from postil.lint.names import dotted
+
+_LOADS = frozenset({"json.loads", "json.load", "orjson.loads", "ujson.loads", "simplejson.loads", "rapidjson.loads"})
+_ATTRS = frozenset({"attrs.define", "attrs.frozen", "attrs.mutable", "attr.s", "attr.define", "attr.frozen",
+                    "attr.attrs", "attr.dataclass"})  # fmt: skip
+_CHECKS = re.compile(r"__post_init__|__attrs_post_init__|validator|convert|def __init__|def __new__")
+# What the same program wrote needs no check.
+_OWN = re.compile(r"\bdumps?\(")
+
+
+def check(changes: ChangeSet) -> Notes:
+    modules: Modules | None = None
+    for file in changes.heads("loads(", ".json()", "json.load("):
+        if not file.is_service or "**" not in file.text:
+            continue
+        for call in file.nodes(cst.Call):
+            spread = [arg.value for arg in call.args if arg.star == "**"]
+            if len(spread) != 1 or (source := _document(spread[0], file)) is None:
+                continue
+            if _is_own(source, file) or file.in_test(call):
+                continue
+            modules = modules or Modules(changes.heads())
+            found = modules.definition(file, call.func)
+            where, owner = found or (file, None)
+            kind = _kind(owner, where) if isinstance(owner, cst.ClassDef) else None
+            if owner is None or kind is None or _CHECKS.search(where.code(owner.body)):
+                continue
+            yield Note(
+                file.at(call),
+                f"`{file.code(call.func)}` takes this JSON as it comes, as {kind} checks no types",
+                secondary=(Secondary(where.at(owner.name), "the class that is filled"),),
+            )
+
+
+def _document(value: cst.BaseExpression, file: SourceFile) -> cst.Call | None:
+    """The call that reads a JSON document, where a value is the whole of one; through one variable."""
+    given = file.value_of(value) if isinstance(value, cst.Name) else value
+    given = given.expression if isinstance(given, cst.Await) else given
+    if not isinstance(given, cst.Call):
+        return None
+    if file.name_of(given.func) in _LOADS:
+        return given
+    is_answer = isinstance(given.func, cst.Attribute) and given.func.attr.value == "json" and not given.args
+    return given if is_answer else None
+
+
+def _is_own(source: cst.Call, file: SourceFile) -> bool:
+    """Whether the document may be one that this module wrote."""
+    return file.name_of(source.func) in _LOADS and _OWN.search(file.text) is not None
+
+
+def _kind(owner: cst.ClassDef, file: SourceFile) -> str | None:
+    """What kind of class doesn't look at what it is given, in words; None for all others."""
+    if file.decorator(owner, "dataclasses.dataclass") is not None:
+        return "a dataclass"
+    if file.decorator(owner, *_ATTRS) is not None:
+        return "an attrs class"
+    bases = {file.name_of(arg.value) for arg in owner.bases if arg.keyword is None}
+    if bases & {"typing.NamedTuple", "typing_extensions.NamedTuple"}:
+        return "a named tuple"
+    has_table = any(
+        isinstance(node, cst.Assign) and any(dotted(each.target) == "__tablename__" for each in node.targets)
+        for line in owner.body.body
+        if isinstance(line, cst.SimpleStatementLine)
+        for node in line.body
+    )
+    return "a table's class" if has_table and file.mentions("sqlalchemy") else None
