@@ -6,12 +6,12 @@ RUN := $(UV) run --frozen
 # `make try PATH=…` would hide the shell's own PATH from the recipe.
 SHELL_PATH := $(shell echo "$$PATH")
 export PYTHONDONTWRITEBYTECODE = 1
-# How many random sequences `make soak` tries, and from which seed.
+# How many random sequences `make soak` tries, and files `make fuzz`, and from which seed.
 N ?= 3000
 SEED := $(or $(SEED),$(shell date +%s))
 
 .DEFAULT_GOAL := all
-.PHONY: all format format-check lint types imports test soak check-self demo rule new-rule try bench serve generated names picture
+.PHONY: all format format-check lint types imports test soak fuzz check-self demo rule new-rule try bench serve generated names picture
 
 all: format-check lint types imports test  ## what CI runs
 
@@ -40,6 +40,9 @@ test: $(UV_READY)  ## every test, on two cores
 
 soak: $(UV_READY)  ## random lives of pull requests: make soak N=3000 [SEED=7]
 	@echo "N=$(N) SEED=$(SEED)"; SEQUENCES=$(N) $(RUN) pytest tests/test_sequences.py --hypothesis-seed=$(SEED)
+
+fuzz: $(UV_READY)  ## hostile files, through the analysing process: make fuzz N=10000 [SEED=7]
+	@echo "N=$(N) SEED=$(SEED)"; FUZZ=$(N) SEED=$(SEED) $(RUN) pytest tests/test_fuzz_child.py
 
 check-self: $(UV_READY)  ## Postil on its own code
 	$(RUN) postil check src tests

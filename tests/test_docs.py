@@ -50,6 +50,7 @@ DOCUMENTS = {
     "ARCHITECTURE.md": ARCHITECTURE,
     "CONTRIBUTING.md": CONTRIBUTING,
     "CHANGELOG.md": CHANGELOG,
+    **{name: (ROOT / name).read_text(encoding="utf-8") for name in ("SECURITY.md", "docs/security.md")},
 }
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 GUIDELINE = packs.load()

@@ -2,8 +2,9 @@
 
 A file can bring the parser down, take it minutes or gigabytes. That costs a child process and one line in the review:
 the child says which file it begins, so the one that it died on becomes a problem, and a fresh child does the rest. The
-child inherits nothing but the packs' paths, has limits on memory, processor time, open files and written bytes, and
-dies with its parent. It talks JSON, one value a line: requests on stdin, answers on stdout.
+child inherits nothing but the packs' paths, has limits on memory, processor time, open files and written bytes, dies
+with its parent, and puts up the fences of `postil.fence` before it reads a request. It talks JSON, one value a line:
+requests on stdin, answers on stdout.
 """
 
 import asyncio
@@ -17,14 +18,14 @@ import signal
 import sys
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Self
 
 import structlog
 from pydantic import TypeAdapter
 
-from postil import packs
+from postil import fence, packs
 from postil.lint.change import Change
 from postil.lint.finding import Problem
 from postil.lint.project import Project
@@ -39,20 +40,24 @@ _FILES = TypeAdapter(dict[str, str])
 _ANALYSIS = TypeAdapter(Analysis)
 _CHOICE = TypeAdapter(Choice | None)
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
+_CODE = tuple(map(Path, (*sys.path, sys.prefix, sys.base_prefix, "/lib", "/lib64", "/usr/lib", "/usr/share/zoneinfo")))
+"""Where modules are loaded from that weren't needed yet, with the libraries that they link to."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What the analysis of a change set may cost.
 
-    `seconds` is for one file, `total_seconds` for all of them, both by the clock; the processor's time is limited to
-    the same. A child has `memory` bytes of address space, and its answer at most `output` bytes. After `deaths`
-    children that died on one change set the rest of it isn't tried. `children` run at the same time, and each is
-    replaced after `uses` change sets.
+    `seconds` is for one file, `total_seconds` for all of them, both by the clock. Of the processor's time a file of
+    `file_bytes` may take `seconds`, a smaller one in proportion, and any `least_seconds` more: the parser takes some 2
+    ms for a kilobyte of what people write, and ten seconds for a chain of 5,000 calls. A child has `memory` bytes of
+    address space, and its answer at most `output` bytes. After `deaths` children that died on one change set the rest
+    of it isn't tried. `children` run at the same time, and each is replaced after `uses` change sets.
     """
 
     file_bytes: int = 1_000_000
     seconds: float = 20.0
+    least_seconds: float = 2.0
     total_seconds: float = 240.0
     memory: int = 1 << 30
     output: int = 32 << 20
@@ -88,6 +93,7 @@ class Analyst:
         self._free = asyncio.Semaphore(self._limits.children)
         self._idle: list[_Child] = []
         self._all: set[_Child] = set()
+        self._fences_told = False
 
     async def __aenter__(self) -> Self:
         return self
@@ -162,6 +168,9 @@ class Analyst:
         fit = False
         try:
             await child.start()
+            if not self._fences_told:
+                self._fences_told = True
+                log.info("fence", **child.fences)
             yield child
             fit = child.uses < self._limits.uses
         finally:
@@ -184,6 +193,7 @@ class _Child:
 
     def __init__(self, paths: Sequence[str], limits: Limits) -> None:
         self.uses = 0
+        self.fences: dict[str, str] = {}
         self._paths = paths
         self._limits = limits
         self._process: asyncio.subprocess.Process | None = None
@@ -202,7 +212,7 @@ class _Child:
         """Start the process and wait until it has read its rules. Raises SandboxError."""
         if self._process is not None:
             return
-        settings = {"memory": self._limits.memory, "seconds": self._limits.seconds, "parent": os.getpid()}
+        settings = {**asdict(self._limits), "parent": os.getpid()}
         self._process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-PB",
@@ -228,6 +238,7 @@ class _Child:
             raise SandboxError(f"the analysing process can't start: {death.message}") from death
         if "ready" not in answer:
             raise SandboxError(f"the analysing process can't read the packs: {answer.get('failed')}")
+        self.fences = dict(answer["fences"])
 
     async def ask(self, request: Mapping[str, Any]) -> Analysis:
         """Have a change set analysed. Raises _DeathError, and then it's of no further use."""
@@ -277,7 +288,7 @@ class _Child:
             case signal.SIGSEGV | signal.SIGBUS:
                 raise _DeathError(None, "too-deep", "its code nests deeper than the parser bears")
             case signal.SIGXCPU:
-                raise _DeathError(None, "timeout", f"it took longer than {self._limits.seconds:g} s")
+                raise _DeathError(None, "timeout", "it takes the analysis far longer than its size explains")
             case signal.SIGABRT | signal.SIGKILL:
                 raise _DeathError(None, "crash", memory)
         raise _DeathError(None, "crash", f"the analysing process ended with {code}")
@@ -292,36 +303,46 @@ class _Child:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Be the child: `{"memory": …, "seconds": …, "parent": …}` and the packs' paths."""
+    """Be the child: `{…, "parent": …}`, which are the limits and the parent's id, and the packs' paths."""
     settings = json.loads(arguments[0])
-    _fence(settings["memory"], settings["parent"])
+    parent = settings.pop("parent")
+    limits = Limits(**settings)
+    paths = [Path(path) for path in arguments[1:]]
+    _limit(limits.memory, parent)
     # Whatever a check prints must not get into the conversation.
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     try:
-        guideline = packs.load([Path(path) for path in arguments[1:]])
+        guideline = packs.load(paths)
     except packs.PackError as error:
         _say(answers, {"failed": str(error)})
         return
+    fences = fence.put_up([*paths, *_CODE])
+    # The standard streams, the answers' own, and modules that are loaded when first asked for.
     resource.setrlimit(resource.RLIMIT_NOFILE, (16, 16))
     # What is loaded now stays for ever; what comes is freed by its counters, and swept between change sets.
     gc.freeze()
     gc.disable()
-    _say(answers, {"ready": True})
+    _say(answers, {"ready": True, "fences": fences})
     for line in sys.stdin.buffer:
         try:
-            _say(answers, {"analysis": _answer(json.loads(line), guideline, answers, settings["seconds"])})
+            _say(answers, {"analysis": _answer(json.loads(line), guideline, answers, limits)})
         except MemoryError:
             # As the parser's own code does.
             os.abort()
         gc.collect()
 
 
-def _answer(request: dict[str, Any], guideline: packs.Guideline, answers: BinaryIO, seconds: float) -> Any:
+def _answer(request: dict[str, Any], guideline: packs.Guideline, answers: BinaryIO, limits: Limits) -> Any:
+    changes = _CHANGES.validate_python(request["changes"])
+    sizes = {change.path: len(change.head or "") + len(change.base or "") for change in changes}
+
     def started(path: str) -> None:
         _say(answers, {"started": path})
         usage = resource.getrusage(resource.RUSAGE_SELF)
         used = usage.ru_utime + usage.ru_stime
+        share = sizes[path] / limits.file_bytes if path else 1.0
+        seconds = min(limits.seconds, limits.least_seconds + limits.seconds * share)
         resource.setrlimit(resource.RLIMIT_CPU, (round(used + seconds) + 1, resource.RLIM_INFINITY))
 
     choice = _CHOICE.validate_python(request["choice"])
@@ -330,7 +351,7 @@ def _answer(request: dict[str, Any], guideline: packs.Guideline, answers: Binary
         rules, _ = rules.apart()
     analysis = analyse(
         rules,
-        _CHANGES.validate_python(request["changes"]),
+        changes,
         Project(_FILES.validate_python(request["files"])),
         Project(_FILES.validate_python(request["base_files"])),
         started,
@@ -344,13 +365,17 @@ def _say(answers: BinaryIO, value: Mapping[str, Any]) -> None:
     answers.flush()
 
 
-def _fence(memory: int, parent: int) -> None:
+def _limit(memory: int, parent: int) -> None:
     """Die with the parent, and have limits that no code in here can lift."""
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if sys.platform == "linux":
+        # Elsewhere a child that is left alone ends when it has answered, for its input ends, or when its time does.
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         # It died before the line above; nobody would be told.
         raise SystemExit(1)
-    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    with contextlib.suppress(OSError, ValueError):
+        # macOS refuses any limit of address space: there the time limits are what ends a file that takes ever more.
+        resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
 

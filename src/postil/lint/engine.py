@@ -1,7 +1,7 @@
 """One walk over one file, every rule at once. May not raise for anything in a file: a crash is a value."""
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import pairwise
@@ -20,6 +20,8 @@ from postil.lint.rule import Rule
 from postil.lint.source import Parsed, SourceFile, Unreadable, collector_held
 
 _WORD = re.compile(r"[^\W\d]\w*")
+_DEEP = 200
+"""Levels of a tree that no hand wrote: what runs out of stack beyond them is the file's fault, and not the check's."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,9 @@ class Report:
 
 @dataclass
 class _Gathered:
+    """What checks yield, and how they fail. `files` gives those that they may have looked at."""
+
+    files: Callable[[], Iterable[SourceFile | None]] = tuple
     notes: list[tuple[Rule, Note]] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     crashes: set[str] = field(default_factory=set)
@@ -57,8 +62,14 @@ class _Gathered:
         return True
 
     def crashed(self, rule: Rule, path: str, error: Exception) -> None:
-        """Keep a check's crash as a problem that names it."""
+        """Keep a check's crash as a problem that names it, or the file that nests too deep for any."""
         self.crashes.add(rule.name)
+        if isinstance(error, RecursionError):
+            deep = [file.path for file in self.files() if file is not None and file.depth > _DEEP]
+            if deep:
+                problems = [Problem(each, "too-deep", "its code nests deeper than the analysis bears") for each in deep]
+                self.problems += [each for each in problems if each not in self.problems]
+                return
         detail = f"{type(error).__name__}: {error}".split("\n", 1)[0][:200]
         self.problems.append(Problem(path, "check-crash", f"the check `{rule.name}` crashed ({detail})"))
 
@@ -125,7 +136,7 @@ class RuleSet:
 
     def lint_file(self, file: SourceFile) -> Report:
         """Run the rules about single files on a file that is parsed already."""
-        gathered = _Gathered()
+        gathered = _Gathered(lambda: [file])
         present = file.mentioned(self._words)
         idle = {rule.name for rule in self.rules if rule.mentions and present.isdisjoint(rule.mentions)}
         for kind in file.kinds():
@@ -192,7 +203,7 @@ class RuleSet:
         )
         texts = {change.path: change.head or "" for change in changes} | dict(project.files)
         findings: list[Finding] = []
-        gathered = _Gathered()
+        gathered = _Gathered(lambda: [pair.head for pair in pairs])
         for rule in self._whole(FileChange):
             for pair in pairs:
                 if rule.mentions and not pair.mentions(*rule.mentions):

@@ -241,6 +241,14 @@ class SourceFile:
             return self._index.get(kinds[0], [])
         return [node for kind in kinds for node in self._index.get(kind, [])]
 
+    @cached_property
+    def depth(self) -> int:
+        """How many nodes stand above the one that stands deepest."""
+        depths = {id(self.module): 0}
+        for node, parent in self._parents.items():
+            depths[node] = depths[id(parent)] + 1
+        return max(depths.values())
+
     def kinds(self) -> Iterable[type[cst.CSTNode]]:
         """The node classes that occur in this file."""
         return self._index.keys()

@@ -63,6 +63,7 @@ def analyse(
             found[change.path] = _new_in(change, report, rules, base_project, parsed, base_paths[change.path])
     for change in alone:
         if not change.is_python and change.head is not None:
+            started(change.path)
             report = rules.lint_text(change.path, change.head)
             if report.findings:
                 judged.alone[change.path] = report.findings
