@@ -1,4 +1,4 @@
-"""Where others run the command line: pre-commit's hook and the workflow's action, as they are in this repository."""
+"""What runs the command line: a shell with completion, pre-commit, and a workflow's action, as they stand here."""
 
 import os
 import subprocess
@@ -37,6 +37,32 @@ def service(tmp_path: Path) -> Path:
     git(folder, "add", "-A")
     git(folder, "commit", "-qm", "two")
     return folder
+
+
+# The shell
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("postil che", ["check"]),
+        ("postil check --stat", ["--statistics"]),
+        ("postil rules raise-without-f", ["raise-without-from"]),
+        ("postil check --select uv-lock-drift,raise-without-f", ["uv-lock-drift,raise-without-from"]),
+    ],
+    ids=["command", "option", "rule", "list"],
+)
+def test_the_shell_completes_what_is_typed(typed: str, offered: list[str]) -> None:
+    """Names of rules above all, which nobody remembers; asked as bash asks."""
+    environment = {
+        **os.environ,
+        "_POSTIL_COMPLETE": "complete_bash",
+        "COMP_WORDS": typed,
+        "COMP_CWORD": str(typed.count(" ")),
+    }
+    done = subprocess.run([BIN / "postil"], env=environment, capture_output=True, text=True, check=False)
+
+    assert done.stdout.split() == offered
 
 
 # pre-commit

@@ -42,7 +42,6 @@ app = typer.Typer(
     name="postil",
     help="Reviews Python services against a written guideline: pull requests, folders, ranges of commits.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 
@@ -72,6 +71,13 @@ class Colour(StrEnum):
     AUTO = "auto"
     ALWAYS = "always"
     NEVER = "never"
+
+
+def _rule_names(incomplete: str) -> list[str]:
+    """For a shell's completion: the built-in rules that begin so; in a list with commas, for its last part."""
+    listed, comma, start = incomplete.rpartition(",")
+    names = sorted(page.stem for page in packs.BUILT_IN.glob("*/*.md") if page.name != "README.md")
+    return [f"{listed}{comma}{name}" for name in names if name.startswith(start)]
 
 
 PacksOption = Annotated[
@@ -115,8 +121,11 @@ def main(
 def check(
     paths: Annotated[list[Path] | None, typer.Argument(help="Files or folders; the current folder by default.")] = None,
     output: Annotated[Format, typer.Option("--format", help="How to print.")] = Format.TEXT,
-    select: Annotated[list[str] | None, typer.Option(help="Only these rules (repeat, or separate by commas).")] = None,
-    ignore: Annotated[list[str] | None, typer.Option(help="Not these rules.")] = None,
+    select: Annotated[
+        list[str] | None,
+        typer.Option(help="Only these rules (repeat, or separate by commas).", autocompletion=_rule_names),
+    ] = None,
+    ignore: Annotated[list[str] | None, typer.Option(help="Not these rules.", autocompletion=_rule_names)] = None,
     fix: Annotated[bool, typer.Option("--fix", help="Write the proved fixes to the files.")] = False,
     diff: Annotated[bool, typer.Option("--diff", help="Print what --fix would write, and write nothing.")] = False,
     config: Annotated[Path | None, typer.Option(help="A postil.toml, instead of the project's own.")] = None,
@@ -386,7 +395,7 @@ async def _review(pull: LocalPull, guideline: packs.Guideline, folders: list[Pat
 
 @app.command()
 def rules(
-    name: Annotated[str | None, typer.Argument(help="A rule, to print its page.")] = None,
+    name: Annotated[str | None, typer.Argument(help="A rule, to print its page.", autocompletion=_rule_names)] = None,
     folders: PacksOption = None,
 ) -> None:
     """List the rules, or print the page of one."""
