@@ -40,7 +40,7 @@ from postil.demo.state import FakePull
 from postil.lint.change import Change
 from postil.lint.engine import RuleSet
 from postil.lint.project import Project
-from postil.lint.source import SourceFile, Unreadable, decode
+from postil.lint.source import Parsed, SourceFile, Unreadable, decode
 from postil.review.analysis import analyse
 from postil.sandbox import Analyst, Limits
 
@@ -190,17 +190,22 @@ def own_costs(rules: RuleSet, texts: Mapping[str, str], rounds: int) -> dict[str
         file.kinds()  # the walk belongs to the engine
         files.append(file)
     changes = [Change(path, f"{text}\n", text) for path, text in texts.items()]
+    sides = [
+        (change.path, text, SourceFile(change.path, text, nothing))
+        for change in changes
+        for text in (change.head or "", change.base or "")
+    ]
+    for *_, file in sides:
+        file.kinds()
 
     def lint(chosen: RuleSet) -> None:
         for file in files:
-            # A copy knows what its original knew: the tree, and no answers.
-            fresh = copy.copy(file)
-            fresh.__dict__.update(_names={}, _mentioned={})
-            chosen.lint_file(fresh)
+            chosen.lint_file(unasked(file))
 
     def compare(chosen: RuleSet) -> None:
+        known = AllParsed({(path, text): unasked(file) for path, text, file in sides})
         for change in changes:
-            chosen.lint_change_set([change], nothing, nothing)
+            chosen.lint_change_set([change], nothing, nothing, known)
 
     parsing = fastest(lambda: [cst.parse_module(text) for text in texts.values()])
     idle = fastest(lambda: lint(RuleSet(())))
@@ -214,6 +219,27 @@ def own_costs(rules: RuleSet, texts: Mapping[str, str], rounds: int) -> dict[str
         )
         shares[rule.name] = max(0.0, taken / parsing)
     return dict(sorted(shares.items(), key=lambda item: -item[1]))
+
+
+class AllParsed(Parsed):
+    """Files that are parsed beforehand, as the parse is no rule's own cost."""
+
+    def __init__(self, files: Mapping[tuple[str, str], SourceFile]) -> None:
+        super().__init__()
+        self._all = files
+
+    def file(self, path: str, text: str, project: Project | None = None) -> SourceFile:
+        """The file; anything else is parsed as usual."""
+        return self._all.get((path, text)) or super().file(path, text, project)
+
+
+def unasked(file: SourceFile) -> SourceFile:
+    """A file of which no rule has asked anything yet: its tree is walked, and that is all."""
+    fresh = copy.copy(file)
+    fresh.__dict__.clear()
+    fresh.__dict__.update({name: file.__dict__[name] for name in ("path", "text", "project", "module", "_walked")})
+    fresh.__dict__.update(_names={}, _mentioned={})
+    return fresh
 
 
 def dearest(costs: Mapping[str, float]) -> Row:

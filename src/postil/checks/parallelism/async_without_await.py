@@ -1,5 +1,7 @@
 """Finds new coroutine functions that never wait."""
 
+import re
+
 import libcst as cst
 
 from postil.lint import FileChange, Fix, FixKind, Note, Notes, Replace, Secondary, SourceFile
@@ -7,9 +9,14 @@ from postil.lint.tree import is_generator, suspensions, walk_scope
 
 MENTIONS = ("async def",)
 
+_COROUTINES = re.compile(r"async def (\w+)")
+
 
 def check(change: FileChange) -> Notes:
-    if not change.compared or "async def" not in (change.head_text or ""):
+    # Without a name that was no coroutine function before, nothing need be parsed.
+    if not change.compared or not set(_COROUTINES.findall(change.head_text or "")) - set(
+        _COROUTINES.findall(change.base_text or "")
+    ):
         return
     head, base = change.head, change.base
     if head is None or not head.is_service or (base is None and change.base_text is not None):
