@@ -31,7 +31,9 @@ from postil.web import hooks
 from postil.web.metrics import Metrics
 from postil.worker import Reviewer
 
-GUIDELINE = packs.load()
+# Only the rules that the model knows: others have opinions about a file that is laid out anew.
+_LOADED = packs.load()
+GUIDELINE = replace(_LOADED, rules=_LOADED.rules.only(("raise-without-from", "network-call-without-timeout")))
 _PLACE = re.compile(r"`([^`\n]+)` line (\d+)")
 _numbers = itertools.count(1)
 

@@ -351,7 +351,8 @@ asyncio.run(main())
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, env=environment) as parent:
         assert parent.stdout is not None
-        child = int(parent.stdout.readline())
+        # The log comes first: it says which fences hold.
+        child = int(next(line for line in parent.stdout if line.strip().isdigit()))
         parent.kill()
         parent.wait()
 

@@ -291,7 +291,10 @@ class _Git:
         )
         try:
             talk = asyncio.ensure_future(process.communicate(stdin))
-            while not (await asyncio.wait({talk}, timeout=_LOOK))[0]:
+            done = False
+            while not done:
+                done = bool((await asyncio.wait({talk}, timeout=_LOOK))[0])
+                # Once more at the end: it may have been faster than the look.
                 if _written(self._folder) > self._size:
                     raise FetchError(f"it is larger than {self._size // 1_000_000} MB")
             out, said = await talk
