@@ -1,10 +1,9 @@
 """Finds handlers for FastAPI's HTTPException, which miss what the router itself raises."""
 
-from collections.abc import Iterator
-
 import libcst as cst
 
-from postil.lint import Fix, FixKind, Insert, Note, Notes, Replace, SourceFile, argument
+from postil.lint import Fix, FixKind, Insert, Note, Notes, Replace, SourceFile
+from postil.lint.errors_sent import handled_exceptions
 
 MENTIONS = ("exception_handler",)
 
@@ -14,29 +13,12 @@ _TEXT = "this handler misses the 404 and 405 of the router, which raises `starle
 
 
 def check(file: SourceFile) -> Notes:
-    handled = list(_handled(file))
+    handled = list(handled_exceptions(file))
     if any(isinstance(each, cst.Integer) or file.name_of(each) in _STARLETTE for each in handled):
         return
     for each in handled:
         if file.name_of(each) in _FASTAPI:
             yield Note(each, _TEXT, fix=_starlettes(each, file))
-
-
-def _handled(file: SourceFile) -> Iterator[cst.BaseExpression]:
-    """The exceptions and statuses that a file registers handlers for."""
-    for call in file.nodes(cst.Call):
-        if isinstance(call.func, cst.Attribute) and call.func.attr.value in (
-            "exception_handler",
-            "add_exception_handler",
-        ):
-            given = argument(call, "exc_class_or_status_code", 0)
-            if given is not None:
-                yield given
-        listed = argument(call, "exception_handlers")
-        if isinstance(listed, cst.Name):
-            listed = file.value_of(listed)
-        if isinstance(listed, cst.Dict):
-            yield from (entry.key for entry in listed.elements if isinstance(entry, cst.DictElement))
 
 
 def _starlettes(handled: cst.BaseExpression, file: SourceFile) -> Fix | None:
