@@ -21,6 +21,10 @@ def check(change: FileChange) -> Notes:
         return
     known = declared(pyproject) | _other_lists(pyproject, change.project)
     before = _mentioned(change.base_text)
+    # A part of the project that is a distribution of its own may bring anything.
+    own = distribution(str(pyproject.get("project", "name") or ""))
+    if own and any(name.startswith(f"{own}-") for name in known):
+        return
     # Parsing costs most, and few changes bring an import.
     if not any(needed(module, known) for module in _mentioned(change.head_text) - before):
         return
