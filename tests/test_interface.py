@@ -3,7 +3,7 @@
 import pytest
 
 from postil.lint import SourceFile
-from postil.lint.interface import Interface, status_of
+from postil.lint.interface import Interface, success_of
 
 MAIN = """
 from fastapi import FastAPI
@@ -142,4 +142,4 @@ def test_the_status_of_success_is_known_where_it_is_written_out(declared: str, s
     imports = "from http import HTTPStatus\nfrom fastapi import FastAPI, status\n"
     file = SourceFile("app.py", f"{imports}app = FastAPI()\n@app.get('/', {declared})\ndef f(): ...")
 
-    assert status_of(file, file.routes[0].call) == status
+    assert success_of(file, file.routes[0].call) == status

@@ -17,11 +17,11 @@ from postil.lint.models import Field, Model, is_model, lineage, model_of
 from postil.lint.modules import Modules
 from postil.lint.names import dotted, parameters
 from postil.lint.source import SourceFile, argument, has_unpacking, string_value
+from postil.lint.statuses import status_of
 from postil.lint.tree import walk
 
 _METHODS = frozenset({"get", "post", "put", "patch", "delete", "head", "options", "trace"})
 _PLACEHOLDER = re.compile(r"\{[^}]*\}")
-_STATUS = re.compile(r"HTTP_(\d{3})_")
 _DEPENDS = frozenset({"Depends", "Security"})
 _SOURCES = {"Query": "query", "Header": "header", "Cookie": "cookie", "Path": "path", "Body": "body", "Form": "body",
             "File": "body"}  # fmt: skip
@@ -151,7 +151,7 @@ class Interface:
         is_open = route.path is None or any(unknown for _, unknown in places)
         methods = _methods(route)
         shown = f"{'/'.join(sorted(methods))} {places[0][0]}{route.path or ''}"
-        return Endpoint(file, route, shown, methods, paths, is_open, status_of(file, call), hidden, deprecated)
+        return Endpoint(file, route, shown, methods, paths, is_open, success_of(file, call), hidden, deprecated)
 
     def _places(self, file: SourceFile, made: cst.Call, depth: int = 0) -> Iterator[tuple[str, bool]]:
         """The prefixes under which an app or router stands, each with whether something unknown comes before it."""
@@ -363,19 +363,12 @@ class Interface:
         return lineage(file, node, self.modules)
 
 
-def status_of(file: SourceFile, call: cst.Call) -> int | None:
+def success_of(file: SourceFile, call: cst.Call) -> int | None:
     """The status of success that a route declares, 200 where it declares none; None where it can't be told."""
     value = argument(call, "status_code")
     if value is None:
         return None if has_unpacking(call) else HTTPStatus.OK.value
-    if isinstance(value, cst.Integer):
-        return value.evaluated_value
-    name = dotted(value) or ""
-    if found := _STATUS.search(name):
-        return int(found[1])
-    last = name.rpartition(".")[2]
-    is_enum = (file.name_of(value) or "").startswith("http.HTTPStatus.")
-    return HTTPStatus[last].value if is_enum and last in HTTPStatus.__members__ else None
+    return status_of(value, file)
 
 
 def _methods(route: Route) -> frozenset[str]:
