@@ -1,12 +1,13 @@
 """Fixtures that many tests share."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Iterator
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from story import Postil, running
 from validated_github import ValidatedGitHub, served
 
 
@@ -53,3 +54,16 @@ def github_url(github: ValidatedGitHub) -> Iterator[str]:
     with served(github) as url:
         github.url = url
         yield url
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    """The service runs on asyncio."""
+    return "asyncio"
+
+
+@pytest.fixture
+async def postil(github: ValidatedGitHub, app_key: tuple[str, str], tmp_path: Path) -> AsyncGenerator[Postil]:
+    """The service, speaking to `github`."""
+    async with running(github, app_key, tmp_path) as service:
+        yield service

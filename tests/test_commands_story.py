@@ -2,7 +2,6 @@
 
 import re
 import textwrap
-from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import pytest
@@ -24,19 +23,6 @@ def pay(card):
 """
 REFUND = PAY.replace("pay", "refund").replace("Payment", "Refund")
 CLEAN = "def total(prices):\n    return sum(prices)\n"
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    """The service runs on asyncio."""
-    return "asyncio"
-
-
-@pytest.fixture
-async def postil(github: ValidatedGitHub, app_key: tuple[str, str], tmp_path: Path) -> AsyncGenerator[Postil]:
-    """The service, speaking to `github`."""
-    async with running(github, app_key, tmp_path) as service:
-        yield service
 
 
 async def opened(github: ValidatedGitHub, postil: Postil, **base: str) -> FakePull:

@@ -1,8 +1,5 @@
 """A pull request's whole life, told as its author sees it: what becomes of reviews, comments, verdicts and refusals."""
 
-from collections.abc import AsyncGenerator
-from pathlib import Path
-
 import anyio
 import pytest
 from inline_snapshot import snapshot
@@ -10,7 +7,7 @@ from inline_snapshot import snapshot
 from postil.demo import faults
 from postil.demo.reviews import delete_comment
 from postil.demo.state import FakePull
-from story import Postil, running, said, verdicts
+from story import Postil, said, verdicts
 from validated_github import ValidatedGitHub
 
 pytestmark = pytest.mark.anyio
@@ -25,19 +22,6 @@ def pay(card):
 REFUND = PAY.replace("pay", "refund").replace("Payment", "Refund")
 CLEAN = "def total(prices):\n    return sum(prices)\n"
 FILES = r"/pulls/\d+/files"
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    """The service runs on asyncio."""
-    return "asyncio"
-
-
-@pytest.fixture
-async def postil(github: ValidatedGitHub, app_key: tuple[str, str], tmp_path: Path) -> AsyncGenerator[Postil]:
-    """The service, speaking to `github`."""
-    async with running(github, app_key, tmp_path) as service:
-        yield service
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from inline_snapshot import snapshot
 
 from postil.demo import faults
 from postil.demo.deliveries import Webhook
-from story import Postil, running, said, verdicts
+from story import Postil, said, verdicts
 from validated_github import ValidatedGitHub, served
 
 pytestmark = pytest.mark.anyio
@@ -40,19 +40,6 @@ def refund(card):
 WAIT = "import time\n" + "\n" * 9 + "async def wait():\n    time.sleep(1)\n"
 DEV = '\n[tool.uv]\ndev-dependencies = ["pytest"]\n'
 CLEAN = "def total(prices):\n    return sum(prices)\n"
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    """The service runs on asyncio."""
-    return "asyncio"
-
-
-@pytest.fixture
-async def postil(github: ValidatedGitHub, app_key: tuple[str, str], tmp_path: Path) -> AsyncGenerator[Postil]:
-    """The service, speaking to `github`."""
-    async with running(github, app_key, tmp_path) as service:
-        yield service
 
 
 async def test_an_opened_pull_request_gets_one_review(github: ValidatedGitHub, postil: Postil) -> None:

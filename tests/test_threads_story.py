@@ -1,6 +1,5 @@
 """What becomes of a comment when its cause is gone, as its author and the installation's owner see it."""
 
-from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import pytest
@@ -20,19 +19,6 @@ def pay(card):
 """
 MENDED = PAY.replace("PaymentFailed(card)", "PaymentFailed(card) from error")
 CLEAN = "def total(prices):\n    return sum(prices)\n"
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    """The service runs on asyncio."""
-    return "asyncio"
-
-
-@pytest.fixture
-async def postil(github: ValidatedGitHub, app_key: tuple[str, str], tmp_path: Path) -> AsyncGenerator[Postil]:
-    """The service, speaking to `github`."""
-    async with running(github, app_key, tmp_path) as service:
-        yield service
 
 
 def refusals(github: ValidatedGitHub) -> int:
