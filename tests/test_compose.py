@@ -132,6 +132,12 @@ Without `from` the traceback reads like a second bug. With it error trackers sho
 """)
 
 
+def test_a_comments_sentence_begins_as_sentences_do() -> None:
+    """Messages begin small for terminals, where they follow a path; in a comment nothing stands before them."""
+    (comment,) = reviewed(found(2, message="nothing ends this retry")).comments
+    assert "\n\nNothing ends this retry.\n\n" in comment.body
+
+
 def test_a_proved_fix_is_offered_on_its_lines() -> None:
     """GitHub replaces exactly the lines that the comment stands on."""
     suggestion = Suggestion(4, 5, "    raise ConfigError(\n        path) from error", "…")

@@ -408,7 +408,7 @@ class _Composer:
         each, place, repeats = said.each, said.place, said.repeats
         finding = each.finding
         words = self._words(finding.rule)
-        parts = [f"**{words.title}**", _sentence(prose(finding.message))]
+        parts = [f"**{words.title}**", _opening(_sentence(prose(finding.message)))]
         if (place.path, place.line) != (finding.path, finding.line) and place.suggestion is None:
             here = f" Here: {_sentence(prose(place.cause, 300))}" if place.cause else ""
             parts.append(f"This is about {self._line(finding.path, finding.line)}.{here}")
@@ -563,7 +563,7 @@ class _Composer:
             end_line=max(finding.line, finding.end_line),
             level=_LEVELS[finding.severity],
             title=plain(words.title, 200),
-            message=f"{plain(finding.message)}\n{more}",
+            message=f"{_opening(plain(finding.message))}\n{more}",
         )
 
     def _mention(self, each: Introduced) -> Mention:
@@ -676,6 +676,11 @@ def counted(number: int, noun: str) -> str:
 
 def _sentence(text: str) -> str:
     return text if text.endswith((".", "!", "?", "…")) else f"{text}."
+
+
+def _opening(text: str) -> str:
+    """A sentence that stands alone: messages begin small, as they follow a path and a colon in a terminal."""
+    return text[:1].upper() + text[1:]
 
 
 def _reflowed(text: str) -> str:
