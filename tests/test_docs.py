@@ -90,6 +90,8 @@ def written(value: object) -> str:
         return ""
     if isinstance(value, StrEnum):
         return value.value
+    if isinstance(value, bool):
+        return str(value).lower()
     secret = getattr(value, "get_secret_value", None)
     return str(secret() if secret else value)
 

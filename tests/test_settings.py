@@ -74,7 +74,8 @@ def test_all_faults_are_reported_at_once_each_with_its_cure() -> None:
     Give the number that the App's settings page shows as App ID, or its Client ID.
   POSTIL_GITHUB_PRIVATE_KEY looks like a private key, but is damaged or cut off: it can't be parsed
     Give the whole text of the .pem file that GitHub made under “Generate a private key”; its line
-    ends may be written as \\n. Or name the file in POSTIL_GITHUB_PRIVATE_KEY_FILE instead.
+    ends may be written as \\n. Or name the file, which the service's user must be able to read, in
+    POSTIL_GITHUB_PRIVATE_KEY_FILE instead.
   POSTIL_GITHUB_WEBHOOK_SECRET is missing
     Give the secret that the App's webhook signs with, for example from `openssl rand -hex 32`; two,
     separated by a comma, while one replaces the other.
@@ -104,16 +105,41 @@ def test_the_private_key_is_accepted_in_the_forms_in_which_platforms_hand_it_ove
     assert settings.credentials.private_key.get_secret_value() == PEM
 
 
-def test_the_private_key_may_stand_in_a_file(tmp_path: Path) -> None:
-    """Docker and Kubernetes mount secrets as files."""
-    path = tmp_path / "app.pem"
-    path.write_text(PEM)
-    env = GOOD | {"POSTIL_GITHUB_PRIVATE_KEY_FILE": str(path)}
-    del env["POSTIL_GITHUB_PRIVATE_KEY"]
+def test_every_secret_may_stand_in_a_file(tmp_path: Path) -> None:
+    """Docker and Kubernetes mount secrets as files, which whoever lists a process's environment doesn't see."""
+    texts = {
+        "GITHUB_PRIVATE_KEY": PEM,
+        "GITHUB_WEBHOOK_SECRET": "the new secret of ours, the old secret of ours\n",
+        "DATABASE_URL": "postgresql://postil:hunter2@db.example/postil\n",
+        "OPERATOR_TOKEN": "a token for operators\n",
+    }
+    env = {name: value for name, value in GOOD.items() if name.removeprefix("POSTIL_") not in texts}
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text)
+        env[f"POSTIL_{name}_FILE"] = str(tmp_path / name)
     settings = Settings.load(env)
 
     assert settings.credentials is not None
     assert settings.credentials.private_key.get_secret_value() == PEM
+    assert [secret.get_secret_value() for secret in settings.credentials.webhook_secrets] == [
+        "the new secret of ours",
+        "the old secret of ours",
+    ]
+    assert settings.database_url.get_secret_value() == "postgresql://postil:hunter2@db.example/postil"
+    assert settings.operator_token is not None
+    assert settings.operator_token.get_secret_value() == "a token for operators"
+
+
+def test_what_is_wrong_with_the_text_of_a_file_is_said_of_the_file(tmp_path: Path) -> None:
+    """The variable that somebody set is the one to look at."""
+    (tmp_path / "secret").write_text("short")
+    env = GOOD | {"POSTIL_GITHUB_WEBHOOK_SECRET_FILE": str(tmp_path / "secret")}
+    del env["POSTIL_GITHUB_WEBHOOK_SECRET"]
+    with pytest.raises(SettingsError) as caught:
+        Settings.load(env)
+
+    assert [fault.name for fault in caught.value.faults] == ["POSTIL_GITHUB_WEBHOOK_SECRET_FILE"]
+    assert caught.value.faults[0].wrong.startswith("names a file whose text is too short to be safe")
 
 
 def test_a_key_file_that_is_not_there_is_named(tmp_path: Path) -> None:
@@ -260,3 +286,23 @@ def test_neither_the_settings_nor_their_faults_show_a_secret() -> None:
     assert secret not in str(Settings.load(env).model_dump())
     assert secret not in str(caught.value)
     assert len(caught.value.faults) >= len(broken)
+
+
+def test_operators_get_a_port_of_their_own_and_a_token_that_cannot_be_guessed() -> None:
+    """A port that both share would show everybody what is for them."""
+    assert faults(PRIVATE_LISTEN="127.0.0.1:8000") == snapshot(
+        ["POSTIL_PRIVATE_LISTEN needs a port of its own, not 8000"]
+    )
+    assert faults(OPERATOR_TOKEN="hunter2", OPERATOR_HEADER="X Forwarded User") == snapshot(
+        [
+            "POSTIL_OPERATOR_TOKEN is too short to be safe: it needs at least 16 characters",
+            "POSTIL_OPERATOR_HEADER is no name of a header",
+        ]
+    )
+    assert Settings.load(GOOD | {"POSTIL_PRIVATE_LISTEN": "127.0.0.1:9000"}).private_listen == Listen("127.0.0.1", 9000)
+
+
+def test_a_guideline_that_nobody_could_read_is_a_fault() -> None:
+    """It is for operators then, and nobody has said who they are."""
+    assert faults(PRIVATE_GUIDE="true") == snapshot(["POSTIL_PRIVATE_GUIDE leaves nobody who could read the guideline"])
+    assert Settings.load(GOOD | {"POSTIL_PRIVATE_GUIDE": "true", "POSTIL_OPERATOR_HEADER": "X-User"}).private_guide

@@ -617,7 +617,7 @@ def wait_for(url: str, process: subprocess.Popen[str]) -> httpx.Response:
 @pytest.mark.kill
 def test_a_process_answers_and_ends_in_order_when_it_is_told_to(tmp_path: Path) -> None:
     """Orchestrators send SIGTERM; every line that is logged until the end is one JSON object, whoever wrote it."""
-    port = free_port()
+    port, private = free_port(), free_port()
     env = {
         "POSTIL_GITHUB_APP_ID": "12345",
         "POSTIL_GITHUB_PRIVATE_KEY": PEM,
@@ -625,12 +625,14 @@ def test_a_process_answers_and_ends_in_order_when_it_is_told_to(tmp_path: Path) 
         "POSTIL_PUBLIC_URL": "https://postil.example.com",
         "POSTIL_DATABASE_URL": f"sqlite:///{tmp_path}/data/postil.db",
         "POSTIL_LISTEN": f"127.0.0.1:{port}",
+        "POSTIL_PRIVATE_LISTEN": f"127.0.0.1:{private}",
     }
     code = "from postil.app import serve; from postil.settings import Settings; serve(Settings.load())"
     process = subprocess.Popen([sys.executable, "-c", code], env=os.environ | env, stderr=subprocess.PIPE, text=True)
     try:
         health = wait_for(f"http://127.0.0.1:{port}/health", process)
         ready = httpx.get(f"http://127.0.0.1:{port}/ready", timeout=10)
+        metrics = [httpx.get(f"http://127.0.0.1:{each}/metrics", timeout=10).status_code for each in (port, private)]
         process.send_signal(signal.SIGTERM)
         _, logged = process.communicate(timeout=60)
     finally:
@@ -640,6 +642,7 @@ def test_a_process_answers_and_ends_in_order_when_it_is_told_to(tmp_path: Path) 
 
     assert health.status_code == 200
     assert (ready.status_code, ready.json()["worker"]) == (200, True)
+    assert metrics == [404, 200]
     # uvicorn raises the signal again once all is stopped.
     assert process.returncode in (0, -signal.SIGTERM)
     assert [line["event"] for line in lines if line["logger"] == "postil.app"] == ["started", "stopping", "stopped"]

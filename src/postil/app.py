@@ -10,8 +10,8 @@ from pathlib import Path
 import httpx
 import structlog
 import uvicorn
-from fastapi import FastAPI
-from fastapi.responses import RedirectResponse
+from fastapi import Depends, FastAPI
+from fastapi.responses import JSONResponse, RedirectResponse
 from starlette.staticfiles import StaticFiles
 
 from postil import log as logs
@@ -22,6 +22,7 @@ from postil.packs import Guideline, Links
 from postil.sandbox import Analyst, Limits
 from postil.settings import PREFIX, Credentials, Role, Settings
 from postil.web import errors, guide, hooks, setup, status
+from postil.web.access import Access
 from postil.web.metrics import Metrics
 from postil.web.pages import STATIC, SecurityHeaders
 from postil.worker import Reviewer
@@ -52,6 +53,7 @@ def create_app(
     """
     guideline = guideline or packs.load(_pack_paths(settings))
     measured = Metrics(VERSION, guideline.version)
+    access = _access(settings)
     credentials = settings.credentials
     service = None
     if credentials is not None:
@@ -80,9 +82,13 @@ def create_app(
     errors.install(app)
     app.include_router(status.health(VERSION))
     app.include_router(status.ready(service.jobs.ready if service else None))
-    app.include_router(status.metrics(measured, service.jobs.counts if service else None))
+    # They name no repository and nobody, so they are open as long as nobody says who operators are.
+    limited = [Depends(access.operator)] if access.is_limited else []
+    app.include_router(status.metrics(measured, service.jobs.counts if service else None), dependencies=limited)
+    if settings.openapi:
+        app.add_api_route("/openapi.json", lambda: JSONResponse(app.openapi()), dependencies=limited)
     if settings.role is not Role.WORKER:
-        _add_web(app, settings, guideline, measured, service)
+        _add_web(app, settings, guideline, measured, service, access)
     return app
 
 
@@ -128,6 +134,16 @@ class _Service:
             raise
 
 
+def _access(settings: Settings) -> Access:
+    """How the settings tell operators from everybody else."""
+    token = settings.operator_token
+    return Access(
+        port=settings.private_listen.port if settings.private_listen is not None else None,
+        token=token.get_secret_value() if token is not None else "",
+        header=settings.operator_header or "",
+    )
+
+
 def _pack_paths(settings: Settings) -> tuple[Path, ...]:
     return (packs.BUILT_IN, *settings.packs)
 
@@ -140,10 +156,16 @@ def _links(settings: Settings, guideline: Guideline) -> Links:
 
 
 def _add_web(
-    app: FastAPI, settings: Settings, guideline: Guideline, measured: Metrics, service: _Service | None
+    app: FastAPI,
+    settings: Settings,
+    guideline: Guideline,
+    measured: Metrics,
+    service: _Service | None,
+    access: Access,
 ) -> None:
     """Add what GitHub and people ask for."""
-    app.include_router(guide.router(guideline))
+    readers = [Depends(access.operator)] if settings.private_guide else []
+    app.include_router(guide.router(guideline), dependencies=readers)
     app.include_router(
         setup.router(
             _variables(settings),
@@ -181,7 +203,7 @@ def serve(settings: Settings) -> None:
         postil.jobs.UnusableDatabaseError: the database's address is.
     """
     logs.configure(settings.log_level, settings.secrets)
-    uvicorn.run(
+    config = uvicorn.Config(
         create_app(settings),
         host=settings.listen.host,
         port=settings.listen.port,
@@ -191,3 +213,7 @@ def serve(settings: Settings) -> None:
         # The answers under way come first, then the lifespan ends, which waits for reviews.
         timeout_graceful_shutdown=5,
     )
+    # One server for both ports: they share the application, its lifespan and its signals.
+    private = settings.private_listen
+    own = uvicorn.Config(config.app, host=private.host, port=private.port, log_config=None) if private else None
+    uvicorn.Server(config).run([config.bind_socket(), own.bind_socket()] if own is not None else None)

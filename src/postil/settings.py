@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
@@ -30,7 +30,10 @@ from pydantic_settings import (
 PREFIX = "POSTIL_"
 GITHUB_API = "https://api.github.com"
 MIN_SECRET = 16
-MAX_KEY_FILE = 64 * 1024
+MIN_PASSWORD = 8
+MAX_FILE = 64 * 1024
+FILED = ("github_private_key", "github_webhook_secret", "database_url", "operator_token")
+"""The settings that are secret: each may also stand in a file, which the setting of the same name with _FILE names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,15 +118,16 @@ def _pem(value: SecretStr) -> SecretStr:
     return SecretStr(text)
 
 
-def _key_file(value: object) -> SecretStr:
-    path = Path(str(value))
-    try:
-        with path.open(encoding="utf-8") as file:
-            text = file.read(MAX_KEY_FILE)
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is no text"
-        raise _wrong(f"names the file {path}, which can't be read: {reason}") from error
-    return SecretStr(text)
+def _token(value: SecretStr) -> SecretStr:
+    if len(value.get_secret_value()) < MIN_SECRET:
+        raise _wrong(f"is too short to be safe: it needs at least {MIN_SECRET} characters")
+    return value
+
+
+def _header(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9-]{1,100}", value):
+        raise _wrong("is no name of a header")
+    return value
 
 
 def _split(value: object) -> object:
@@ -200,12 +204,8 @@ class Settings(BaseSettings):
     github_private_key: Annotated[SecretStr, AfterValidator(_pem)] | None = Field(
         None,
         description="Give the whole text of the .pem file that GitHub made under “Generate a private key”; its line "
-        "ends may be written as \\n. Or name the file in POSTIL_GITHUB_PRIVATE_KEY_FILE instead.",
-    )
-    github_private_key_file: Annotated[SecretStr, BeforeValidator(_key_file), AfterValidator(_pem)] | None = Field(
-        None,
-        description="Name the .pem file that GitHub made under “Generate a private key”; the service's user must be "
-        "able to read it.",
+        "ends may be written as \\n. Or name the file, which the service's user must be able to read, in "
+        "POSTIL_GITHUB_PRIVATE_KEY_FILE instead.",
     )
     github_webhook_secret: Annotated[
         tuple[SecretStr, ...], NoDecode, BeforeValidator(_split), AfterValidator(_secrets)
@@ -249,6 +249,25 @@ class Settings(BaseSettings):
     listen: Annotated[Listen, NoDecode, BeforeValidator(_listen)] = Field(
         Listen("127.0.0.1", 8000), description="Give HOST:PORT, such as 127.0.0.1:8000, or 0.0.0.0:8000 in a container."
     )
+    private_listen: Annotated[Listen, NoDecode, BeforeValidator(_listen)] | None = Field(
+        None,
+        description="Give HOST:PORT of a port that only operators reach, such as 127.0.0.1:9000; what is for them is "
+        "then answered there and nowhere else.",
+    )
+    operator_token: Annotated[SecretStr, AfterValidator(_token)] | None = Field(
+        None,
+        description="Give what operators prove themselves with, for example from `openssl rand -hex 32`: as a bearer's "
+        "token, or as the password of HTTP Basic.",
+    )
+    operator_header: Annotated[str, AfterValidator(_header)] | None = Field(
+        None,
+        description="Give the name of the header in which the proxy in front says who has signed in; it must take that "
+        "header out of whatever comes from outside.",
+    )
+    private_guide: bool = Field(
+        False, description="Give true to show /guide to operators only; comments then need POSTIL_GUIDE_URL."
+    )
+    openapi: bool = Field(False, description="Give true to answer /openapi.json, which describes all paths.")
     log_level: LogLevel = Field(LogLevel.INFO, description="Give debug, info, warning or error.")
 
     @classmethod
@@ -271,14 +290,17 @@ class Settings(BaseSettings):
             SettingsError: something is wrong; it lists every fault.
         """
         given = {name: value for name, value in env.items() if name.startswith(PREFIX) and value.strip()}
+        texts, faults = _read_files(given)
         source = EnvSettingsSource(cls)
-        source.env_vars = {name.lower(): value for name, value in given.items()}
-        settings, faults = None, []
+        source.env_vars = {name.lower(): value for name, value in (given | texts).items()}
+        settings = None
         try:
             settings = cls(**source())
         except ValidationError as error:
-            faults = [_fault(str(item["loc"][0]), item["msg"]) for item in error.errors(include_input=False)]
+            wrong = [(str(item["loc"][0]), item["msg"]) for item in error.errors(include_input=False)]
+            faults += [_fault(field, message, given) for field, message in wrong]
         faults += _incomplete(given)
+        faults += _contradictions(settings) if settings is not None else []
         if faults or settings is None:
             raise SettingsError(sorted(faults, key=lambda fault: list(cls.model_fields).index(_field(fault.name))))
         return settings
@@ -286,16 +308,19 @@ class Settings(BaseSettings):
     @property
     def credentials(self) -> Credentials | None:
         """What makes this a GitHub App, or None while it isn't one yet and only the set-up page can be shown."""
-        key = self.github_private_key or self.github_private_key_file
-        if self.github_app_id is None or key is None or not self.github_webhook_secret:
+        if self.github_app_id is None or self.github_private_key is None or not self.github_webhook_secret:
             return None
-        return Credentials(self.github_app_id, key, self.github_webhook_secret)
+        return Credentials(self.github_app_id, self.github_private_key, self.github_webhook_secret)
 
     @property
     def secrets(self) -> list[str]:
         """The texts that must never be logged, besides those that a log knows by their form."""
-        credentials = self.credentials
-        return [] if credentials is None else [secret.get_secret_value() for secret in credentials.webhook_secrets]
+        password = urlsplit(self.database_url.get_secret_value()).password or ""
+        held = [*self.github_webhook_secret, *filter(None, [self.github_private_key, self.operator_token])]
+        # The password as the address holds it, and as a driver would repeat it; one such as "postil" would hide more
+        # of the log than itself.
+        passwords = [each for each in {password, unquote(password)} if len(each) >= MIN_PASSWORD]
+        return [*(secret.get_secret_value() for secret in held), *passwords]
 
     @property
     def web_url(self) -> str:
@@ -307,30 +332,61 @@ class Settings(BaseSettings):
 
 
 def _field(name: str) -> str:
-    return name.removeprefix(PREFIX).lower()
+    field = name.removeprefix(PREFIX).lower()
+    return field if field in Settings.model_fields else field.removesuffix("_file")
 
 
-def _fault(field: str, message: str) -> Fault:
-    info = Settings.model_fields[field]
+def _fault(field: str, message: str, given: Mapping[str, str]) -> Fault:
+    name = PREFIX + field.upper()
     # Our own sentences say what is wrong; pydantic's start with a capital letter.
     wrong = message if message[:1].islower() else f"is wrong: {message[:1].lower()}{message[1:]}"
-    return Fault(PREFIX + field.upper(), wrong, info.description or "")
+    if name not in given and f"{name}_FILE" in given:
+        return Fault(f"{name}_FILE", f"names a file whose text {wrong}", _cure(field))
+    return Fault(name, wrong, _cure(field))
+
+
+def _read_files(given: Mapping[str, str]) -> tuple[dict[str, str], list[Fault]]:
+    """The settings whose text stands in files, by name, and the faults of files that can't be read."""
+    texts, faults = {}, []
+    for name in [PREFIX + field.upper() for field in FILED]:
+        filed = f"{name}_FILE"
+        if filed not in given:
+            continue
+        if name in given:
+            faults.append(Fault(name, f"is set, and so is {filed}", "Keep one of the two."))
+            continue
+        path = Path(given[filed])
+        try:
+            with path.open(encoding="utf-8") as file:
+                texts[name] = file.read(MAX_FILE).strip()
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is no text"
+            faults.append(Fault(filed, f"names the file {path}, which can't be read: {reason}", _cure(_field(name))))
+    return texts, faults
 
 
 def _incomplete(given: Mapping[str, str]) -> list[Fault]:
     """Faults of what is missing. Without any credential nothing is: then a web process shows its set-up page."""
-    key, key_file = f"{PREFIX}GITHUB_PRIVATE_KEY", f"{PREFIX}GITHUB_PRIVATE_KEY_FILE"
-    needed = [f"{PREFIX}GITHUB_APP_ID", key, f"{PREFIX}GITHUB_WEBHOOK_SECRET"]
-    faults = []
-    if key in given and key_file in given:
-        faults.append(Fault(key, f"is set, and so is {key_file}", "Keep one of the two."))
+    needed = [PREFIX + each for each in ("GITHUB_APP_ID", "GITHUB_PRIVATE_KEY", "GITHUB_WEBHOOK_SECRET")]
+    here = {name.removesuffix("_FILE") for name in given}
     is_worker = given.get(f"{PREFIX}ROLE", "").strip().lower() == Role.WORKER
-    if not is_worker and not any(name in given for name in [*needed, key_file]):
+    if not is_worker and here.isdisjoint(needed):
         return []
-    for name in [*needed, f"{PREFIX}PUBLIC_URL"]:
-        if name in given or (name == key and key_file in given):
-            continue
-        faults.append(Fault(name, f"is missing{_near(name, given)}", _cure(_field(name))))
+    missing = [name for name in [*needed, f"{PREFIX}PUBLIC_URL"] if name not in here]
+    return [Fault(name, f"is missing{_near(name, given)}", _cure(_field(name))) for name in missing]
+
+
+def _contradictions(settings: Settings) -> list[Fault]:
+    """Faults of settings that are right each for itself."""
+    faults = []
+    private = settings.private_listen
+    if private is not None and private.port in (0, settings.listen.port):
+        name = f"{PREFIX}PRIVATE_LISTEN"
+        faults.append(Fault(name, f"needs a port of its own, not {private.port}", _cure(_field(name))))
+    ways_in = (private, settings.operator_token, settings.operator_header)
+    if settings.private_guide and not any(ways_in):
+        cure = f"Set {PREFIX}OPERATOR_TOKEN, {PREFIX}PRIVATE_LISTEN or {PREFIX}OPERATOR_HEADER as well."
+        faults.append(Fault(f"{PREFIX}PRIVATE_GUIDE", "leaves nobody who could read the guideline", cure))
     return faults
 
 
@@ -341,6 +397,7 @@ def _cure(field: str) -> str:
 def _near(name: str, given: Mapping[str, str]) -> str:
     """Point to a variable that may be a slip of the pen for `name`."""
     known = {PREFIX + field.upper() for field in Settings.model_fields}
+    known |= {f"{PREFIX}{field.upper()}_FILE" for field in FILED}
     strangers = [other for other in given if other not in known]
     close = difflib.get_close_matches(name, strangers, n=1, cutoff=0.85)
     return f" (and {close[0]}, which is set, means nothing)" if close else ""

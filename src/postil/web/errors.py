@@ -5,11 +5,12 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
-from postil.web.pages import page
+from postil.web.pages import HEADERS, page
 
 CODES = {
     400: "bad_request",
     401: "unauthorized",
+    403: "forbidden",
     404: "not_found",
     405: "method_not_allowed",
     408: "timeout",
@@ -49,7 +50,8 @@ def install(app: FastAPI) -> None:
         return failure(status, detail or "Something went wrong.", headers)
 
     async def crash(request: Request, error: Exception) -> Response:
-        return failure(500, "Something went wrong here; the log says what.")
+        # Starlette answers a crash outside of all middleware, so also outside of the one that adds these.
+        return failure(500, "Something went wrong here; the log says what.", HEADERS)
 
     app.add_exception_handler(HTTPException, http_error)
     app.add_exception_handler(Exception, crash)

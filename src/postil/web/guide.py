@@ -38,8 +38,10 @@ def router(guideline: Guideline) -> APIRouter:
     guide = Guide(guideline)
 
     # Link checkers ask with HEAD.
-    @routes.api_route("/guide", methods=["GET", "HEAD"], response_class=HTMLResponse)
-    @routes.api_route("/guide/{path:path}", methods=["GET", "HEAD"], response_class=HTMLResponse)
+    @routes.api_route("/guide", methods=["GET", "HEAD"], response_class=HTMLResponse, include_in_schema=False)
+    @routes.api_route(
+        "/guide/{path:path}", methods=["GET", "HEAD"], response_class=HTMLResponse, include_in_schema=False
+    )
     def show(path: str = "", q: str = "") -> HTMLResponse:
         return guide.show(path, q)
 

@@ -34,7 +34,8 @@ def health(version: str) -> APIRouter:
     routes = APIRouter()
 
     # Some load balancers ask with HEAD.
-    @routes.api_route("/health", methods=["GET", "HEAD"], response_model=Health)
+    @routes.head("/health", include_in_schema=False)
+    @routes.get("/health", response_model=Health)
     async def alive(response: Response) -> Health:
         response.headers.update(NO_STORE)
         return Health(version=version)
