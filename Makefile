@@ -6,8 +6,9 @@ RUN := $(UV) run --frozen
 # `make try PATH=…` would hide the shell's own PATH from the recipe.
 SHELL_PATH := $(shell echo "$$PATH")
 export PYTHONDONTWRITEBYTECODE = 1
-# How many random sequences `make soak` tries, and files `make fuzz`, and from which seed.
+# How many random sequences `make soak` tries, and inputs `make fuzz`, from which seed, and what they are sent to.
 N ?= 3000
+TARGET ?= child
 SEED := $(or $(SEED),$(shell date +%s))
 
 .DEFAULT_GOAL := all
@@ -41,8 +42,8 @@ test: $(UV_READY)  ## every test, on two cores
 soak: $(UV_READY)  ## random lives of pull requests: make soak N=3000 [SEED=7]
 	@echo "N=$(N) SEED=$(SEED)"; SEQUENCES=$(N) $(RUN) pytest tests/test_sequences.py --hypothesis-seed=$(SEED)
 
-fuzz: $(UV_READY)  ## hostile files, through the analysing process: make fuzz N=10000 [SEED=7]
-	@echo "N=$(N) SEED=$(SEED)"; FUZZ=$(N) SEED=$(SEED) $(RUN) pytest tests/test_fuzz_child.py
+fuzz: $(UV_READY)  ## hostile files through the analysing process, or requests to the webhook: make fuzz N=10000 [TARGET=endpoint] [SEED=7]
+	@echo "N=$(N) SEED=$(SEED)"; FUZZ=$(N) SEED=$(SEED) $(RUN) pytest tests/test_fuzz_$(TARGET).py
 
 check-self: $(UV_READY)  ## Postil on its own code
 	$(RUN) postil check src tests

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from html.parser import HTMLParser
@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import httpx
 import psycopg
 import pytest
@@ -37,7 +38,10 @@ from inline_snapshot import snapshot
 from postgres import fresh_postgres, postgres_url
 from postil import packs
 from postil.app import create_app
+from postil.jobs import Ask, Pull
 from postil.settings import Settings
+from postil.web import hooks
+from postil.web.metrics import Metrics
 from postil.web.pages import markdown
 from postil.web.setup import EVENTS, OPTIONAL, PERMISSIONS, register_url
 
@@ -98,6 +102,22 @@ class Service:
             found = [(row.id, row.pull) for row in rows]
         engine.dispose()
         return found
+
+
+class Nowhere:
+    """An inbox of a service that is sent nothing true."""
+
+    async def accept(self, delivery: str, ask: Ask) -> str:
+        raise AssertionError
+
+    async def revive(self, installation: int) -> int:
+        raise AssertionError
+
+    async def pulls_at(self, owner: str, name: str, head: str) -> Sequence[Pull]:
+        raise AssertionError
+
+    async def forget(self, installation: int) -> None:
+        raise AssertionError
 
 
 @asynccontextmanager
@@ -211,6 +231,53 @@ async def test_a_body_of_just_githubs_limit_is_read(service: Service) -> None:
 
     assert len(body) == 25 * 1024 * 1024
     assert answer.status_code == 202
+
+
+async def test_a_body_that_does_not_end_is_given_up(anyio_backend: str) -> None:
+    """Somebody who sends a byte now and then would hold a connection for ever; uvicorn lets him."""
+    app = FastAPI()
+    app.include_router(hooks.router([SECRET], Nowhere(), lambda _: None, Metrics("1", "1"), patience=0.05))
+
+    async def trickling() -> AsyncIterator[bytes]:
+        yield b"{"
+        await anyio.sleep_forever()
+
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="https://postil.example.com") as http:
+        answer = await http.post(
+            "/webhooks/github", content=trickling(), headers={"x-hub-signature-256": "sha256=" + "0" * 64}
+        )
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (408, "timeout")
+
+
+async def test_large_bodies_are_held_one_after_the_other(anyio_backend: str) -> None:
+    """Whose signature is wrong shows at the end only, and so many strangers must not fill the memory together."""
+    app = FastAPI()
+    app.include_router(hooks.router([SECRET], Nowhere(), lambda _: None, Metrics("1", "1")))
+    under_way = most = 0
+
+    async def large() -> AsyncIterator[bytes]:
+        nonlocal under_way, most
+        yield b"x" * hooks.SMALL
+        yield b"x"
+        under_way += 1
+        most = max(most, under_way)
+        for _ in range(20):
+            await anyio.lowlevel.checkpoint()
+            yield b"x"
+        under_way -= 1
+
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="https://postil.example.com") as http:
+
+        async def send() -> None:
+            headers = {"x-hub-signature-256": "sha256=" + "0" * 64}
+            assert (await http.post("/webhooks/github", content=large(), headers=headers)).status_code == 401
+
+        async with anyio.create_task_group() as group:
+            for _ in range(5):
+                group.start_soon(send)
+
+    assert most == 1
 
 
 async def test_what_is_no_json_is_a_bad_request(service: Service) -> None:

@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
 from typing import Protocol
 
 import structlog
@@ -20,6 +21,8 @@ log = structlog.get_logger(__name__)
 
 BODY_TIMEOUT = 30.0
 """Seconds that a request may take to arrive; GitHub itself gives up on an answer after 10 (30 on Enterprise Server)."""
+SMALL = 256 * 1024
+"""Bytes up to which bodies are held side by side; GitHub's have some 30 KB. Of larger ones one is held at a time."""
 
 
 class Inbox(Protocol):
@@ -54,10 +57,20 @@ class TooLargeError(Exception):
 
 
 def router(
-    secrets: Sequence[str], inbox: Inbox, forget: Callable[[int], None], metrics: Metrics, limit: int = webhook.MAX_BODY
+    secrets: Sequence[str],
+    inbox: Inbox,
+    forget: Callable[[int], None],
+    metrics: Metrics,
+    limit: int = webhook.MAX_BODY,
+    patience: float = BODY_TIMEOUT,
 ) -> APIRouter:
-    """Make the route. `forget` drops what is remembered of an installation's tokens; `limit` is in bytes."""
+    """Make the route.
+
+    `forget` drops what is remembered of an installation's tokens; `limit` is in bytes, `patience` in seconds.
+    """
     routes = APIRouter()
+    # Anybody may send bodies, and they are held before it shows that their signature is wrong.
+    large = asyncio.Lock()
 
     @routes.post("/webhooks/github", status_code=202, response_model=Accepted)
     async def receive(request: Request) -> Accepted | JSONResponse:
@@ -72,18 +85,19 @@ def router(
         signature = request.headers.get("x-hub-signature-256", "")
         if not signature:
             return failure(401, "The signature is missing or wrong.")
-        try:
-            async with asyncio.timeout(BODY_TIMEOUT):
-                body = await _body(request, limit)
-        except TooLargeError:
-            return failure(413, f"The body is larger than {limit} bytes.")
-        except (TimeoutError, ClientDisconnect):
-            return failure(408, "The body didn't arrive.")
         delivery_id = request.headers.get("x-github-delivery", "")
-        # Up to 25 MB are hashed and parsed: not on the event loop.
-        delivery = await asyncio.to_thread(
-            webhook.read, secrets, body, event=event, delivery=delivery_id, signature=signature
-        )
+        async with AsyncExitStack() as held:
+            try:
+                async with asyncio.timeout(patience):
+                    body = await _body(request, limit, lambda: held.enter_async_context(large))
+            except TooLargeError:
+                return failure(413, f"The body is larger than {limit} bytes.")
+            except (TimeoutError, ClientDisconnect):
+                return failure(408, "The body didn't arrive.")
+            # Up to 25 MB are hashed and parsed: not on the event loop.
+            delivery = await asyncio.to_thread(
+                webhook.read, secrets, body, event=event, delivery=delivery_id, signature=signature
+            )
         if isinstance(delivery, webhook.Refusal):
             log.warning("delivery_refused", status=delivery.status, why=delivery.why)
             return failure(delivery.status, delivery.why)
@@ -129,13 +143,19 @@ def closed() -> APIRouter:
     return routes
 
 
-async def _body(request: Request, limit: int) -> bytes:
-    """Read the body, but never more than `limit` bytes of it. Raises TooLargeError."""
+async def _body(request: Request, limit: int, turn: Callable[[], Awaitable[None]]) -> bytes:
+    """Read the body, but never more than `limit` bytes of it, and no large one before its `turn`.
+
+    Raises:
+        TooLargeError: it is larger.
+    """
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared[:20]) > limit:
         raise TooLargeError
     chunks, size = [], 0
     async for chunk in request.stream():
+        if size <= SMALL < size + len(chunk):
+            await turn()
         size += len(chunk)
         if size > limit:
             raise TooLargeError
