@@ -24,6 +24,7 @@ import time
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import httpx
@@ -326,7 +327,7 @@ def service(pulls: int) -> list[Row]:
             sent_and_seen([pull], [opened(fake, pull)], hook.url) for pull in opened_pulls(fake, max(3, pulls // 4))
         ]
         busy = opened_pulls(fake, pulls)
-        sent, waits = sent_and_seen(busy, [each for pull in busy for each in talk(fake, pull)], hook.url)
+        sent, begun, waits = sent_and_seen(busy, [each for pull in busy for each in talk(fake, pull)], hook.url)
     asked = {each.guid for each in sent}
     answers = [1000 * each.seconds for each in sent]
     return [
@@ -337,14 +338,20 @@ def service(pulls: int) -> list[Row]:
         ),
         (
             "from delivery to review, alone",
-            spread([wait for _, ones in alone for wait in ones], "s"),
+            spread([wait for *_, ones in alone for wait in ones], "s"),
             f"{len(alone)} pull requests, one after the other",
+        ),
+        (
+            "from delivery to check run, alone",
+            spread([wait for _, ones, _ in alone for wait in ones], "s"),
+            "the same ones",
         ),
         (
             "from delivery to review, under load",
             spread(waits, "s"),
             f"{len(waits)} pull requests at once, {REVIEWS} reviews at a time",
         ),
+        ("from delivery to check run, under load", spread(begun, "s"), "the same ones"),
     ]
 
 
@@ -402,8 +409,11 @@ def talk(fake: FakeGitHub, pull: FakePull) -> Iterable[Delivery]:
 
 def sent_and_seen(
     pulls: Sequence[FakePull], deliveries: Sequence[Delivery], url: str
-) -> tuple[list[Sent], list[float]]:
-    """Send deliveries from another process, wait for all reviews, and tell the seconds that each of them took."""
+) -> tuple[list[Sent], list[float], list[float]]:
+    """Send deliveries from another process, and wait for all reviews.
+
+    Gives what was sent, and the seconds from a pull request's first delivery to its check run, and to its review.
+    """
     lines = "".join(json.dumps([each.headers, each.body.decode()]) + "\n" for each in deliveries)
     command = [sys.executable, __file__, "--post", url]
     done = subprocess.run(command, input=lines, capture_output=True, text=True, timeout=PATIENCE, check=True)  # noqa: S603 - ourselves
@@ -419,8 +429,12 @@ def sent_and_seen(
     first = {
         went[each.guid].payload["repository"]["full_name"]: each.at for each in reversed(sent) if each.guid in went
     }
-    came = {pull.repository.full_name: pull.reviews[0].submitted_at for pull in pulls}
-    return sent, [at.timestamp() - first[name] for name, at in came.items() if at is not None]
+
+    def since(times: Iterable[tuple[FakePull, datetime | None]]) -> list[float]:
+        return [at.timestamp() - first[pull.repository.full_name] for pull, at in times if at is not None]
+
+    begun = since((pull, pull.check_runs[0].started_at) for pull in pulls)
+    return sent, begun, since((pull, pull.reviews[0].submitted_at) for pull in pulls)
 
 
 async def post(url: str) -> None:

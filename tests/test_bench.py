@@ -25,7 +25,7 @@ def test_the_benchmark_measures_each_figure_of_the_architecture_page() -> None:
     )
     measured = rows(done.stdout)
 
-    assert len(written) == 9
+    assert len(written) == 11
     assert measured.keys() <= written.keys()
     assert [name for name in written.keys() - measured.keys() if f'"{name}"' not in script] == []
     assert re.match(r"\d+\.\d\d times libcst\.parse_module", measured["all rules, against the parse"])

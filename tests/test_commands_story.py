@@ -95,6 +95,17 @@ and listed
     assert len(pull.check_runs) == runs
 
 
+async def test_an_order_that_is_taken_back_at_once_holds_no_more(github: ValidatedGitHub, postil: Postil) -> None:
+    """Both are answered by one run, and the later answer says what holds."""
+    pull = await opened(github, postil)
+    orders = [pull.comment(f"/postil {order} raise-without-from") for order in ("ignore", "unignore")]
+    await postil.receives(*(github.delivery("issue_comment", "created", comment=order) for order in orders))
+    await pushed(github, postil, pull, {"shop/b.py": CLEAN})
+
+    assert len(answers(pull)) == 2
+    assert verdicts(pull)[-1] == ("completed", "failure", "1 finding: 1 warning")
+
+
 async def test_a_rule_is_explained_in_the_words_of_its_page(github: ValidatedGitHub, postil: Postil) -> None:
     """With the link; a slip is told the nearest name, and no name at all how to give one."""
     pull = await opened(github, postil)

@@ -20,6 +20,7 @@ def pay(card):
         raise PaymentFailed(card)
 """
 REFUND = PAY.replace("pay", "refund").replace("Payment", "Refund")
+SHIP = PAY.replace("pay", "ship").replace("Payment", "Shipping")
 CLEAN = "def total(prices):\n    return sum(prices)\n"
 FILES = r"/pulls/\d+/files"
 
@@ -133,6 +134,25 @@ async def test_what_the_new_base_has_as_well_is_not_the_authors_any_more(
     assert ends(pull)[-1] == ("failure", "1 finding: 1 warning")
 
 
+async def test_another_base_brings_its_own_configuration(
+    github: ValidatedGitHub, postil: Postil, pull: FakePull
+) -> None:
+    """What the old base's configuration had said isn't called fixed for it, and comes back as it was with that base."""
+    base = github.commit({".github/postil.toml": 'ignore = ["raise-without-from"]\n'}, message="What was released")
+    github.repository.history.set_ref("refs/heads/release", base)
+    github.commit({".github/postil.toml": None})
+    summaries = []
+    for target in ("release", "main"):
+        changes = pull.retarget(target)
+        await postil.receives(github.delivery("pull_request", "edited", pull=pull, changes=changes))
+        summaries.append(pull.check_runs[-1].summary or "")
+
+    assert [run.title for run in pull.check_runs] == ["1 finding: 1 warning", "No findings", "1 finding: 1 warning"]
+    assert f"- `.github/postil.toml` at release@{base[:7]}: without `raise-without-from`." in summaries[0]
+    assert "config defaults" in summaries[1]
+    assert threads(pull) == ["shop/pay.py: open, **Chain the new exception to its cause**"]
+
+
 async def test_a_base_that_changes_during_the_review_is_the_one_that_counts(
     github: ValidatedGitHub, postil: Postil
 ) -> None:
@@ -171,6 +191,20 @@ async def test_a_draft_waits_and_is_reviewed_when_it_is_ready(github: ValidatedG
     assert ends(pull)[-1] == ("failure", "1 finding: 1 warning")
 
 
+async def test_a_waiting_review_of_what_became_a_draft_takes_place_where_drafts_are_reviewed(
+    github: ValidatedGitHub, postil: Postil
+) -> None:
+    """Nothing asks for it a second time."""
+    base = {".github/postil.toml": "drafts = true\n"}
+    pull = github.open_pull(base_files=base, head_files={"shop/pay.py": PAY})
+    opened = github.delivery("pull_request", "opened", pull=pull)
+    pull.draft = True
+    await postil.receives(opened, github.delivery("pull_request", "converted_to_draft", pull=pull))
+
+    assert len(pull.comments) == 1
+    assert ends(pull) == [("failure", "1 finding: 1 warning")]
+
+
 async def test_what_is_closed_during_its_review_gets_none(github: ValidatedGitHub, postil: Postil) -> None:
     """And reopened at once it does."""
     pull = github.open_pull(base_files={"shop/a.py": CLEAN}, head_files={"shop/pay.py": PAY})
@@ -183,6 +217,43 @@ async def test_what_is_closed_during_its_review_gets_none(github: ValidatedGitHu
 
     assert closed == ([], [("cancelled", "Not reviewed: closed")])
     assert len(pull.comments) == 1
+
+
+@pytest.mark.parametrize("fork", [False, True], ids=["same repository", "fork"])
+async def test_a_head_that_is_deleted_changes_nothing_that_was_said(
+    github: ValidatedGitHub, postil: Postil, pull: FakePull, fork: bool
+) -> None:
+    """GitHub closes the pull request and keeps its commits; restored and reopened, it is judged as before."""
+    if fork:
+        pull = github.open_pull(head_files={"shop/pay.py": PAY}, fork=True)
+        await postil.receives(github.delivery("pull_request", "opened", pull=pull))
+    pull.delete_head()
+    await postil.receives(github.delivery("pull_request", "closed", pull=pull))
+    command = pull.comment("/recheck")
+    await postil.receives(github.delivery("issue_comment", "created", comment=command))
+    gone = (threads(pull), ends(pull))
+    pull.reopen()
+    await postil.receives(github.delivery("pull_request", "reopened", pull=pull))
+
+    assert gone == (
+        ["shop/pay.py: open, **Chain the new exception to its cause**"],
+        [("failure", "1 finding: 1 warning")],
+    )
+    assert len(pull.comments) == 1
+    assert ends(pull)[1:] == [("failure", "1 finding: 1 warning")]
+
+
+async def test_a_head_that_is_deleted_during_the_review_leaves_no_check_spinning(
+    github: ValidatedGitHub, postil: Postil
+) -> None:
+    """As people do who think better of it: GitHub closes the pull request, and nothing is said any more."""
+    pull = github.open_pull(base_files={"shop/a.py": CLEAN}, head_files={"shop/pay.py": PAY})
+    await during_the_review(github, postil, pull)
+    pull.delete_head()
+    await postil.receives(github.delivery("pull_request", "closed", pull=pull))
+
+    assert said(pull) == []
+    assert ends(pull) == [("cancelled", "Not reviewed: closed")]
 
 
 async def test_a_pull_request_of_a_fork_that_is_gone_is_reviewed(github: ValidatedGitHub, postil: Postil) -> None:
@@ -208,6 +279,45 @@ async def test_a_repository_that_is_renamed_during_the_review_is_reviewed(
 
     assert len(pull.comments) == 1
     assert ends(pull) == [("failure", "1 finding: 1 warning")]
+
+
+async def test_a_repository_with_another_owner_is_reviewed_there(
+    github: ValidatedGitHub, postil: Postil, pull: FakePull
+) -> None:
+    """Another installation sees it now; what was said and refused in it went along."""
+    pull.push({"shop/refund.py": REFUND})
+    await postil.receives(github.delivery("pull_request", "synchronize", pull=pull))
+    pull.resolve(pull.comments[1], by="ada")
+    github.transfer("globex")
+    pull.push({"shop/pay.py": CLEAN, "shop/refund.py": "# Refunds\n" + REFUND, "shop/ship.py": SHIP})
+    await postil.receives(github.delivery("pull_request", "synchronize", pull=pull))
+
+    assert threads(pull) == [
+        f"shop/pay.py: hidden, **Fixed in `{pull.head_sha[:7]}`.**",
+        "shop/refund.py: resolved, **Chain the new exception to its cause**",
+        "shop/ship.py: open, **Chain the new exception to its cause**",
+    ]
+    assert ends(pull)[-1] == ("failure", "2 findings: 2 warnings")
+
+
+async def test_a_repository_that_gets_another_owner_during_the_review_is_reviewed_from_there(
+    github: ValidatedGitHub, postil: Postil
+) -> None:
+    """Its former owner's installation sees it no more; the next push ends the check run that was begun."""
+    pull = github.open_pull(base_files={"shop/a.py": CLEAN}, head_files={"shop/pay.py": PAY})
+    await during_the_review(github, postil, pull)
+    github.transfer("globex")
+    await postil.rests()
+    before = said(pull)
+    pull.push({"shop/refund.py": REFUND})
+    await postil.receives(github.delivery("pull_request", "synchronize", pull=pull))
+
+    assert before == []
+    assert [path for path, _, _ in said(pull)] == ["shop/pay.py", "shop/refund.py"]
+    assert ends(pull) == [
+        ("cancelled", f"Superseded by {pull.head_sha[:7]}"),
+        ("failure", "2 findings: 2 warnings"),
+    ]
 
 
 async def test_a_push_under_the_new_name_waits_for_the_review_under_the_former(

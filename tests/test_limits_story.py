@@ -146,6 +146,22 @@ async def test_beyond_three_thousand_files_nothing_vanishes(github: ValidatedGit
     assert len(github.calls_without_tokens) == snapshot(39)
 
 
+async def test_git_fetches_under_the_new_name_of_a_renamed_repository(
+    github: ValidatedGitHub, over_http: Postil
+) -> None:
+    """No redirect is followed, which would carry our token along; the context query tells the present name."""
+    head = {f"shop/m{number:03}.py": f"X{number} = {number}\n" for number in range(500)} | {"shop/pay.py": PAY}
+    pull = github.open_pull(base_files={"a.py": CLEAN}, head_files=head)
+    opened = github.delivery("pull_request", "opened", pull=pull)
+    github.rename("store")
+    await over_http.receives(opened)
+    fetches = [(call.path, call.status) for call in github.calls if call.path.endswith("/git-upload-pack")]
+
+    assert fetches
+    assert set(fetches) == {("/acme/store.git/git-upload-pack", 200)}
+    assert [path for path, _, _ in said(pull)] == ["shop/pay.py"]
+
+
 async def test_where_git_fails_the_rest_is_named(
     github: ValidatedGitHub, app_key: tuple[str, str], tmp_path: Path
 ) -> None:
@@ -239,6 +255,28 @@ async def test_a_configuration_that_only_silences_costs_no_second_analysis(
         ["- This pull request changes it, which counts once it is merged.", "With this configuration: 0 more, 1 fewer."]
     )
     assert verdicts(pull)[0][1] == "failure"
+
+
+async def test_what_would_be_taken_back_is_counted_before_the_merge(github: ValidatedGitHub, postil: Postil) -> None:
+    """What is left out for its path isn't fetched for the review, but is for the author who would have it looked at."""
+    head = {
+        ".github/postil.toml": 'include = ["vendor/ours/", "shop/api.py"]\n',
+        "shop/api.py": GENERATED,
+        "shop/pay.py": PAY,
+        "vendor/ours/pay.py": PAY,
+        "vendor/six.py": PAY,
+    }
+    pull = github.open_pull(base_files={"vendor/ours/pay.py": CLEAN}, head_files=head)
+    await postil.receives(github.delivery("pull_request", "opened", pull=pull))
+
+    assert [path for path, _, _ in said(pull)] == ["shop/pay.py"]
+    assert configuration(pull) == snapshot(
+        [
+            "- This pull request changes it, which counts once it is merged.",
+            "With this configuration: 2 more, 0 fewer;",
+            "2 files left out now would be looked at.",
+        ]
+    )
 
 
 async def test_a_pyproject_that_configures_the_same_gets_no_word_about_it(

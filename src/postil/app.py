@@ -1,5 +1,6 @@
 """Puts everything together: reads packs, connects, starts what the role asks for, and stops it in order."""
 
+import asyncio
 import hmac
 import os
 from collections.abc import AsyncGenerator
@@ -34,6 +35,8 @@ SPACING = 1.0
 """Seconds between two writes of one installation; GitHub asks integrations for at least one."""
 GRACE = 20.0
 """Seconds that a shutdown leaves to reviews under way; what isn't done then is handed over."""
+BEGUN = 4
+"""Runs that a worker begins for each that may read and judge files: that one is at work shows in its check run."""
 
 
 def create_app(
@@ -104,7 +107,9 @@ class _Service:
         github: GitHub,
     ) -> None:
         self.secrets = [secret.get_secret_value() for secret in credentials.webhook_secrets]
-        self.jobs = Jobs(settings.database_url.get_secret_value(), concurrency=settings.concurrency)
+        # A run that has begun holds little, and one installation's are slowed by the pace of its writes alone.
+        begun = BEGUN * settings.concurrency
+        self.jobs = Jobs(settings.database_url.get_secret_value(), concurrency=begun, share=settings.concurrency)
         self.github = github
         self._works = settings.role is not Role.WEB
         # Reviews mostly wait for GitHub, analyses for a processor: more of these than processors only take memory.
@@ -120,6 +125,7 @@ class _Service:
             # All replicas have them, they outlive restarts, and while a secret is replaced both are there.
             key=hmac.digest(self.secrets[0].encode(), b"postil: hidden markers", "sha256"),
             meter=measured,
+            room=asyncio.Semaphore(settings.concurrency),
         )
 
     async def start(self, stack: AsyncExitStack) -> None:

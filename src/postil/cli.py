@@ -378,10 +378,11 @@ async def _review(pull: LocalPull, guideline: packs.Guideline, folders: list[Pat
         if pull.proposed_files is not None:
             proposed = _plan({**pull.proposed_files, MARKS: pull.config_files.get(MARKS, "")}, guideline)
             if not agreed.is_like(proposed):
-                unlike, besides = agreed.unlike(proposed), Analysis()
-                if unlike.rules:
-                    besides = await analyst.analyse(changes, pull.project, pull.base_project, unlike)
-                preview = agreed.preview(proposed, settled, besides)
+                trials = [
+                    await analyst.analyse(some, pull.project, pull.base_project, choice)
+                    for some, choice in agreed.trials(proposed, pull.changes)
+                ]
+                preview = agreed.preview(proposed, settled, trials)
     occasion = Occasion(
         head_sha=pull.head_sha,
         run="local",

@@ -4,6 +4,7 @@ Every step may happen twice, since a run that died is done again from its start:
 marker before anything is posted.
 """
 
+import asyncio
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -105,7 +106,8 @@ class Meter(Protocol):
 class Reviewer:
     """Reviews pull requests.
 
-    `links` say where comments point; `web_url` is GitHub's address for people; `key` signs the hidden markers.
+    `links` say where comments point; `web_url` is GitHub's address for people; `key` signs the hidden markers. So many
+    runs as have `room` read and judge files at a time; the others have begun their check runs, and wait.
     """
 
     github: GitHub
@@ -116,6 +118,7 @@ class Reviewer:
     web_url: str
     key: bytes
     meter: Meter
+    room: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(8))
 
     async def __call__(self, job: Job) -> Outcome:
         """Do one job; says how it ended. Only faults of our own are raised."""
@@ -152,14 +155,14 @@ class Reviewer:
 
 @dataclass(frozen=True)
 class _Material:
-    """What rules look at: all changed paths, the files that are `concerned` with their texts, and what is left out."""
+    """What rules look at: all changed paths, the files that are `concerned` with their texts, and those left out."""
 
     paths: frozenset[str]
     concerned: Sequence[ChangedFile]
     heads: Texts
     bases: Texts
     problems: Sequence[Problem]
-    skipped: Sequence[Skipped]
+    left_out: Sequence[ChangedFile]
 
 
 @dataclass(frozen=True)
@@ -241,8 +244,9 @@ class _Run:
             # Not neutral, which a required check takes for a yes: an author could pause and merge.
             await self._complete_check("action_required", words.paused(self.orders.paused_by))
             return Done()
-        files = await self.repository.changed_files(pull.number)
-        analysis, preview = await self._analyse(pull, files, agreed)
+        async with self.us.room:
+            files = await self.repository.changed_files(pull.number)
+            analysis, preview = await self._analyse(pull, files, agreed)
         said = _said(pull, name)
         unlisted = pull.changed_files > len(files)
         former = {} if unlisted else carried_over(_named(_found(analysis)), said, _base_names(files))
@@ -306,6 +310,7 @@ class _Run:
     ) -> None:
         """Do what one comment asks for, if its writer may: the author, and who may write. One answer to all of it."""
         name = f"{self.job.key} {comment.kind} {comment.comment_id}"
+        before = self.orders
         if comment.login != pull.author and await self.repository.permission(comment.login) not in MAY_COMMAND:
             if any(command.name != UNKNOWN for command in commands):
                 await self._say(name, pull, reply.refused(comment.login, commands[0]))
@@ -329,7 +334,7 @@ class _Run:
                 self.orders = answer.orders
         text = reply.joined(replies)
         if text and not answered:
-            await self._say(name, pull, text, self.orders.written() if self.orders != _orders(pull) else "")
+            await self._say(name, pull, text, self.orders.written() if self.orders != before else "")
 
     def _circumstances(self, login: str, pull: PullContext, agreed: Plan) -> reply.Circumstances:
         at = pull.config_sha
@@ -338,7 +343,7 @@ class _Run:
             plan=agreed,
             words=self.us.guideline.words(self.us.links),
             config=f"{pull.base_ref}@{at[:7]}",
-            files_url=f"{self.us.web_url}/{self.job.pull.owner}/{self.job.pull.name}/blob/{at}" if at else "",
+            files_url=f"{self.us.web_url}/{pull.repository}/blob/{at}" if at else "",
         )
 
     async def _say(self, name: str, pull: PullContext, text: str, orders: str = "") -> None:
@@ -436,8 +441,8 @@ class _Run:
     ) -> tuple[Analysis, Preview | None]:
         """Fetch what the rules look at, and have it judged; and what a change of the configuration would bring."""
         material = await self._material(pull, files, agreed)
-        concerned, heads, bases = material.concerned, material.heads, material.bases
-        changes = [change for file in concerned if (change := _change(file, heads, bases)) is not None]
+        heads, bases = material.heads, material.bases
+        changes = _changes(material.concerned, heads, bases)
         missing = {**bases.missing, **heads.missing}
         paths = material.paths
         problems = [Problem(path, "unreadable", why) for path, why in sorted(missing.items()) if path in paths]
@@ -445,18 +450,22 @@ class _Run:
         unchanged = {path: text for path, text in project.items() if path not in paths}
         bases_of_project = {c.previous_path or c.path: c.base for c in changes if c.base and is_project_file(c.path)}
         base_project = {**unchanged, **pull.base_files, **bases_of_project}
-        changes, nobodys = agreed.sifted(changes)
-        analysis = await self.us.analyst.analyse(changes, project, base_project, agreed.choice)
+        kept, nobodys = agreed.sifted(changes)
+        analysis = await self.us.analyst.analyse(kept, project, base_project, agreed.choice)
         ignored = self.orders.by_rule(agreed.aliases)
-        settled = agreed.settled(analysis, [*problems, *material.problems], [*material.skipped, *nobodys], ignored)
+        skipped = [Skipped(f.path, why) for f in material.left_out if (why := agreed.leaves_out(f.path))]
+        settled = agreed.settled(analysis, [*problems, *material.problems], [*skipped, *nobodys], ignored)
         proposed = self._proposed(pull, material)
         if proposed is None or agreed.is_like(proposed):
             return settled, None
-        unlike = agreed.unlike(proposed)
-        besides = Analysis()
-        if unlike.rules:
-            besides = await self.us.analyst.analyse(changes, project, base_project, unlike)
-        return settled, agreed.preview(proposed, settled, besides)
+        back = [file for file in material.left_out if agreed.takes_back(proposed, file.path)][:IN_CALLS]
+        if back:
+            changes += _changes(back, *await self._sides(pull, back))
+        trials = [
+            await self.us.analyst.analyse(some, project, base_project, choice)
+            for some, choice in agreed.trials(proposed, changes)
+        ]
+        return settled, agreed.preview(proposed, settled, trials)
 
     def _proposed(self, pull: PullContext, material: "_Material") -> Plan | None:
         """The plan that would hold after the merge, where the pull request changes a file of configuration."""
@@ -486,18 +495,23 @@ class _Run:
                     listed = f"GitHub lists only {len(files)} of its {pull.changed_files} files"
                     why = f"{listed}, and git could not fetch the others"
                     problems.append(Problem("", "too-large", why))
-        skipped = [Skipped(f.path, why) for f in files if _is_concerned(f.path) and (why := agreed.leaves_out(f.path))]
+        left_out = [file for file in files if _is_concerned(file.path) and agreed.leaves_out(file.path)]
         concerned = [file for file in files if is_wanted(file.path)]
         concerned, beyond = concerned[:MAX_FILES], concerned[MAX_FILES:]
         problems += [Problem(file.path, "too-large", f"it is not among the first {MAX_FILES}") for file in beyond]
         paths = frozenset(file.path for file in files)
         if fetched is not None:
-            return _Material(paths, concerned, fetched.heads, fetched.bases, problems, skipped)
-        blobs = [(file.path, file.sha) for file in concerned if file.status is not FileStatus.REMOVED]
+            return _Material(paths, concerned, fetched.heads, fetched.bases, problems, left_out)
         around = {path: f"{pull.head_sha}:{path}" for path in _project_paths(concerned) if path not in paths}
+        return _Material(paths, concerned, *await self._sides(pull, concerned, around), problems, left_out)
+
+    async def _sides(
+        self, pull: PullContext, files: Sequence[ChangedFile], around: Mapping[str, str] = MappingProxyType({})
+    ) -> tuple[Texts, Texts]:
+        """The contents of files at head, with those of others `around` them, and at the merge base, by the API."""
+        blobs = [(file.path, file.sha) for file in files if file.status is not FileStatus.REMOVED]
         heads = await self.repository.texts(blobs, around)
-        bases = await self.repository.base_texts(concerned, heads.texts, pull.base_sha, pull.head_sha)
-        return _Material(paths, concerned, heads, bases, problems, skipped)
+        return heads, await self.repository.base_texts(files, heads.texts, pull.base_sha, pull.head_sha)
 
     def _occasion(
         self, name: str, pull: PullContext, agreed: Plan, said: frozenset[str], preview: Preview | None
@@ -509,7 +523,7 @@ class _Run:
             guideline=self.us.guideline.version,
             config=f"{pull.base_ref}@{pull.config_sha[:7]}",
             said=said,
-            blob_url=f"{self.us.web_url}/{self.job.pull.owner}/{self.job.pull.name}/blob/{pull.head_sha}",
+            blob_url=f"{self.us.web_url}/{pull.repository}/blob/{pull.head_sha}",
             key=self.us.key,
             preview=preview,
             ignored=self.orders.by_rule(agreed.aliases),
@@ -747,6 +761,10 @@ def _change(file: ChangedFile, heads: Texts, bases: Texts) -> Change | None:
         return None
     renamed = file.previous_path if file.status is FileStatus.RENAMED else None
     return Change(file.path, head, base, renamed)
+
+
+def _changes(files: Sequence[ChangedFile], heads: Texts, bases: Texts) -> list[Change]:
+    return [change for file in files if (change := _change(file, heads, bases)) is not None]
 
 
 def _without_patches(files: Sequence[ChangedFile]) -> list[ChangedFile]:

@@ -189,8 +189,16 @@ class FakeGitHub:
 
     def rename(self, name: str) -> None:
         """The repository gets another name; the old one redirects."""
-        self.repository.former_names.append(self.repository.name)
+        self.repository.former_names.append(self.repository.full_name)
         self.repository.name = name
+
+    def transfer(self, login: str) -> None:
+        """The repository goes to another account, where the App is installed as well; its old name redirects."""
+        self.repository.former_names.append(self.repository.full_name)
+        self.installation.repositories.remove(self.repository)
+        self.owner = self.repository.owner = self.account(login, "Organization")
+        self.installation = self.install(self.owner)
+        self.installation.repositories.append(self.repository)
 
     def grant(self, **permissions: str) -> None:
         """The account's owner accepts more (or, with "none", fewer) permissions of the App."""
@@ -528,7 +536,7 @@ class FakeGitHub:
         headers = {} if free else self._spend(call.token.installation, resource, content=here.content)
         try:
             self._find_repository(call)
-            if call.found is not None and call.found.name != call.params["repo"]:
+            if call.found is not None and call.found.full_name != f"{call.params['owner']}/{call.params['repo']}":
                 return self._redirect(call)
             self._check_permission(call, here)
             answer = here.handler(call)
@@ -593,8 +601,7 @@ class FakeGitHub:
         if not owner or not name or call.token is None:
             return
         for repository in self.repositories:
-            named = repository.name == name or name in repository.former_names
-            if repository.owner.login == owner and named and self.may_see(call.token, repository):
+            if repository.is_called(f"{owner}/{name}") and self.may_see(call.token, repository):
                 call.found = repository
                 return
         raise not_found()

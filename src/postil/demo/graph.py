@@ -168,8 +168,9 @@ class Resolvers:
     def repository(self, _info: object, owner: str, name: str, followRenames: bool = True) -> Json:  # noqa: N803
         """A repository that the token reaches."""
         for repository in self.fake.repositories:
-            named = repository.name == name or (followRenames and name in repository.former_names)
-            if repository.owner.login == owner and named and self.fake.may_see(self.token, repository):
+            asked = f"{owner}/{name}"
+            named = repository.is_called(asked) if followRenames else repository.full_name == asked
+            if named and self.fake.may_see(self.token, repository):
                 repository.history.fetch(self.objects)
                 return self.repository_value(repository)
         raise refused("NOT_FOUND", f"Could not resolve to a Repository with the name '{owner}/{name}'.")

@@ -146,6 +146,11 @@ class History:
         self.git("update-ref", ref, sha)
         self._tips[ref] = sha
 
+    def delete_ref(self, ref: str) -> None:
+        """Delete a ref; its commits stay, as GitHub keeps those of pull requests."""
+        self.git("update-ref", "-d", ref)
+        self._tips.pop(ref, None)
+
     def commit(
         self,
         ref: str,

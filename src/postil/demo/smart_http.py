@@ -36,9 +36,12 @@ def respond(fake: "FakeGitHub", call: "Call") -> Response:
     token = fake.tokens.get(secret)
     if user != "x-access-token" or token is None or token.expires_at <= fake.clock():
         return Response("No anonymous access", 401, {"www-authenticate": 'Basic realm="GitHub"'})
-    there = next((one for one in fake.repositories if found and one.full_name == f"{found[1]}/{found[2]}"), None)
+    there = next((one for one in fake.repositories if found and one.is_called(f"{found[1]}/{found[2]}")), None)
     if there is None or not fake.may_see(token, there) or not fake.allows(token, "contents=read"):
         return Response("Repository not found.", 404)
+    if found is not None and there.full_name != f"{found[1]}/{found[2]}":
+        asked = f"?{call.query_string}" if call.query_string else ""
+        return Response(None, 301, {"location": f"{call.origin}/{there.full_name}.git/{found[3]}{asked}"})
     advertise = found is not None and found[3] == "info/refs"
     if advertise and call.query_string != "service=git-upload-pack":
         return Response("Only reading", 403)

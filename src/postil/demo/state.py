@@ -225,6 +225,10 @@ class FakeRepository:
         """`owner/name`."""
         return f"{self.owner.login}/{self.name}"
 
+    def is_called(self, full_name: str) -> bool:
+        """Whether this is, or was, its name: the former ones redirect."""
+        return full_name == self.full_name or full_name in self.former_names
+
     def branch(self, name: str) -> str | None:
         """The commit at the tip of a branch, or None."""
         return self.history.commit_of(f"refs/heads/{name}")
@@ -327,6 +331,14 @@ class FakePull:
         """Close it without a merge."""
         self.state, self.closed_at = "closed", self.fake.clock()
         self.updated_at = self.closed_at
+
+    def delete_head(self) -> None:
+        """Its branch, or the fork that had it, is deleted: GitHub closes the pull request, and keeps the commits."""
+        if self.fork:
+            self.fork_gone = True
+        else:
+            self.repository.history.delete_ref(f"refs/heads/{self.head_ref}")
+        self.close()
 
     def reopen(self) -> None:
         """Open it again."""

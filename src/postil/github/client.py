@@ -109,7 +109,9 @@ class GitHub:
             self._repository_connection(Scope(installation, key)),
             self._repository_connection(Scope(installation, key, REACT)),
             self._repository_connection(Scope(installation, key, RESOLVE)),
-            Clone(f"{self._web_url}/{owner}/{name}.git", lambda: self._tokens.get(Scope(installation, key, FETCH))),
+            lambda full_name: Clone(
+                f"{self._web_url}/{full_name}.git", lambda: self._tokens.get(Scope(installation, key, FETCH))
+            ),
             lambda: self._turn(installation),
         )
 

@@ -7,12 +7,15 @@ its answers refuse many of its own examples.
 from collections.abc import Mapping
 from typing import Annotated
 
-from pydantic import AliasPath, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AliasPath, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from postil.review.marker import read_marker
 
 Text = Annotated[str, BeforeValidator(lambda value: value or "")]
 """A text that GitHub may leave out or give as null."""
+
+FullName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,100}/[A-Za-z0-9_.-]{1,100}$")]
+"""A repository as "owner/name"; it becomes part of addresses."""
 
 Bot = Annotated[bool, BeforeValidator(lambda kind: kind == "Bot" if isinstance(kind, str) else kind)]
 """Whether the type of an account is that of an App."""
@@ -73,7 +76,8 @@ class OwnWords(Wire):
 class PullContext(Wire):
     """A pull request as it stands now, what was said on it, and the project files of its base branch.
 
-    `state` is OPEN, CLOSED or MERGED. `base_sha` is the base branch as the pull request knows it, `config_sha` the
+    `repository` is what its repository is called now, though it was asked for under a former name. `state` is OPEN,
+    CLOSED or MERGED. `base_sha` is the base branch as the pull request knows it, `config_sha` the
     branch's tip that `base_files` are from ("" where the branch is gone). `author` is "" for a deleted account;
     `bot` says that it is an App. `comments` are our own in the conversation, oldest first, back to the last orders.
     """
@@ -88,6 +92,7 @@ class PullContext(Wire):
     bot: Bot = Field(default=False, validation_alias=AliasPath("author", "__typename"))
     title: str
     changed_files: int = Field(validation_alias="changedFiles")
+    repository: FullName
     repository_id: int | None = None
     config_sha: str = ""
     reviews: tuple[OwnWords, ...] = ()

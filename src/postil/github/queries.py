@@ -47,7 +47,7 @@ CONTEXT = (
     % (
         "",
         f"""
-        databaseId
+        databaseId nameWithOwner
         pullRequest(number: $number) {{
           number title state isDraft changedFiles headRefOid baseRefOid baseRefName
           author {{ login __typename }}

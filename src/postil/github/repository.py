@@ -120,7 +120,7 @@ class Repository:
         connection: signs with the rights that a review needs.
         reactions: signs with the right to react to comments, which an installation may not have granted.
         resolving: signs with the right to resolve threads, likewise.
-        clone: the same repository as git sees it.
+        clone: gives the repository of a full name as git sees it.
         turn: waits until the next write may be sent.
 
     Every method that speaks to GitHub raises `TryAgain`, `GiveUp` or `Moot`, besides what it names itself.
@@ -133,7 +133,7 @@ class Repository:
         connection: Connection,
         reactions: Connection,
         resolving: Connection,
-        clone: Clone,
+        clone: Callable[[str], Clone],
         turn: Callable[[], Awaitable[None]],
     ) -> None:
         if not _NAME.fullmatch(owner) or not _NAME.fullmatch(name):
@@ -173,6 +173,7 @@ class Repository:
             "comments": comments,
             "base_files": base_files,
             "config_sha": tip.get("oid", ""),
+            "repository": repository.get("nameWithOwner"),
             "repository_id": repository.get("databaseId"),
         }
         return read(PullContext, {**pull, **extra}, "the context query")
@@ -250,7 +251,8 @@ class Repository:
             FetchError: git couldn't; what the API gives is all there is.
         """
         base = await self.merge_base(pull.base_sha, pull.head_sha)
-        return await self._clone.fetched(base, pull.head_sha, changed, around, most)
+        # Under its present name, for git isn't let follow a redirect with our token.
+        return await self._clone(pull.repository).fetched(base, pull.head_sha, changed, around, most)
 
     async def permission(self, login: str) -> str:
         """What a user may do here: "admin", "write", "read" or "none". Unknown users may do nothing."""

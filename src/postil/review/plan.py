@@ -38,12 +38,16 @@ class Plan:
         """The least severity that fails the check."""
         return Severity(self.config.threshold)
 
+    def includes(self, path: str) -> bool:
+        """Whether a file is looked at whatever it is."""
+        return any(matches(path, pattern) for pattern in self.config.include)
+
     def leaves_out(self, path: str) -> str | None:
         """Why a file is left out for its path alone, so that it needn't be fetched; None when it isn't.
 
         What `include` names is never left out; `exclude` goes before what is noise by itself.
         """
-        if any(matches(path, pattern) for pattern in self.config.include):
+        if self.includes(path):
             return None
         if any(matches(path, pattern) for pattern in self.config.exclude):
             return EXCLUDED
@@ -71,9 +75,8 @@ class Plan:
 
     def _why(self, change: Change) -> str | None:
         text = change.head if change.head is not None else change.base
-        included = any(matches(change.path, pattern) for pattern in self.config.include)
         why = self.leaves_out(change.path)
-        if why is None and change.is_python and text and not included:
+        if why is None and change.is_python and text and not self.includes(change.path):
             why = noise.of_text(text, self._marks(change.path))
         return why
 
@@ -119,19 +122,34 @@ class Plan:
         ]
         return replace(then, rules=tuple(rules))
 
-    def preview(self, proposed: "Plan", analysis: Analysis, besides: Analysis) -> Preview:
-        """What a proposed plan would make of a settled analysis; `besides` is what the rules `unlike` found."""
+    def takes_back(self, proposed: "Plan", path: str) -> bool:
+        """Whether a file that is left out for its path would be looked at under a proposed plan."""
+        return self.leaves_out(path) is not None and proposed.leaves_out(path) is None
+
+    def trials(self, proposed: "Plan", changes: Sequence[Change]) -> list[tuple[list[Change], Choice]]:
+        """What has to be analysed besides, and by which rules, to know what a proposed plan would find in `changes`.
+
+        These are the rules that are `unlike`, and the files that are left out now, whose changes are among them.
+        """
+        kept, left = self.sifted(changes)
+        paths = {each.path for each in left}
+        back = [change for change in proposed.sifted(changes)[0] if change.path in paths]
+        wanted = [(kept, self.unlike(proposed)), (back, proposed.choice)]
+        return [(some, choice) for some, choice in wanted if some and choice.rules]
+
+    def preview(self, proposed: "Plan", analysis: Analysis, trials: Iterable[Analysis]) -> Preview:
+        """What a proposed plan would make of a settled analysis; `trials` are what was found in those."""
         again = set(self.unlike(proposed).rules)
         found = [each for each in (*analysis.introduced, *analysis.left_out) if each.finding.rule not in again]
         now = {each.fingerprint for each in analysis.introduced}
         then = {
             each.fingerprint
-            for each in (*found, *besides.introduced)
+            for each in (*found, *(each for trial in trials for each in trial.introduced))
             if each.finding.rule in proposed.choice.rules
             and not proposed.ignores(each)
             and not proposed.leaves_out(each.finding.path)
         }
-        unread = sum(not proposed.leaves_out(each.path) for each in analysis.skipped if self.leaves_out(each.path))
+        unread = sum(proposed.includes(each.path) or self.takes_back(proposed, each.path) for each in analysis.skipped)
         return Preview(proposed.source, len(then - now), len(now - then), unread, proposed.faults)
 
     def ignores(self, each: Introduced) -> bool:
