@@ -1,10 +1,12 @@
 """What a repository may decide, and what its mistakes cost."""
 
+from dataclasses import replace
+
 import libcst as cst
 import pytest
 from inline_snapshot import snapshot
 
-from postil.lint import Note, Notes, SourceFile
+from postil.lint import Note, Notes, Secondary, SourceFile
 from postil.lint.change import Change
 from postil.lint.engine import RuleSet
 from postil.lint.finding import Severity
@@ -232,3 +234,32 @@ def test_faults_are_said_in_the_review_and_the_check_run() -> None:
     assert review.body is not None
     for text in (review.body, review.check.summary):
         assert "**Configuration**\n\n- `.github/postil.toml` line 2: " in text
+
+
+def test_of_two_rules_that_mean_the_same_the_one_that_knows_more_speaks() -> None:
+    """Two comments on one line about one thing are noise; about a line that it doesn't speak of, the other is heard."""
+
+    def drops(call: cst.Call, file: SourceFile) -> Notes:
+        if file.code(call.func) == "drop":
+            yield Note(call, "drops", secondary=tuple(Secondary(arg, "too") for arg in call.args))
+
+    def drops_what_is_used(name: cst.Name, file: SourceFile) -> Notes:
+        if name.value in ("drop", "used"):
+            yield Note(name, "drops what is used")
+
+    more = rule("drops-what-is-used", drops_what_is_used)
+    rules = RuleSet([rule("drops", drops), replace(more, page=replace(more.page, instead_of=("drops",)))])
+
+    def said(code: str, config: str = "") -> list[tuple[str, int]]:
+        found = plan(read({".github/postil.toml": config}), rules, {})
+        analysis = analyse(found.choice.of(rules), [Change("a.py", code, None)], Project(), Project())
+        return [(each.finding.rule, each.finding.line) for each in found.settled(analysis).introduced]
+
+    assert said("drop()\n") == [("drops-what-is-used", 1)]
+    assert said("drop(\n    other,\n)\n") == [("drops", 1), ("drops-what-is-used", 1)]
+    assert said("drop(\n    used,\n)\n") == [("drops-what-is-used", 1), ("drops-what-is-used", 2)]
+    # Who allowed the one with a reason has answered the other.
+    assert said("drop()  # postil: allow drops-what-is-used -- the table is empty\n") == []
+    # What isn't wanted replaces nothing.
+    assert said("drop()\n", 'ignore = ["drops-what-is-used"]') == [("drops", 1)]
+    assert said("drop()\n", 'per-path-ignores = {"*.py" = ["drops-what-is-used"]}') == [("drops", 1)]

@@ -367,6 +367,24 @@ def test_the_pack_of_the_contributing_page_loads(tmp_path: Path, monkeypatch: py
     }
 
 
+def test_a_rule_speaks_instead_of_one_that_there_is(tmp_path: Path) -> None:
+    """A misspelt name would let both speak, and two that replace each other would both be silent."""
+    chapter = "# Migrations\n\n## Expand, then contract\n"
+    page = (packs.BUILT_IN / "migrations/alembic-drop-column.md").read_text(encoding="utf-8")
+    wrong = page.replace("severity:", "instead-of: alembic-drop-colum, alembic-drop-still-referenced\nseverity:", 1)
+    write(tmp_path / "acme", {"pack.toml": 'name = "acme"\n'})
+    write(tmp_path / "acme/migrations", {"README.md": chapter, "alembic-drop-column.md": wrong})
+
+    with pytest.raises(packs.PackError) as caught:
+        packs.load([packs.BUILT_IN, tmp_path / "acme"])
+
+    of_the_page = [fault for fault in caught.value.faults if "/alembic-drop-column.md" in fault]
+    assert [fault.partition(": ")[2] for fault in of_the_page] == [
+        "it speaks instead of `alembic-drop-colum`, and there is no such rule",
+        "it speaks instead of `alembic-drop-still-referenced`, which speaks instead of others itself",
+    ]
+
+
 def write(folder: Path, files: Mapping[str, str]) -> None:
     """Write files into a folder, which is made if need be."""
     folder.mkdir(parents=True, exist_ok=True)

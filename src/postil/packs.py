@@ -140,6 +140,13 @@ def load(paths: Sequence[Path] = (BUILT_IN,)) -> Guideline:
         for alias in rule.page.aliases:
             if alias in rules or aliases.setdefault(alias, rule.name) != rule.name:
                 faults.append(f"{rule.chapter}/{rule.name}.md:1: the alias `{alias}` is taken; choose another")
+    for rule in rules.values():
+        for other in rule.page.instead_of:
+            where = f"{rule.chapter}/{rule.name}.md:1"
+            if other not in names:
+                faults.append(f"{where}: it speaks instead of `{other}`, and there is no such rule")
+            elif other in rules and (rules[other].page.instead_of or other == rule.name):
+                faults.append(f"{where}: it speaks instead of `{other}`, which speaks instead of others itself")
     if faults:
         raise PackError(faults)
     ordered = sorted(rules.values(), key=lambda rule: (list(chapters).index(rule.chapter), rule.name))

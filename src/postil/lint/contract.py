@@ -48,8 +48,8 @@ class ModelChange:
 
     @property
     def asked(self) -> bool:
-        """Whether requests hold it, before and after."""
-        return self.was.asked and self.now.asked
+        """Whether requests hold it, before and after, and are refused where they don't fit."""
+        return self.was.asked and self.now.asked and not self.after.is_table
 
     @property
     def sure(self) -> bool:
@@ -70,12 +70,18 @@ class ModelChange:
                     yield field
 
     def renamed(self) -> dict[str, Field]:
-        """Those of the removed fields that have another name now: a new one of the same type, at the same place."""
+        """Those of the removed fields that have another name now: a new one of the same type, at the same place.
+
+        A class and a base of it are two places, as in each the fields are counted anew.
+        """
+        own = {self.before.node.name.value: self.name}
         gained = [field for name, field in self.after.fields.items() if name not in self.before.fields]
         found = {}
         for field in self.removed():
             for new in gained:
-                if new.type == field.type and abs(new.position - field.position) <= 1 and not new.excluded:
+                if new.owner != own.get(field.owner, field.owner) or new.type != field.type or new.excluded:
+                    continue
+                if abs(new.position - field.position) <= 1:
                     found[field.name] = new
                     gained.remove(new)
                     break

@@ -62,6 +62,14 @@ class Model:
     foreign: frozenset[str]
     extra: str | None = None
 
+    @property
+    def is_table(self) -> bool:
+        """Whether it is a table of SQLModel, which takes a request without validation and refuses nothing.
+
+        Source: https://sqlmodel.tiangolo.com/tutorial/fastapi/multiple-models/; FastAPI answers `{}` with 200.
+        """
+        return any(arg.keyword is not None and arg.keyword.value == "table" for arg in self.node.keywords)
+
 
 def model_of(file: SourceFile, node: cst.ClassDef, modules: Modules | None = None) -> Model:
     """A class's fields by their names on the wire, later classes winning, as inheritance has it."""

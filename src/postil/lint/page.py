@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from postil.lint.finding import Severity
 
 HEADINGS = ("Bad", "Good", "Known misses", "When it is fine")
-_KEYS = ("section", "severity", "opt-in", "aliases")
+_KEYS = ("section", "severity", "opt-in", "aliases", "instead-of")
 _MARK = re.compile(r"[ \t]*(?:#|//)[ \t]*finding:[ \t]*(.*?)[ \t]*$")
 _NAME = re.compile(r"^`([^`]+)`(?: \((before|after)\))?:$")
 _FENCE = re.compile(r"^(`{3,})[ \t]*(\w*)[ \t]*(before|after)?[ \t]*$")
@@ -63,7 +63,10 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A parsed page. `why` is the prose between the title and the first heading, as Markdown."""
+    """A parsed page. `why` is the prose between the title and the first heading, as Markdown.
+
+    `instead_of` are rules that say less about the same: where this one speaks, they are silent.
+    """
 
     name: str
     section: str
@@ -77,6 +80,7 @@ class Page:
     misses: tuple[Example, ...]
     fine: tuple[Example, ...]
     markdown: str
+    instead_of: tuple[str, ...] = ()
 
 
 def parse_page(name: str, text: str) -> tuple[Page | None, list[Fault]]:
@@ -119,7 +123,7 @@ def parse_page(name: str, text: str) -> tuple[Page | None, list[Fault]]:
         section=keys["section"],
         severity=Severity(keys["severity"]),
         opt_in=keys.get("opt-in") == "true",
-        aliases=tuple(alias.strip() for alias in keys.get("aliases", "").split(",") if alias.strip()),
+        aliases=_names(keys.get("aliases", "")),
         title=title,
         why="\n".join(why).strip(),
         bad=examples["Bad"],
@@ -127,8 +131,13 @@ def parse_page(name: str, text: str) -> tuple[Page | None, list[Fault]]:
         misses=examples.get("Known misses", ()),
         fine=examples.get("When it is fine", ()),
         markdown="\n".join(lines[start:]).strip() + "\n",
+        instead_of=_names(keys.get("instead-of", "")),
     )
     return page, []
+
+
+def _names(value: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in value.split(",") if name.strip())
 
 
 def _front_matter(lines: list[str], faults: list[Fault]) -> tuple[dict[str, str], int]:

@@ -14,6 +14,7 @@ from postil.review import noise
 from postil.review.compose import compose
 from postil.review.config import Choice, Config, Reading, chosen, matches
 from postil.review.model import Analysis, ChangedFile, Introduced, Occasion, Preview, Review, Skipped
+from postil.review.overlap import said_once
 
 EXCLUDED = "excluded"
 """Why a file is left out that the configuration excludes."""
@@ -23,7 +24,8 @@ EXCLUDED = "excluded"
 class Plan:
     """A configuration under a guideline. `choice` is for whoever analyses; `faults` are for the author.
 
-    `marks` are what the repository's .gitattributes says about generated and vendored files, as `noise.marks_of` reads.
+    `instead_of` gives, for each rule that says more than others about the same, these others. `marks` are what the
+    repository's .gitattributes says about generated and vendored files, as `noise.marks_of` reads.
     """
 
     config: Config
@@ -31,6 +33,7 @@ class Plan:
     choice: Choice
     faults: tuple[str, ...]
     aliases: Mapping[str, str]
+    instead_of: Mapping[str, tuple[str, ...]]
     marks: Sequence[tuple[str, str, bool]] = ()
 
     @property
@@ -92,6 +95,7 @@ class Plan:
     ) -> Analysis:
         """What was found, without what is left out by path, and with the faults of the configuration.
 
+        What a finding that is left out, or ignored, would have replaced is said after all: it replaces nothing.
         `skipped` are the files that were left out before the analysis, `ignored` the rules that people had ignored.
         """
         kept, left_out, unwanted = [], list(analysis.left_out), []
@@ -103,7 +107,7 @@ class Plan:
         faults = [Problem(self.source, "config", fault) for fault in self.faults]
         return replace(
             analysis,
-            introduced=tuple(kept),
+            introduced=tuple(said_once(kept, analysis.suppressed, self.instead_of)),
             left_out=tuple(left_out),
             ignored=tuple(unwanted),
             problems=(*analysis.problems, *problems, *faults),
@@ -182,4 +186,5 @@ class Plan:
 def plan(reading: Reading, rules: RuleSet, aliases: Mapping[str, str], attributes: str = "") -> Plan:
     """What a configuration means under these rules; `attributes` is the text of the repository's .gitattributes."""
     choice, faults = chosen(rules, reading, aliases)
-    return Plan(reading.config, reading.source, choice, faults, aliases, noise.marks_of(attributes))
+    instead_of = {rule.name: rule.page.instead_of for rule in rules.rules if rule.page.instead_of}
+    return Plan(reading.config, reading.source, choice, faults, aliases, instead_of, noise.marks_of(attributes))

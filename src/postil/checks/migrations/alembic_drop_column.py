@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 import libcst as cst
 
-from postil.lint import Note, Notes, SourceFile
+from postil.lint import Note, Notes, Secondary, SourceFile
 from postil.lint.revisions import Step, revision
 
 MENTIONS = ("down_revision",)
@@ -16,6 +16,7 @@ _SAID = re.compile(
     r"|\bunused\b|\bno longer (?:used|read|needed|referenced)\b|\bnot used\b"
 )
 _COMMENT = re.compile(r"#[^\n]*")
+_SHOWN = 5
 _TEMPORARY = re.compile(r"(?i)^_?(?:alembic_)?te?mp(?:orary)?_|_te?mp(?:orary)?$")
 
 
@@ -47,7 +48,7 @@ def _remarks(file: SourceFile) -> str:
 
 
 def _note(steps: list[Step]) -> Note:
-    first = steps[0]
+    first, *others = steps
     shown = f"`{first.shown}`" if first.shown else f"`{first.operation.replace('_', ' ').upper()}`"
     if first.operation == "drop_table":
         what = f"the table `{first.table}`" if first.table else "a table"
@@ -55,7 +56,11 @@ def _note(steps: list[Step]) -> Note:
         what = f"`{first.table}.{first.column}`" if first.table else f"`{first.column}`"
     else:
         what = _columns(step.column for step in steps) + (f" of `{first.table}`" if first.table else "")
-    return Note(first.call, f"{shown} drops {what}, which the version that still runs may use and nothing brings back")
+    return Note(
+        first.call,
+        f"{shown} drops {what}, which the version that still runs may use and nothing brings back",
+        secondary=tuple(Secondary(step.call, f"{_columns([step.column])} here") for step in others[:_SHOWN]),
+    )
 
 
 def _columns(names: Iterable[str | None]) -> str:
