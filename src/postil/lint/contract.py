@@ -70,21 +70,27 @@ class ModelChange:
                     yield field
 
     def renamed(self) -> dict[str, Field]:
-        """Those of the removed fields that have another name now: a new one of the same type, at the same place.
+        """Those of the removed fields that have another name now: a new one of the same class and type.
 
-        A class and a base of it are two places, as in each the fields are counted anew.
+        The names tell (`error`, `error_text`); where they don't, the place does, of the one that goes and the one that
+        comes.
         """
         own = {self.before.node.name.value: self.name}
         gained = [field for name, field in self.after.fields.items() if name not in self.before.fields]
+        removed = list(self.removed())
         found = {}
-        for field in self.removed():
-            for new in gained:
-                if new.owner != own.get(field.owner, field.owner) or new.type != field.type or new.excluded:
-                    continue
-                if abs(new.position - field.position) <= 1:
-                    found[field.name] = new
-                    gained.remove(new)
-                    break
+        for field in removed:
+            alike = [
+                new
+                for new in gained
+                if new.owner == own.get(field.owner, field.owner) and new.type == field.type and not new.excluded
+            ]
+            named = [new for new in alike if _is_longer(new.name, field.name) or _is_longer(field.name, new.name)]
+            if not named and len(alike) == 1 and [each.type for each in removed].count(field.type) == 1:
+                named = [new for new in alike if abs(new.position - field.position) <= 1]
+            if len(named) == 1:
+                found[field.name] = named[0]
+                gained.remove(named[0])
         return found
 
     def kept(self) -> Iterator[tuple[Field, Field]]:
@@ -106,6 +112,11 @@ class ModelChange:
     def shown(self, field: Field) -> bool:
         """Whether a field was in a response."""
         return not field.excluded and any(view.shows(field) for view in self.was.views)
+
+
+def _is_longer(name: str, other: str) -> bool:
+    """Whether a name has all the words of another one, and some more."""
+    return set(name.lower().split("_")) > set(other.lower().split("_"))
 
 
 @dataclass(frozen=True)

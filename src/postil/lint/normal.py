@@ -5,7 +5,7 @@ definitions and constants of the module that a piece uses do, so a renamed helpe
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import cached_property
 from typing import TypeAlias
 
@@ -30,6 +30,7 @@ class Forms:
         like: an earlier state of the file. A name that both import counts as what it was there, wherever it is imported
             from now: a module that moved is no change of the code that uses it.
         idle: statements that do nothing of interest.
+        marking: full names of functions that hand on their one argument, marked as something: a call counts as that.
     """
 
     def __init__(
@@ -39,11 +40,13 @@ class Forms:
         deep: bool = True,
         like: SourceFile | None = None,
         idle: Callable[[cst.CSTNode], bool] | None = None,
+        marking: Collection[str] = (),
     ) -> None:
         self._file = file
         self._deep = deep
         self._like = {} if like is None else {k: v for k, v in like.imports.items() if k in file.imports}
         self._idle = idle or is_idle
+        self._marking = marking
         self._digests: dict[int, str] = {}
         self._open: set[int] = set()
 
@@ -91,9 +94,14 @@ class Forms:
                 return ("If", self.of(node.test), self.of(node.body), self._otherwise(node.orelse))
             case cst.Arg(keyword=keyword):
                 return ("Arg", node.star, keyword.value if keyword is not None else None, self.of(node.value))
+            case cst.Call(args=[cst.Arg(keyword=None, star="", value=value)]) if self._marks(node.func):
+                return self.of(value)
             case cst.Param():
                 return ("Param", str(node.star), node.name.value, self.of(node.default))
         return self._fields(node)
+
+    def _marks(self, function: cst.BaseExpression) -> bool:
+        return bool(self._marking) and self._file.name_of(function) in self._marking
 
     def _fields(self, node: cst.CSTNode) -> Form:
         parts: list[Form] = [type(node).__name__]

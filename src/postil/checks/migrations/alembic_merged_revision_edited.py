@@ -13,6 +13,8 @@ from postil.lint.tree import walk
 
 MENTIONS = ("down_revision",)
 
+# SQL runs the same, marked as text or not; SQLAlchemy 2 asks for the mark.
+_TEXT = frozenset({"sqlalchemy.text", "sqlalchemy.sql.text", "sqlalchemy.sql.expression.text"})
 _LOGS = frozenset({"debug", "info", "warning", "warn", "error", "exception", "critical", "log"})
 
 
@@ -23,7 +25,7 @@ def check(change: FileChange) -> Notes:
     if base is None or head is None or not is_revision(base):
         return
     before, after = dict(assigned(base.module)), dict(assigned(head.module))
-    was, now = Forms(base, idle=_idle), Forms(head, like=base, idle=_idle)
+    was, now = Forms(base, idle=_idle, marking=_TEXT), Forms(head, like=base, idle=_idle, marking=_TEXT)
     name = string_value(before["revision"]) or change.path.rpartition("/")[2]
     parent, was_parent = after.get("down_revision"), before["down_revision"]
     if _is_none(parent) and not _is_none(was_parent):
@@ -44,7 +46,7 @@ def check(change: FileChange) -> Notes:
 def _note(base: SourceFile, head: SourceFile, function: cst.FunctionDef, name: str) -> Note:
     """A note at the first thing that `function` runs and that base doesn't say, else at the function itself."""
     said = f"`{function.name.value}()` of the merged revision `{name}` is no longer what databases have run"
-    was, now = Forms(base, deep=False), Forms(head, deep=False, like=base)
+    was, now = Forms(base, deep=False, marking=_TEXT), Forms(head, deep=False, like=base, marking=_TEXT)
     known = Counter(was.of(part) for part in _parts(base, upgrades(base)))
     for part in _parts(head, [function]):
         form = now.of(part)
