@@ -12,7 +12,7 @@ TARGET ?= child
 SEED := $(or $(SEED),$(shell date +%s))
 
 .DEFAULT_GOAL := all
-.PHONY: all format format-check lint types imports test soak fuzz check-self demo rule new-rule try bench serve generated names picture
+.PHONY: all format format-check lint types imports test soak fuzz check-self demo rule new-rule try bench serve schema generated names picture
 
 all: format-check lint types imports test  ## what CI runs
 
@@ -65,6 +65,9 @@ try: $(UV_READY)  ## run a rule on real code: make try RULE=raise-without-from P
 
 bench: $(UV_READY)  ## speed and memory, as ratios in one run
 	$(RUN) python scripts/bench.py
+
+schema: $(UV_READY)  ## tests/schemas: what a new revision of the tables leaves in databases
+	$(RUN) python scripts/dump_schema.py
 
 generated: $(UV_READY)  ## write what is generated: rules/coverage.md, docs/postil.schema.json
 	$(RUN) python scripts/generated.py --write

@@ -18,14 +18,14 @@ import httpx
 import sqlalchemy as sa
 from fastapi import FastAPI
 
-from postil import jobs as tables
 from postil import packs
 from postil.demo.deliveries import Delivery
 from postil.demo.fake_github import FakeGitHub
 from postil.demo.faults import Fault
 from postil.demo.state import FakePull, Review, ReviewComment, Thread
 from postil.github import GitHub
-from postil.jobs import Intent, Job, Jobs, Standing
+from postil.jobs import Intent, Job, Jobs, Standing, create_engine, database_url
+from postil.jobs import schema as tables
 from postil.sandbox import Analyst
 from postil.web import hooks
 from postil.web.metrics import Metrics
@@ -195,7 +195,7 @@ class World:
         self.line = Line()
         self._key = app_key[0]
         self._analyst = analyst
-        self._engine = tables.create_engine(tables.database_url(database))
+        self._engine = create_engine(database_url(database))
         self._like = f"acme/{name}#%"
         self._names = (f"f{count}" for count in itertools.count(1))
         self.deliveries: list[Delivery] = []

@@ -18,8 +18,8 @@ from dbos import DBOS
 from inline_snapshot import snapshot
 
 from postgres import fresh_postgres, postgres_url
-from postil import jobs as jobs_module
 from postil.jobs import (
+    MAX_TRIES,
     Again,
     AlreadyRunningError,
     Ask,
@@ -38,6 +38,7 @@ from postil.jobs import (
     create_engine,
     database_url,
 )
+from postil.jobs.schema import pulls
 
 __all__ = ["fresh_postgres", "postgres_url"]
 
@@ -429,7 +430,7 @@ def test_trying_ends_after_a_number_of_tries(sqlite_url: str) -> None:
             await jobs.accept("d1", push("aaa"))
             engine = create_engine(database_url(sqlite_url))
             with engine.begin() as connection:
-                connection.execute(sa.update(jobs_module.pulls).values(tries=jobs_module.MAX_TRIES - 1))
+                connection.execute(sa.update(pulls).values(tries=MAX_TRIES - 1))
             engine.dispose()
             await settled(jobs)
             return (await jobs.dead())[0].why
@@ -534,7 +535,7 @@ def test_a_run_of_a_version_without_workers_is_started_anew(url: str) -> None:
             connection.execute(
                 sa.text(f"UPDATE {table} SET status='PENDING', executor_id='gone', application_version='0'")  # noqa: S608
             )
-            connection.execute(sa.update(jobs_module.pulls).values(state="running", executor="gone"))
+            connection.execute(sa.update(pulls).values(state="running", executor="gone"))
         engine.dispose()
         async with working(url, work) as jobs:
             await settled(jobs)
@@ -837,26 +838,3 @@ def test_what_an_installation_taught_is_kept_until_its_rights_change(url: str) -
     asyncio.run(story())
 
     assert seen == ["minimised", None, "resolved"]
-
-
-def test_the_tables_of_an_older_version_get_the_columns_that_they_lack(url: str) -> None:
-    """What waited in them is done; before there were other commands, every command was a recheck."""
-    jobs_done, work = recorder()
-
-    async def story() -> None:
-        before = Jobs(url)
-        await before.open()
-        await before.accept("d1", recheck(5))
-        await before.stop()
-        engine = create_engine(database_url(url))
-        with engine.begin() as connection:
-            connection.execute(sa.text("ALTER TABLE postil_deliveries DROP COLUMN said"))
-        engine.dispose()
-        async with working(url, work) as jobs:
-            await settled(jobs)
-            await jobs.accept("d2", Ask(pull(), "help", command=Command("issue_comment", 6, "ada", "/postil help")))
-            await settled(jobs)
-
-    asyncio.run(story())
-
-    assert [ask.command.said for job in jobs_done for ask in job.asks if ask.command] == ["/recheck", "/postil help"]

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from postil.demo import faults
 from postil.demo.faults import Fault
 from postil.demo.reviews import delete_comment
-from postil.jobs import Jobs
+from postil.jobs import Jobs, care
 from postil.sandbox import Analyst
 from sequences import Death, File, Happening, Tree, World, replace
 
@@ -302,7 +302,7 @@ def ground(tmp_path_factory: pytest.TempPathFactory, app_key: tuple[str, str]) -
         async with Analyst() as analyst:
             jobs = Jobs(database, lease=1e6)
             await jobs.open()
-            await jobs._call(jobs._show_life)
+            await jobs._call(care.show_life)
             try:
                 yield jobs, analyst
             finally:

@@ -16,13 +16,13 @@ import pytest
 import sqlalchemy as sa
 from inline_snapshot import snapshot
 
-from postil import jobs as tables
 from postil import packs
 from postil.demo import faults
 from postil.demo.faults import Fault
 from postil.demo.state import FakePull
 from postil.github import GitHub
-from postil.jobs import Ask, Command, Jobs, Pull, create_engine, database_url
+from postil.jobs import MAX_TRIES, Ask, Command, Jobs, Pull, create_engine, database_url
+from postil.jobs.schema import pulls
 from postil.sandbox import Analyst
 from postil.web.metrics import Metrics
 from postil.worker import Reviewer
@@ -408,7 +408,7 @@ def test_a_review_that_is_given_up_says_so_in_its_check_run(
             await web.asks(pull)
             engine = create_engine(database_url(f"sqlite:///{tmp_path}/postil.db"))
             with engine.begin() as connection:
-                connection.execute(sa.update(tables.pulls).values(tries=tables.MAX_TRIES - 1))
+                connection.execute(sa.update(pulls).values(tries=MAX_TRIES - 1))
             engine.dispose()
         async with bench() as worker:
             return await worker.rests()

@@ -18,7 +18,7 @@ from starlette.staticfiles import StaticFiles
 from postil import log as logs
 from postil import packs
 from postil.github import GitHub
-from postil.jobs import AlreadyRunningError, Jobs, UnavailableError
+from postil.jobs import AlreadyRunningError, Jobs, NewerDatabaseError, UnavailableError
 from postil.packs import Guideline, Links
 from postil.sandbox import Analyst, Limits
 from postil.settings import PREFIX, Credentials, Role, Settings
@@ -135,7 +135,7 @@ class _Service:
         stack.push_async_callback(self.jobs.stop, GRACE)
         try:
             await (self.jobs.start(self._reviewer) if self._works else self.jobs.open())
-        except (UnavailableError, AlreadyRunningError) as error:
+        except (UnavailableError, AlreadyRunningError, NewerDatabaseError) as error:
             log.error("not_started", why=str(error))  # noqa: TRY400 - its traceback tells an operator nothing
             raise
 

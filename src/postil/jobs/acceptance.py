@@ -1,0 +1,92 @@
+"""What was asked for: stored with the run that answers it, in one transaction."""
+
+import sqlalchemy as sa
+
+from postil.jobs.model import Accepted, Ask, Pull
+from postil.jobs.schema import deliveries, pulls
+from postil.jobs.store import Store
+
+
+def accept(store: Store, delivery: str, ask: Ask) -> Accepted:
+    """Store an ask, and enqueue a run unless one is waiting already."""
+    pull = ask.pull
+    command = ask.command
+    with store.engine.begin() as connection:
+        now = store.now(connection)
+        key = _key(connection, pull)
+        known = (
+            store.insert(deliveries)
+            .values(
+                id=delivery,
+                pull=key,
+                received=now,
+                why=ask.why,
+                head=ask.head,
+                at=ask.at,
+                comment_kind=command.kind if command else None,
+                comment_id=command.comment_id if command else None,
+                login=command.login if command else None,
+                said=command.said if command else None,
+                done=not ask.wakes,
+            )
+            .on_conflict_do_nothing()
+            .returning(deliveries.c.id)
+        )
+        # By the returned row, not by rowcount, which misleads with psycopg.
+        if connection.execute(known).fetchone() is None:
+            return "duplicate"
+        connection.execute(
+            store.insert(pulls)
+            .values(
+                key=key,
+                installation=pull.installation,
+                repository_id=pull.repository_id,
+                owner=pull.owner,
+                name=pull.name,
+                number=pull.number,
+                head_at=0.0,
+                state="idle",
+                since=now,
+                run=0,
+                origin=0,
+                tries=0,
+                again=False,
+                outdated=False,
+            )
+            .on_conflict_do_update(
+                index_elements=["key"],
+                # A repository may have got another name, owner or installation since.
+                set_={
+                    "installation": pull.installation,
+                    "repository_id": pull.repository_id,
+                    "owner": pull.owner,
+                    "name": pull.name,
+                },
+            )
+        )
+        this = pulls.c.key == key
+        if ask.head is not None:
+            connection.execute(
+                sa.update(pulls).where(this, pulls.c.head_at <= ask.at).values(head=ask.head, head_at=ask.at)
+            )
+        under_way = sa.update(pulls).where(this, pulls.c.state == "running")
+        if ask.outdates:
+            connection.execute(under_way.values(outdated=True, again=True))
+        elif ask.wakes:
+            connection.execute(under_way.values(again=True))
+        if ask.wakes and store.enqueue_if(connection, this & pulls.c.state.in_(["idle", "dead"]), now, fresh=True):
+            return "accepted"
+        return "coalesced"
+
+
+def _key(connection: sa.Connection, pull: Pull) -> str:
+    """What a pull request is called in our tables: as when it was first heard of, under whatever name that was.
+
+    A repository's id stays when it is renamed, and another one may get its former name.
+    """
+    same = (pulls.c.repository_id == pull.repository_id) & (pulls.c.number == pull.number)
+    known = connection.execute(sa.select(pulls.c.key).where(same)).scalar()
+    if known is not None:
+        return known
+    taken = connection.execute(sa.select(pulls.c.key).where(pulls.c.key == pull.key)).scalar()
+    return pull.key if taken is None else f"{pull.key} of {pull.repository_id}"

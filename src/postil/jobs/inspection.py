@@ -1,0 +1,56 @@
+"""What operators and the web pages see of the queue, and what operators do with runs that finally failed."""
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+
+from postil.jobs.model import Counts, DeadJob, Pull
+from postil.jobs.schema import pull_of, pulls, run_id
+from postil.jobs.store import Store
+
+
+def dead(store: Store) -> Sequence[DeadJob]:
+    """The runs that finally failed, latest first."""
+    with store.engine.connect() as connection:
+        rows = connection.execute(sa.select(pulls).where(pulls.c.state == "dead").order_by(pulls.c.since.desc()))
+        return [
+            DeadJob(run_id(row.key, row.run), pull_of(row), row.why or "", row.tries + 1, row.since) for row in rows
+        ]
+
+
+def retry(store: Store, dead_id: str) -> bool:
+    """Run a dead run again, by its id. False when no such run is dead."""
+    key, _, run = dead_id.rpartition("@run ")
+    if not run.isdecimal():
+        return False
+    with store.engine.begin() as connection:
+        this = (pulls.c.key == key) & (pulls.c.run == int(run)) & (pulls.c.state == "dead")
+        return store.enqueue_if(connection, this, store.now(connection), fresh=True)
+
+
+def revive(store: Store, installation: int) -> int:
+    """Run every dead run of an installation again, and say how many."""
+    with store.engine.begin() as connection:
+        now = store.now(connection)
+        these = (pulls.c.installation == installation) & (pulls.c.state == "dead")
+        keys = connection.execute(sa.select(pulls.c.key).where(these)).scalars().all()
+        return sum(store.enqueue_if(connection, these & (pulls.c.key == key), now, fresh=True) for key in keys)
+
+
+def pulls_at(store: Store, owner: str, name: str, head: str) -> Sequence[Pull]:
+    """The pull requests of a repository whose newest known head is `head`."""
+    with store.engine.connect() as connection:
+        these = (pulls.c.owner == owner) & (pulls.c.name == name) & (pulls.c.head == head)
+        return [pull_of(row) for row in connection.execute(sa.select(pulls).where(these).order_by(pulls.c.number))]
+
+
+def counts(store: Store) -> Counts:
+    """The numbers for the metrics."""
+    with store.engine.connect() as connection:
+        rows = connection.execute(
+            sa.select(pulls.c.state, sa.func.count(), sa.func.min(pulls.c.since)).group_by(pulls.c.state)
+        ).fetchall()
+        now = store.now(connection)
+    states = {"idle": 0, "queued": 0, "running": 0, "dead": 0} | {state: count for state, count, _ in rows}
+    waiting = [since for state, _, since in rows if state == "queued"]
+    return Counts(states, max(0.0, now - waiting[0]) if waiting else 0.0)

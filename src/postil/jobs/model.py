@@ -1,0 +1,164 @@
+"""The values that go in and out of the queue, and its errors. No type of the engine or the database is among them."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+# With doubled pauses of at most a quarter of an hour these are more than half an hour.
+MAX_TRIES = 12
+MERGE_QUEUE = 0
+"""The number of a repository's merge queue among its pull requests: none of them has it."""
+
+
+class UnavailableError(Exception):
+    """The database doesn't answer. Whoever asked should ask again later."""
+
+
+class AlreadyRunningError(Exception):
+    """Another process works on this SQLite file, and limits hold only within one process."""
+
+
+class NewerDatabaseError(Exception):
+    """A newer version has changed the tables in ways that this one doesn't know; the message says what to do."""
+
+
+class UnusableDatabaseError(Exception):
+    """The address of the database can't be used; the message says what it should look like."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pull:
+    """A pull request, as one installation of the App sees it."""
+
+    installation: int
+    repository_id: int
+    owner: str
+    name: str
+    number: int
+
+    @property
+    def key(self) -> str:
+        """The pull request's name, as "owner/repo#7"."""
+        return f"{self.owner}/{self.name}#{self.number}"
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A comment that gives commands: its kind (the event that told of it), its id, who wrote it, and what it says.
+
+    `said` holds the lines that are commands, which mean nothing here.
+    """
+
+    kind: str
+    comment_id: int
+    login: str
+    said: str = "/recheck"
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One reason to look at a pull request, or at a merge queue.
+
+    `head` is the head commit that the asker knew, if it named one, and `at` when that was so (seconds since 1970, by
+    GitHub's clock; 0 where it is unknown). `outdates` says that a review under way has lost its object; `wakes` is
+    false for what needs no run of its own, as the closing of a pull request.
+    """
+
+    pull: Pull
+    why: str
+    head: str | None = None
+    at: float = 0.0
+    command: Command | None = None
+    outdates: bool = False
+    wakes: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One run, and the asks that it answers, oldest first.
+
+    `key` names the pull request in our tables; it stays when the repository gets another name or owner. `origin` is the
+    first run of this work; a run that is tried again has a new id and the same origin. `head` is the newest head commit
+    that was heard of. `tries` counts the runs before this one that failed.
+    """
+
+    id: str
+    key: str
+    number: int
+    pull: Pull
+    origin: str
+    head: str | None
+    tries: int
+    asks: tuple[Ask, ...]
+    deliveries: tuple[str, ...]
+
+    @property
+    def last_try(self) -> bool:
+        """Whether this run is not tried again."""
+        return self.tries + 1 >= MAX_TRIES
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """Nothing is left to do for the asks of this run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Superseded:
+    """Newer work is waiting, or another process has taken this run over: nothing was posted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """Try again after so many seconds, in a run of its own."""
+
+    after: float
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """Trying again is of no use. The run is kept where an operator sees it."""
+
+    why: str
+
+
+Outcome: TypeAlias = Done | Superseded | Again | Failed
+Work: TypeAlias = Callable[[Job], Awaitable[Outcome]]
+Accepted: TypeAlias = Literal["accepted", "coalesced", "duplicate"]
+Standing: TypeAlias = Literal["current", "outdated", "lost"]
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """What is known of something to be posted: was it begun before, and GitHub's id for it once it was confirmed."""
+
+    repeated: bool
+    github_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class DeadJob:
+    """A run that finally failed. `since` is in seconds since 1970."""
+
+    id: str
+    pull: Pull
+    why: str
+    tries: int
+    since: float
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many pull requests are in which state, and the age in seconds of the oldest that waits for its run."""
+
+    states: dict[str, int]
+    oldest_waiting: float
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """Whether the database answers, and whether some worker has shown itself within the lease."""
+
+    database: bool
+    worker: bool

@@ -1,0 +1,356 @@
+"""The queue as the rest of the program sees it: asynchronous, and with the engine's coming and going."""
+
+import asyncio
+import fcntl
+import logging
+import os
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Concatenate, ParamSpec, TypeVar
+
+import structlog
+from dbos import DBOS, DBOSClient, DBOSPortableJSONSerializer
+from sqlalchemy import exc as sa_exc
+
+from postil.jobs import acceptance, care, inspection, memory, runs
+from postil.jobs.database import APPLICATION, create_engine, database_url
+from postil.jobs.migration import migrate
+from postil.jobs.model import (
+    Accepted,
+    Again,
+    AlreadyRunningError,
+    Ask,
+    Counts,
+    DeadJob,
+    Intent,
+    Job,
+    Outcome,
+    Pull,
+    Readiness,
+    Standing,
+    UnavailableError,
+    Work,
+)
+from postil.jobs.store import QUEUE, VERSION, Store
+
+log = structlog.get_logger(__name__)
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+POLLING = 0.1
+"""Seconds between two looks of the engine at its queue."""
+
+
+class Jobs:
+    """The queue. `open` is enough to accept work; `start` also does it, in this process and on this event loop.
+
+    Times are in seconds: `lease` is the silence after which a worker counts as dead, `timeout` how long a run may take,
+    `settle` how long a run waits for a burst of pushes to end, and `keep` how long finished work is remembered.
+    `concurrency` is how many runs a process does at once, `share` how many of one installation all processes together.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        lease: float = 30.0,
+        timeout: float = 600.0,
+        settle: float = 0.0,
+        concurrency: int = 8,
+        share: int = 2,
+        keep: float = 7 * 86400.0,
+    ) -> None:
+        self._url = database_url(url)
+        self._lease = lease
+        self._timeout = timeout
+        self._settle = settle
+        self._concurrency = concurrency
+        self._share = share
+        self._keep = keep
+        self._executor_id = f"{socket.gethostname()}-{uuid.uuid4().hex[:12]}"
+        self._sqlite = self._url.get_backend_name() == "sqlite"
+        self._threads = ThreadPoolExecutor(8, thread_name_prefix="postil-jobs")
+        self._stopping = threading.Event()
+        self._keeper: threading.Thread | None = None
+        self._lock_file: int | None = None
+        self._working: set[asyncio.Future[str]] = set()
+        self._last_end = 0.0
+        self._store: Store
+        self._open_already = False
+        self._work: Work
+
+    # Coming and going
+
+    async def open(self) -> None:
+        """Connect, bring the tables up to date, and be ready to accept work.
+
+        Raises UnavailableError, or NewerDatabaseError when a newer version has been at the database.
+        """
+        if not self._open_already:
+            self._store = await self._in_thread(self._open)
+            self._open_already = True
+
+    def _open(self) -> Store:
+        if self._sqlite:
+            Path(str(self._url.database)).parent.mkdir(parents=True, exist_ok=True)
+        # DBOS adds a handler of its own, and stops propagation, only where its logger has no handler yet.
+        engine_log = logging.getLogger("dbos")
+        engine_log.addHandler(logging.NullHandler())
+        engine_log.setLevel(logging.WARNING)
+        engine = create_engine(self._url)
+        try:
+            migrate(engine)
+        except BaseException:
+            engine.dispose()
+            raise
+        DBOS.migrate(self._url.render_as_string(hide_password=False))
+        client = DBOSClient(
+            system_database_engine=engine,
+            serializer=DBOSPortableJSONSerializer(),
+            application_name=APPLICATION,
+            retry_connection_errors=False,
+        )
+        client.register_queue(
+            QUEUE,
+            partition_concurrency=self._share,
+            worker_concurrency=self._concurrency,
+            polling_interval_sec=POLLING,
+        )
+        return Store(
+            engine=engine,
+            client=client,
+            executor=self._executor_id,
+            lease=self._lease,
+            timeout=self._timeout,
+            settle=self._settle,
+        )
+
+    async def start(self, work: Work, *, lock_wait: float = 10.0) -> None:
+        """Open, and have `work` called for each run, on the running event loop.
+
+        Raises AlreadyRunningError when another process still works on the same SQLite file after `lock_wait` seconds.
+        """
+        await self.open()
+        if self._sqlite:
+            await self._take_lock(lock_wait)
+        self._work = work
+
+        @DBOS.step(name="review", preemptible=True)
+        async def step(key: str, run: int) -> str:
+            task = asyncio.ensure_future(self._run(key, run))
+            self._working.add(task)
+            try:
+                return await task
+            finally:
+                self._working.discard(task)
+                self._last_end = time.monotonic()
+
+        @DBOS.workflow(name="review", max_recovery_attempts=20)
+        async def review(key: str, run: int) -> str:
+            return await step(key, run)
+
+        DBOS(
+            config={
+                "name": APPLICATION,
+                "system_database_url": self._url.render_as_string(hide_password=False),
+                "system_database_engine": self._store.engine,
+                "application_version": VERSION,
+                "executor_id": self._executor_id,
+                "serializer": DBOSPortableJSONSerializer(),
+                "log_level": "WARNING",
+                "max_executor_threads": 32,
+            }
+        )
+        await self._call(care.show_life)
+        # It adopts the running loop, so it can't be moved to a thread; nothing else happens before it.
+        DBOS.launch()
+        await self._call(care.look_after, everybody_else=self._sqlite)
+        # postil: allow contextvars-lost-in-executor -- the keeper serves no delivery, so there is no context to take
+        self._keeper = threading.Thread(target=self._keep_on, name="postil-keeper", daemon=True)
+        self._keeper.start()
+
+    async def _take_lock(self, patience: float) -> None:
+        path = Path(str(self._url.database)).with_suffix(".lock")
+        self._lock_file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        deadline = time.monotonic() + patience
+        while True:
+            try:
+                fcntl.flock(self._lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                if time.monotonic() > deadline:
+                    os.close(self._lock_file)
+                    self._lock_file = None
+                    raise AlreadyRunningError(f"Another process works on {self._url.database}.") from error
+                await asyncio.sleep(0.1)
+            else:
+                return
+
+    async def stop(self, grace: float = 20.0) -> None:
+        """Take no new work, let runs end for `grace` seconds, and hand the others on to whoever lives."""
+        if self._keeper is not None:
+            self._stopping.set()
+            # Some come to their end in our tables a moment before the engine has written down the same.
+            ending = bool(self._working) or time.monotonic() - self._last_end < 1
+            wait = round(grace) if ending else 0
+            loop = asyncio.get_running_loop()
+            await loop.run_in_executor(self._threads, lambda: DBOS.destroy(workflow_completion_timeout_sec=wait))
+            DBOS.destroy(destroy_registry=True)
+            # The loop's default executor was replaced by the engine's, which takes nothing any more.
+            loop.set_default_executor(ThreadPoolExecutor(thread_name_prefix="asyncio"))
+            for task in self._working:
+                task.cancel()
+            await asyncio.gather(*self._working, return_exceptions=True)
+            await loop.run_in_executor(self._threads, self._keeper.join)
+            self._keeper = None
+            try:
+                await self._call(care.drop_lease)
+            except UnavailableError:
+                log.warning("lease_not_dropped")
+        if self._open_already:
+            self._store.client.destroy()
+            self._store.engine.dispose()
+        if self._lock_file is not None:
+            os.close(self._lock_file)
+            self._lock_file = None
+        self._threads.shutdown(wait=False)
+
+    async def _call(self, function: Callable[Concatenate[Store, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        return await self._in_thread(lambda: function(self._store, *args, **kwargs))
+
+    async def _in_thread(self, function: Callable[[], T]) -> T:
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, function)
+        except (sa_exc.OperationalError, sa_exc.InterfaceError, sa_exc.TimeoutError) as error:
+            raise UnavailableError(f"The database doesn't answer ({type(error).__name__}).") from error
+
+    async def _patiently(self, function: Callable[Concatenate[Store, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call until the database answers: a run that can't write its end down would be done again."""
+        while True:
+            try:
+                return await self._call(function, *args, **kwargs)
+            except UnavailableError:
+                log.warning("database_unavailable")
+                await asyncio.sleep(1)
+
+    # What was asked for
+
+    async def accept(self, delivery: str, ask: Ask) -> Accepted:
+        """Store an ask, and enqueue a run unless one is waiting already; durable on return.
+
+        `delivery` is GitHub's id of it; one that is known for this pull request is a duplicate.
+        Raises UnavailableError.
+        """
+        return await self._call(acceptance.accept, delivery, ask)
+
+    # One run
+
+    async def _run(self, key: str, run: int) -> str:
+        """Do one run. It may be done again from its start: its beginning, its work and its end are idempotent."""
+        job = await self._patiently(runs.begin, key, run)
+        if job is None:
+            return "stale"
+        outcome = await self._outcome(job)
+        await self._patiently(runs.finish, job, outcome)
+        return type(outcome).__name__.lower()
+
+    async def _outcome(self, job: Job) -> Outcome:
+        try:
+            async with asyncio.timeout(self._timeout):
+                return await self._work(job)
+        except TimeoutError:
+            return Again(0.0, f"the run took longer than {self._timeout:.0f} s")
+        except Exception as error:
+            # Whatever it was, the run must not be lost: it is tried again, and in the end shown to the operator.
+            log.exception("run_failed", run=job.id)
+            return Again(0.0, f"{type(error).__name__}: {error}"[:1000])
+
+    async def standing(self, job: Job) -> Standing:
+        """Tell, right before posting, what a run is still good for.
+
+        "outdated": a newer push made it pointless. "lost": it isn't ours any more; a process that slept through its
+        lease hears so even if nobody has taken its run over yet.
+        """
+        return await self._call(runs.standing, job)
+
+    async def intend(self, job: Job, what: str) -> Intent:
+        """Write down that `what` is about to be posted. A repeat is told so, with GitHub's id if that was confirmed."""
+        return await self._call(runs.intend, job, what)
+
+    async def confirm(self, job: Job, what: str, github_id: int) -> None:
+        """Write down GitHub's id of what was intended: it is posted."""
+        await self._call(runs.confirm, job, what, github_id)
+
+    async def intended(self, job: Job) -> dict[str, int | None]:
+        """All that was to be posted on this pull request lately, with GitHub's ids where that was confirmed."""
+        return await self._call(runs.intended, job)
+
+    # What was learned of an installation
+
+    async def learned(self, installation: int, what: str) -> str | None:
+        """What an installation taught under this name; None if nothing, or if it was forgotten."""
+        return await self._call(memory.recall, installation, what)
+
+    async def learn(self, installation: int, what: str, value: str) -> None:
+        """Remember something of an installation, for every process and across restarts."""
+        await self._call(memory.learn, installation, what, value)
+
+    async def forget(self, installation: int) -> None:
+        """Forget everything that an installation taught: its rights may be others now."""
+        await self._call(memory.forget, installation)
+
+    # Life signs, and what dead processes left behind
+
+    def _keep_on(self) -> None:
+        """The keeper's thread: it shows that this process lives, takes over from those that don't, and clears up."""
+        next_purge = time.monotonic() + 60
+        while not self._stopping.wait(self._lease / 4):
+            try:
+                care.look_after(self._store)
+                if time.monotonic() > next_purge:
+                    next_purge = time.monotonic() + 3600
+                    care.purge(self._store, self._keep)
+            except sa_exc.SQLAlchemyError as error:
+                log.warning("keeper_failed", error=type(error).__name__)
+
+    async def sweep(self) -> int:
+        """Start anew the runs that can't end any more, and say how many. The keeper does the same in every round."""
+        return await self._call(care.sweep)
+
+    async def purge(self, older_than: float) -> int:
+        """Forget what was finished more than `older_than` seconds ago, and say how many runs that were."""
+        return await self._call(care.purge, older_than)
+
+    # What operators see
+
+    async def dead(self) -> Sequence[DeadJob]:
+        """The runs that finally failed, latest first."""
+        return await self._call(inspection.dead)
+
+    async def retry(self, run_id: str) -> bool:
+        """Run a dead run again, by its id. False when no such run is dead."""
+        return await self._call(inspection.retry, run_id)
+
+    async def revive(self, installation: int) -> int:
+        """Run every dead run of an installation again, and say how many: what stood in their way is gone."""
+        return await self._call(inspection.revive, installation)
+
+    async def pulls_at(self, owner: str, name: str, head: str) -> Sequence[Pull]:
+        """The pull requests of a repository whose newest known head is `head`."""
+        return await self._call(inspection.pulls_at, owner, name, head)
+
+    async def ready(self) -> Readiness:
+        """Whether work can be accepted and will be done. Never raises."""
+        try:
+            return Readiness(database=True, worker=bool(await self._call(care.living)))
+        except UnavailableError:
+            return Readiness(database=False, worker=False)
+
+    async def counts(self) -> Counts:
+        """The numbers for the metrics. Raises UnavailableError."""
+        return await self._call(inspection.counts)

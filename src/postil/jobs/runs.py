@@ -1,0 +1,129 @@
+"""One run: its beginning, what it has to know while it works, and its end. Each may happen twice."""
+
+import sqlalchemy as sa
+
+from postil.jobs.model import Again, Done, Failed, Intent, Job, Outcome, Standing, Superseded
+from postil.jobs.schema import ask_of, deliveries, intents, leases, pull_of, pulls, run_id
+from postil.jobs.store import Store
+
+MAX_BACKOFF = 900.0
+"""Seconds; the pauses between the tries of a run double up to here."""
+
+
+def begin(store: Store, key: str, run: int) -> Job | None:
+    """Take a run up, with every ask that is open by now. None when it isn't the live run any more."""
+    with store.engine.begin() as connection:
+        row = connection.execute(
+            sa.update(pulls)
+            .where(pulls.c.key == key, pulls.c.run == run, pulls.c.state.in_(["queued", "running"]))
+            .values(
+                state="running",
+                since=store.now(connection),
+                executor=store.executor,
+                again=False,
+                outdated=False,
+            )
+            .returning(*pulls.c)
+        ).fetchone()
+        if row is None:
+            return None
+        open_asks = (deliveries.c.pull == key) & ~deliveries.c.done
+        connection.execute(sa.update(deliveries).where(open_asks).values(run=run))
+        asks = connection.execute(
+            sa.select(deliveries).where(open_asks, deliveries.c.run == run).order_by(deliveries.c.received)
+        ).fetchall()
+    pull = pull_of(row)
+    return Job(
+        id=run_id(key, run),
+        key=key,
+        number=run,
+        pull=pull,
+        origin=run_id(key, row.origin),
+        head=row.head,
+        tries=row.tries,
+        asks=tuple(ask_of(pull, ask) for ask in asks),
+        deliveries=tuple(ask.id for ask in asks),
+    )
+
+
+def finish(store: Store, job: Job, outcome: Outcome) -> None:
+    """Write a run's end down, and enqueue the next if there is one. Nothing, when the run isn't ours any more."""
+    mine = (
+        (pulls.c.key == job.key)
+        & (pulls.c.run == job.number)
+        & (pulls.c.state == "running")
+        & (pulls.c.executor == store.executor)
+    )
+    with store.engine.begin() as connection:
+        now = store.now(connection)
+        # A write, so that the row is ours on both databases until the commit.
+        if connection.execute(sa.update(pulls).where(mine).values(since=now).returning(pulls.c.key)).first() is None:
+            return
+        if isinstance(outcome, Done):
+            connection.execute(
+                sa.update(deliveries)
+                .where(deliveries.c.pull == job.key, deliveries.c.run == job.number)
+                .values(done=True)
+            )
+        match outcome:
+            case Again(after, why) if not job.last_try:
+                delay = max(after, min(2.0**job.tries, MAX_BACKOFF))
+                store.enqueue_if(connection, mine, now, fresh=False, delay=delay, why=why)
+                return
+            case Superseded():
+                # The asks stay open, and the next run answers them.
+                store.enqueue_if(connection, mine, now, fresh=True)
+                return
+            case Again(_, why) | Failed(why):
+                end = {"state": "dead", "why": why}
+            case Done():
+                end = {"state": "idle", "why": None}
+        if not store.enqueue_if(connection, mine & pulls.c.again, now, fresh=True):
+            connection.execute(sa.update(pulls).where(mine).values(**end))
+
+
+def standing(store: Store, job: Job) -> Standing:
+    """What a run is still good for."""
+    with store.engine.connect() as connection:
+        row = connection.execute(
+            sa.select(leases.c.seen, pulls.c.outdated)
+            .join_from(pulls, leases, pulls.c.executor == leases.c.executor)
+            .where(
+                pulls.c.key == job.key,
+                pulls.c.run == job.number,
+                pulls.c.state == "running",
+                pulls.c.executor == store.executor,
+            )
+        ).first()
+        if row is None or row.seen < store.now(connection) - store.lease / 2:
+            return "lost"
+        return "outdated" if row.outdated else "current"
+
+
+def intend(store: Store, job: Job, what: str) -> Intent:
+    """Write down that `what` is about to be posted."""
+    with store.engine.begin() as connection:
+        new = connection.execute(
+            store.insert(intents)
+            .values(pull=job.key, what=what, at=store.now(connection))
+            .on_conflict_do_nothing()
+            .returning(intents.c.what)
+        ).first()
+        if new is not None:
+            return Intent(repeated=False, github_id=None)
+        this = (intents.c.pull == job.key) & (intents.c.what == what)
+        return Intent(True, connection.execute(sa.select(intents.c.github_id).where(this)).scalar())
+
+
+def confirm(store: Store, job: Job, what: str, github_id: int) -> None:
+    """Write down GitHub's id of what was intended."""
+    with store.engine.begin() as connection:
+        this = (intents.c.pull == job.key) & (intents.c.what == what)
+        connection.execute(sa.update(intents).where(this).values(github_id=github_id))
+
+
+def intended(store: Store, job: Job) -> dict[str, int | None]:
+    """All that was to be posted on this pull request lately, with GitHub's ids where that was confirmed."""
+    with store.engine.connect() as connection:
+        found = connection.execute(sa.select(intents).where(intents.c.pull == job.key).order_by(intents.c.at))
+        return {row.what: row.github_id for row in found}

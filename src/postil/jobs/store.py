@@ -1,0 +1,87 @@
+"""The tables and the engine's queue in one database, for the functions of this package.
+
+Each of these functions is a transaction that blocks; `queue.Jobs` calls them in threads.
+"""
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from dbos import DBOSClient, EnqueueOptions
+from sqlalchemy.dialects import postgresql, sqlite
+
+from postil.jobs.schema import pulls, run_id
+
+QUEUE = "reviews"
+# Changes only with the sequence of steps in a run: a run is taken up again only under the version that began it.
+VERSION = "1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Store:
+    """One process's view of the database. Times are in seconds, as in `queue.Jobs`.
+
+    `executor` names the process among all that work on the database.
+    """
+
+    engine: sa.Engine
+    client: DBOSClient
+    executor: str
+    lease: float
+    timeout: float
+    settle: float
+
+    def now(self, connection: sa.Connection) -> float:
+        """Seconds since 1970 by one clock for all: the database server's, or this machine's with SQLite."""
+        if self.engine.dialect.name == "sqlite":
+            return time.time()
+        return float(connection.execute(sa.select(sa.func.extract("epoch", sa.func.clock_timestamp()))).scalar_one())
+
+    def insert(self, table: sa.Table) -> Any:
+        """An INSERT that knows ON CONFLICT, which both databases have and SQL hasn't."""
+        return sqlite.insert(table) if self.engine.dialect.name == "sqlite" else postgresql.insert(table)
+
+    def enqueue_if(
+        self,
+        connection: sa.Connection,
+        condition: sa.ColumnElement[bool],
+        now: float,
+        *,
+        fresh: bool,
+        delay: float = 0.0,
+        why: str | None = None,
+    ) -> bool:
+        """Give the pull request that meets `condition` its next run, in this transaction. False when none meets it."""
+        run = pulls.c.run + 1
+        row = connection.execute(
+            sa.update(pulls)
+            .where(condition)
+            .values(
+                state="queued",
+                since=now,
+                run=run,
+                origin=run if fresh else pulls.c.origin,
+                tries=0 if fresh else pulls.c.tries + 1,
+                executor=None,
+                again=False,
+                outdated=False,
+                why=why,
+            )
+            .returning(pulls.c.key, pulls.c.run, pulls.c.installation)
+        ).fetchone()
+        if row is None:
+            return False
+        options: EnqueueOptions = {
+            "workflow_name": "review",
+            "queue_name": QUEUE,
+            "workflow_id": run_id(row.key, row.run),
+            "queue_partition_key": f"installation {row.installation}",
+            # The run ends itself at its timeout; this is for one that hangs without the loop.
+            "workflow_timeout": self.timeout * 1.5,
+        }
+        delay = max(delay, self.settle if fresh else 0.0)
+        if delay > 0:
+            options["delay_seconds"] = delay
+        self.client.enqueue_in_transaction(connection, options, row.key, row.run)
+        return True
