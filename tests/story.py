@@ -18,6 +18,16 @@ from postil.settings import Settings
 from validated_github import ValidatedGitHub
 
 GUIDELINE = packs.load()
+# A file with one mistake, another with the same one, and one with none.
+PAY = """\
+def pay(card):
+    try:
+        charge(card)
+    except CardError as error:
+        raise PaymentFailed(card)
+"""
+REFUND = PAY.replace("pay", "refund").replace("Payment", "Refund")
+CLEAN = "def total(prices):\n    return sum(prices)\n"
 
 
 class Postil:

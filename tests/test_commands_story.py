@@ -9,20 +9,10 @@ from inline_snapshot import snapshot
 
 from postil.demo import faults
 from postil.demo.state import FakePull, IssueComment
-from story import Postil, running, said, verdicts
+from story import CLEAN, PAY, REFUND, Postil, running, said, verdicts
 from validated_github import ValidatedGitHub
 
 pytestmark = pytest.mark.anyio
-
-PAY = """\
-def pay(card):
-    try:
-        charge(card)
-    except CardError as error:
-        raise PaymentFailed(card)
-"""
-REFUND = PAY.replace("pay", "refund").replace("Payment", "Refund")
-CLEAN = "def total(prices):\n    return sum(prices)\n"
 
 
 async def opened(github: ValidatedGitHub, postil: Postil, **base: str) -> FakePull:

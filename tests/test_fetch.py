@@ -10,11 +10,10 @@ from inline_snapshot import snapshot
 
 from postil.demo.state import FakePull
 from postil.github.fetch import Clone, Fetched, FetchError
+from story import CLEAN
 from validated_github import ValidatedGitHub
 
 pytestmark = pytest.mark.anyio
-
-CLEAN = "def total(prices):\n    return sum(prices)\n"
 
 
 @pytest.fixture

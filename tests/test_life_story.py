@@ -7,21 +7,12 @@ from inline_snapshot import snapshot
 from postil.demo import faults
 from postil.demo.reviews import delete_comment
 from postil.demo.state import FakePull
-from story import Postil, said, verdicts
+from story import CLEAN, PAY, REFUND, Postil, said, verdicts
 from validated_github import ValidatedGitHub
 
 pytestmark = pytest.mark.anyio
 
-PAY = """\
-def pay(card):
-    try:
-        charge(card)
-    except CardError as error:
-        raise PaymentFailed(card)
-"""
-REFUND = PAY.replace("pay", "refund").replace("Payment", "Refund")
 SHIP = PAY.replace("pay", "ship").replace("Payment", "Shipping")
-CLEAN = "def total(prices):\n    return sum(prices)\n"
 FILES = r"/pulls/\d+/files"
 
 

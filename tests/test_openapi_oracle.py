@@ -149,7 +149,7 @@ MUTATIONS = [
     ("require-less", "    customer: str\n", "    customer: str = 'guest'\n"),
     ("alias-keeps-name", "    note: str | None = None\n    total: float", '    remark: str | None = Field(None, serialization_alias="note", validation_alias="note")\n    total: float'),
     ("rename-class", "class Item(BaseModel)", "class Position(BaseModel)", "list[Item]", "list[Position]"),
-    ("alias-of-a-type", "    customer: str\n", "    customer: Name\n", "class State(str, Enum):", "Name = Annotated[str, Field(max_length=80)]\n\n\nclass State(str, Enum):"),
+    ("alias-of-a-type", "    customer: str\n", "    customer: Name\n", "class State(str, Enum):", "Name = Annotated[str, Field(title='Who pays')]\n\n\nclass State(str, Enum):"),
     ("description", "    total: float\n", '    total: float = Field(description="With taxes")\n'),
     ("reorder-fields", "    id: int\n    state: State\n", "    state: State\n    id: int\n"),
     ("comment", "    total: float\n", "    # With taxes.\n    total: float\n"),
@@ -203,12 +203,40 @@ MUTATIONS = [
     ("new-required-in-dependency", "def tenant(x_tenant", "def tenant(key: str, x_tenant"),
     ("new-required-cookie", "theme: str | None = Cookie(None)", "theme: str | None = Cookie(None), token: str = Cookie()"),
     ("new-dependency", "def read_order(order_id: int, ", "def read_order(order_id: int, who: Annotated[str, Depends(keyed)], ", "def tenant(", "def keyed(key: str) -> str:\n    return key\n\n\ndef tenant("),
+    # Which values there are, and which limits.
+    ("enum-gains", '    PAID = "paid"\n', '    PAID = "paid"\n    LOST = "lost"\n'),
+    ("enum-loses", '    PAID = "paid"\n', ""),
+    ("enum-value", '    PAID = "paid"\n', '    PAID = "settled"\n'),
+    ("enum-member-renamed", '    PAID = "paid"\n', '    SETTLED = "paid"\n'),
+    ("enum-reordered", '    OPEN = "open"\n    PAID = "paid"\n', '    PAID = "paid"\n    OPEN = "open"\n'),
+    ("enum-by-base", "class State(str, Enum):", "class State(Enum):"),
+    ("enum-to-literal", "    state: State\n", '    state: Literal["open", "paid"]\n', "import Annotated, Optional", "import Annotated, Literal, Optional"),
+    ("enum-to-shorter-literal", "    state: State\n", '    state: Literal["open"]\n', "import Annotated, Optional", "import Annotated, Literal, Optional"),
+    ("enum-to-longer-literal", "    state: State\n", '    state: Literal["open", "paid", "lost"]\n', "import Annotated, Optional", "import Annotated, Literal, Optional"),
+    ("parameter-to-shorter-literal", "state: State | None = None, search", 'state: Literal["open"] | None = None, search', "import Annotated, Optional", "import Annotated, Literal, Optional"),
+    ("response-enum-to-text", "    state: State\n", "    state: str\n"),
+    ("request-text-to-literal", "class ItemIn(BaseModel):\n    sku: str", 'class ItemIn(BaseModel):\n    sku: Literal["a", "b"]', "import Annotated, Optional", "import Annotated, Literal, Optional"),
+    ("request-text-to-date", "    customer: str\n", "    customer: datetime\n"),
+    ("request-max-length", "    customer: str\n", "    customer: str = Field(max_length=80)\n"),
+    ("request-max-length-annotated", "    customer: str\n", "    customer: Annotated[str, Field(max_length=80)]\n"),
+    ("request-min-length", "    customer: str\n", "    customer: str = Field(min_length=1)\n"),
+    ("request-pattern", "    customer: str\n", '    customer: str = Field(pattern="^a")\n'),
+    ("request-at-least", "    quantity: int = 1\n", "    quantity: int = Field(1, ge=1)\n"),
+    ("request-more-than", "    quantity: int = 1\n", "    quantity: int = Field(1, gt=0)\n"),
+    ("request-positive", "    quantity: int = 1\n", "    quantity: PositiveInt = 1\n", "import BaseModel, Field", "import BaseModel, Field, PositiveInt"),
+    ("request-integer-to-number", "    quantity: int = 1\n", "    quantity: float = 1\n"),
+    ("request-integer-to-text", "    quantity: int = 1\n", "    quantity: str = '1'\n"),
+    ("response-limit", "    total: float\n", "    total: float = Field(ge=0)\n"),
+    ("parameter-limit", "expand: bool = Query(False)", "expand: bool = Query(False), depth: int = Query(1, le=3)"),
+    ("page-limit", "limit: int = 50", "limit: int = Query(50, le=100)", "def page(offset: int = 0", "def page(offset: int = Query(0, ge=0)"),
     ("status-200", ', status_code=201)', ")"),
     ("status-202", "status_code=201", "status_code=202"),
     ("status-of-delete", "status_code=204", "status_code=200"),
     ("status-added", '@router.put("/{order_id}")', '@router.put("/{order_id}", status_code=202)'),
 ]  # fmt: skip
 
+# Rules that are off unless they are selected, and can be read off a document all the same.
+SELECTED = {"api-enum-changed", "api-request-constraint-tightened"}
 GONE = {"api-endpoint-removed", "api-path-or-method-changed"}
 LOST = {"api-response-field-removed", "api-response-field-renamed"}
 MUST = {"api-request-field-required-added", "api-request-field-made-required"}
@@ -247,9 +275,11 @@ def breaks(old: Mapping[str, Any], new: Mapping[str, Any]) -> set[str]:
         if success_was[0] != success_now[0]:
             found.add("api-status-code-changed")
         found |= compared(old, new, success_was[1], success_now[1], "response", set())
-        known = {(each["in"], each["name"]) for each in was.get("parameters", [])}
+        known = {(each["in"], each["name"]): each["schema"] for each in was.get("parameters", [])}
         for each in now.get("parameters", []):
-            if each.get("required") and (each["in"], each["name"]) not in known and each["in"] != "path":
+            if (each["in"], each["name"]) in known:
+                found |= compared(old, new, known[each["in"], each["name"]], each["schema"], "request", set())
+            elif each.get("required") and each["in"] != "path":
                 found.add("api-required-param-added")
         found |= compared(old, new, body(was), body(now), "request", set())
     return found
@@ -304,6 +334,11 @@ def compared(
         readable = old_types | ({"integer"} if "number" in old_types else set())
         if new_types - readable - {"null"}:
             found.add("api-response-field-type-changed")
+    elif any(all(narrower(one, other) for other in news) for one in olds if one.get("type") != "null"):
+        found.add("api-request-constraint-tightened")
+    counted = [values(olds), values(news)]
+    if None not in counted and (counted[1] - counted[0] if side == "response" else counted[0] - counted[1]):
+        found.add("api-enum-changed")
     for one in olds:
         for other in news:
             if one.get("type") != other.get("type"):
@@ -321,11 +356,42 @@ def compared(
     return found
 
 
+def values(schemas: list[Any]) -> Any:
+    """The values that a type admits, null aside; None where it admits any."""
+    found: list[Any] = []
+    for each in schemas:
+        if each.get("type") == "null":
+            continue
+        if "enum" not in each and "const" not in each:
+            return None
+        found += each.get("enum", [each.get("const")])
+    return set(found)
+
+
+def narrower(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether a value that fits one simple schema need not fit another; which values are counted is another question."""
+    kind, now = one.get("type"), other.get("type")
+    if kind != now:
+        return (kind, now) != ("integer", "number")
+    if "enum" not in one and "const" not in one and ("enum" in other or "const" in other):
+        return True
+    if "format" in other and "format" not in one:
+        return True
+    # In a document "more than 0" and "at least 1" differ; between integers they don't.
+    raised = [(name, -1) for name in ("maximum", "maxLength")] + [(name, 1) for name in ("minimum", "minLength")]
+    for name, sign in raised:
+        if name in other and (name not in one or sign * other[name] > sign * one[name]):
+            return True
+    return any(name in other and name not in one for name in ("pattern", "exclusiveMinimum", "exclusiveMaximum"))
+
+
 def findings(text: str) -> set[str]:
     """What the rules say about the same change."""
     guideline = packs.load()
     rules = guideline.rules.only(
-        rule.name for rule in guideline.rules.rules if rule.name.startswith("api-") and not rule.opt_in
+        rule.name
+        for rule in guideline.rules.rules
+        if rule.name in SELECTED or (rule.name.startswith("api-") and not rule.opt_in)
     )
     report = rules.lint_change_set([Change("shop/app.py", text, APP)], Project(), Project())
     said = {finding.rule for finding in report.findings if finding.rule != "api-response-filter-changed"}

@@ -18,28 +18,13 @@ from inline_snapshot import snapshot
 
 from postil.demo import faults
 from postil.demo.deliveries import Webhook
-from story import Postil, said, verdicts
+from story import CLEAN, PAY, REFUND, Postil, said, verdicts
 from validated_github import ValidatedGitHub, served
 
 pytestmark = pytest.mark.anyio
 
-PAY = """\
-def pay(card):
-    try:
-        charge(card)
-    except CardError as error:
-        raise PaymentFailed(card)
-"""
-REFUND = """\
-def refund(card):
-    try:
-        credit(card)
-    except CardError as error:
-        raise RefundFailed(card)
-"""
 WAIT = "import time\n" + "\n" * 9 + "async def wait():\n    time.sleep(1)\n"
 DEV = '\n[tool.uv]\ndev-dependencies = ["pytest"]\n'
-CLEAN = "def total(prices):\n    return sum(prices)\n"
 
 
 async def test_an_opened_pull_request_gets_one_review(github: ValidatedGitHub, postil: Postil) -> None:

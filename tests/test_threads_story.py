@@ -5,20 +5,12 @@ from pathlib import Path
 import pytest
 
 from postil.review.marker import marker
-from story import Postil, running, verdicts
+from story import CLEAN, PAY, Postil, running, verdicts
 from validated_github import ValidatedGitHub
 
 pytestmark = pytest.mark.anyio
 
-PAY = """\
-def pay(card):
-    try:
-        charge(card)
-    except CardError as error:
-        raise PaymentFailed(card)
-"""
 MENDED = PAY.replace("PaymentFailed(card)", "PaymentFailed(card) from error")
-CLEAN = "def total(prices):\n    return sum(prices)\n"
 
 
 def refusals(github: ValidatedGitHub) -> int:

@@ -26,18 +26,10 @@ from postil.jobs.schema import pulls
 from postil.sandbox import Analyst
 from postil.web.metrics import Metrics
 from postil.worker import Reviewer
+from story import CLEAN, PAY, REFUND
 from validated_github import ValidatedGitHub
 
 GUIDELINE = packs.load()
-PAY = """\
-def pay(card):
-    try:
-        charge(card)
-    except CardError as error:
-        raise PaymentFailed(card)
-"""
-REFUND = PAY.replace("pay", "refund").replace("Payment", "Refund")
-CLEAN = "def total(prices):\n    return sum(prices)\n"
 REVIEWS = r"/pulls/\d+/reviews$"
 CHECKS = r"/check-runs"
 FILES = r"/pulls/\d+/files"

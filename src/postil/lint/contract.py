@@ -13,12 +13,13 @@ import libcst as cst
 
 from postil.lint.change import ChangeSet, FileChange
 from postil.lint.check import Note
-from postil.lint.interface import Endpoint, Interface, Role
+from postil.lint.interface import SCHEMAS, Endpoint, Interface, Role
 from postil.lint.models import Field, Model
 from postil.lint.source import SourceFile
 
 _WORDS = ("fastapi", "APIRouter", "include_router", "pydantic", "BaseModel", "SQLModel")
-_SCHEMAS = re.compile(r"(^|/)(\w*api\w*|schemas?|requests?|responses?|dtos?|datamodels|models)(/|\.py$)")
+# What they hold often stands beside them.
+_BESIDE = re.compile(r"(^|/)(models|enums)(/|\.py$)")
 # Lines that may promise something: decorators, definitions, fields and parameters, routers.
 _PROMISES = re.compile(
     r"^[ \t]*(?:@|class |def |async def |\w+[ \t]*:|\w+[ \t]*=|\).*->|.*(?:_router|Router|Field)\().*", re.MULTILINE
@@ -256,7 +257,7 @@ def _concerns(change: FileChange) -> bool:
     """Whether a file may hold a part of the interface."""
     if change.mentions(*_WORDS):
         return True
-    return bool(_SCHEMAS.search(change.path)) and change.mentions("class ")
+    return bool(SCHEMAS.search(change.path) or _BESIDE.search(change.path)) and change.mentions("class ")
 
 
 def _promises(text: str | None) -> list[str]:

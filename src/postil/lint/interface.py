@@ -16,9 +16,11 @@ from postil.lint.contexts import Route
 from postil.lint.models import Field, Model, is_model, lineage, model_of
 from postil.lint.modules import Modules
 from postil.lint.names import dotted, parameters
+from postil.lint.normal import Form, type_form
 from postil.lint.source import SourceFile, argument, has_unpacking, string_value
 from postil.lint.statuses import status_of
 from postil.lint.tree import walk
+from postil.lint.values import is_enumeration
 
 _METHODS = frozenset({"get", "post", "put", "patch", "delete", "head", "options", "trace"})
 _PLACEHOLDER = re.compile(r"\{[^}]*\}")
@@ -38,7 +40,10 @@ _DEPTH = 4  # of dependencies on dependencies, and of routers within routers
 # The names that FastAPI's own documentation gives to models, where no endpoint at hand tells their role.
 _SENT = re.compile(r"(Response|Read|Out|Public)$")
 _ASKED = re.compile(r"(Create|Update|Patch|Request|In|Input|Payload)$")
-_API = re.compile(r"(^|/)(\w*api\w*|schemas?|requests?|responses?|routes|routers|endpoints|dtos?|datamodels)(/|\.py$)")
+SCHEMAS = re.compile(
+    r"(^|/)(\w*api\w*|schemas?|requests?|responses?|routes|routers|endpoints|dtos?|datamodels)(/|\.py$)"
+)
+"""Paths whose files hold the models of an interface, by the names that services give them."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +64,8 @@ class Parameter:
     """What an endpoint asks for besides its models: `source` is "path", "query", "header", "cookie" or "body".
 
     `source` is None where the annotation doesn't tell. `asked_by` is the endpoint or the dependency that has it.
+    `options` are the calls that say more of it: `Query(…)`, `Field(…)`. `file` is where it stands, and `typed_in`
+    where its type is written.
     """
 
     name: str
@@ -67,6 +74,14 @@ class Parameter:
     node: cst.Param
     file: SourceFile
     asked_by: str
+    type: Form
+    typed_in: SourceFile
+    options: tuple[cst.Call, ...]
+
+    @property
+    def written(self) -> str:
+        """Its type's code."""
+        return self.file.code(self.node.annotation.annotation) if self.node.annotation is not None else ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -240,6 +255,9 @@ class Interface:
                     param,
                     file,
                     function.name.value,
+                    type_form(where, annotation),
+                    where,
+                    tuple(options),
                 )
             )
 
@@ -349,10 +367,29 @@ class Interface:
         sent, asked = self._reached
         if id(node) in sent or id(node) in asked:
             return Role(tuple(sent.get(id(node), ())), id(node) in asked)
+        supposed = self._supposed(file, node)
+        if not supposed.views and not supposed.asked and is_enumeration(file, node, self.modules):
+            return self._of_enumerations.get(id(node), supposed)
+        return supposed
+
+    def _supposed(self, file: SourceFile, node: cst.ClassDef) -> Role:
+        """What a model is used for, by its name."""
         name = node.name.value
-        if file.routes or not _API.search(file.path) or not node.bases:
+        if not node.bases or not SCHEMAS.search(file.path) or file.routes:
             return Role()
         return Role((View(),) if _SENT.search(name) else (), bool(_ASKED.search(name)), sure=False)
+
+    @cached_property
+    def _of_enumerations(self) -> dict[int, Role]:
+        """What the classes are used for that models hold whose role is known by their names alone."""
+        roles: dict[int, Role] = {}
+        for file in self.files:
+            for node in file.nodes(cst.ClassDef) if SCHEMAS.search(file.path) else ():
+                role = self._supposed(file, node)
+                for _, inner in self._inside([(file, node)]) if role.views or role.asked else ():
+                    known = roles.get(id(inner), Role())
+                    roles[id(inner)] = Role(known.views or role.views, known.asked or role.asked, sure=False)
+        return roles
 
     def is_model(self, file: SourceFile, node: cst.ClassDef) -> bool:
         """Whether a class is a Pydantic model, as far as the files at hand show."""

@@ -15,7 +15,7 @@ from postil.lint.source import SourceFile, argument, has_unpacking, string_value
 
 _NO_FIELDS = frozenset({"object", "abc.ABC", "typing.Generic", "enum.Enum", "pydantic.BaseModel", "sqlmodel.SQLModel"})
 _NOT_FIELDS = frozenset({"typing.ClassVar", "typing_extensions.ClassVar"})
-_FIELD_CALLS = ("Field", "Column", "field", "mapped_column")
+_FIELD_CALLS = ("Field", "Column", "field", "mapped_column", "StringConstraints")
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,21 @@ class Field:
             return self.node.annotation.annotation
         returns = self.node.returns if isinstance(self.node, cst.FunctionDef) else None
         return returns.annotation if returns is not None else None
+
+    @property
+    def written(self) -> str:
+        """Its type's code."""
+        return self.file.code(self.annotation) if self.annotation is not None else ""
+
+    @property
+    def options(self) -> list[cst.Call]:
+        """The calls that say more of it: `Field(…)`, as its value or within `Annotated[…]`."""
+        return list(_options(self.node)) if isinstance(self.node, cst.AnnAssign) else []
+
+    @property
+    def typed_in(self) -> SourceFile:
+        """The file in which its type is written."""
+        return self.file
 
 
 @dataclass(frozen=True)

@@ -255,6 +255,9 @@ def type_form(file: SourceFile, annotation: cst.CSTNode | None) -> Form:
             owner = type_form(file, annotation.value)
             if owner in ("Annotated", "Required", "NotRequired", "Final", "ReadOnly"):
                 return type_form(file, parts[0])
+            if owner == "Literal":
+                # What is in quotes is a value here, and in any other type a type.
+                return ("of", owner, *sorted({_value(file, part) for part in parts}))
             inside = [type_form(file, part) for part in parts]
             if owner == "Optional":
                 return _union([*inside, "None"])
@@ -267,6 +270,11 @@ def type_form(file: SourceFile, annotation: cst.CSTNode | None) -> Form:
         case cst.List() | cst.Tuple():
             return ("list", *(type_form(file, element.value) for element in annotation.elements))
     return file.code(annotation)
+
+
+def _value(file: SourceFile, part: cst.BaseExpression) -> str:
+    text = string_value(part)
+    return file.code(part) if text is None else repr(text)
 
 
 def _union(members: list[Form]) -> Form:

@@ -7,6 +7,7 @@ import libcst as cst
 from postil.lint import Fix, FixKind, Insert, Note, Notes, SourceFile, argument, has_unpacking, string_value
 from postil.lint.answers import dumped, is_probe, is_row
 from postil.lint.contexts import Route
+from postil.lint.models import is_model
 from postil.lint.names import dotted
 from postil.lint.tree import walk_scope
 
@@ -133,20 +134,10 @@ def _annotated(function: cst.FunctionDef, values: list[cst.BaseExpression], file
     kinds = {file.type_of(value) for value in values}
     name = kinds.pop() if len(kinds) == 1 else None
     model = file.class_named(name) if name is not None and "." not in name else None
-    if model is None or not _is_model(model, file) or not _stands_before(model, function, file):
+    if model is None or not is_model(file, model) or not _stands_before(model, function, file):
         return None
     end = function.whitespace_before_colon
     return Fix((Insert(end, f" -> {name}"),), FixKind.SUGGESTION)
-
-
-def _is_model(model: cst.ClassDef, file: SourceFile, depth: int = 0) -> bool:
-    for base in model.bases:
-        if (file.name_of(base.value) or "").rpartition(".")[2] == "BaseModel":
-            return True
-        found = file.definition_of(base.value)
-        if isinstance(found, cst.ClassDef) and depth < 8 and _is_model(found, file, depth + 1):
-            return True
-    return False
 
 
 def _stands_before(model: cst.ClassDef, function: cst.FunctionDef, file: SourceFile) -> bool:

@@ -7,7 +7,7 @@ from posixpath import basename
 from postil.lint import ChangeSet, Note, Notes, Project, Span, TextChange
 from postil.lint.catalogue.flake8 import IN_RUFF, OTHERS
 from postil.lint.contexts import is_test_path
-from postil.lint.dependencies import distribution, requirements
+from postil.lint.replaced import configured
 
 _TOOLS = ("black", "isort", "flake8")
 _FILES = {".flake8": "flake8", ".isort.cfg": "isort"}
@@ -37,36 +37,16 @@ def _uses_ruff(path: str, project: Project) -> bool:
 
 def _configured(change: TextChange) -> Iterator[tuple[Span, str, str]]:
     """What a change adds for the older tools: where, for which, and what it is."""
+    yield from configured(change, _TOOLS, _CALLS)
     name = basename(change.path)
-    if name == "pyproject.toml":
-        yield from _in_pyproject(change)
-    elif name in _FILES:
+    if name in _FILES:
         if change.is_added and change.added:
             yield change.added[0], _FILES[name], f"`{name}` configures {_FILES[name]}"
-    elif name in ("setup.cfg", "tox.ini"):
-        for line in change.added:
-            if line.code in ("[flake8]", "[isort]"):
-                yield line, line.code[1:-1], f"`{line.code}` configures {line.code[1:-1]}"
     elif name == ".pre-commit-config.yaml":
         for line in change.added:
             if found := _HOOK.search(line.code):
                 tool = found[1].lower()
                 yield line, tool, f"this hook runs {tool}"
-
-
-def _in_pyproject(change: TextChange) -> Iterator[tuple[Span, str, str]]:
-    toml, base = change.head_toml, change.base_toml
-    if toml is None or not change.compared:
-        return
-    for tool in _TOOLS:
-        place = toml.span("tool", tool)
-        if place is not None and (base is None or base.get("tool", tool) is None):
-            yield place, tool, f"`[tool.{tool}]` configures {tool}"
-    before = {distribution(requirement) for (requirement, _), _ in requirements(base)} if base is not None else set()
-    for (requirement, table), keys in requirements(toml):
-        tool, place = distribution(requirement), toml.span(*keys)
-        if tool in _TOOLS and tool not in before and place is not None and not _CALLS.search(table[-1]):
-            yield place, tool, f"`{requirement}` installs {tool}"
 
 
 def _has_plugin(project: Project) -> bool:
