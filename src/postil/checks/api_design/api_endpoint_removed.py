@@ -10,13 +10,14 @@ from postil.lint.interface import Endpoint
 from postil.lint.source import SourceFile
 
 _INTERNAL = re.compile(r"(^|[/_-])(internal|private|debug|admin|backoffice|health|metrics)([/_-]|$)")
+_DEVELOPMENT = re.compile(r"(?i)(?:\b|_)(?:dev|debug|development|testing)(?:\b|_)")
 
 
 def check(changes: ChangeSet) -> Notes:
     heads = {(each.previous_path or each.path): each for each in changes.files}
     for each in changes.fact(ContractChange).endpoints:
         gone = each.before
-        if each.after is not None or gone.hidden or _INTERNAL.search(gone.shown):
+        if each.after is not None or gone.hidden or _INTERNAL.search(gone.shown) or _is_for_developers(gone):
             continue
         text, severity = f"`{gone.shown}` is no longer there", None
         if gone.deprecated:
@@ -26,6 +27,12 @@ def check(changes: ChangeSet) -> Notes:
             yield Note(Span(change.path, 1, 1, 1, 1, code=gone.shown), text, severity=severity)
         else:
             yield Note(change.head.at(_beside(gone, change.head)), text, severity=severity)
+
+
+def _is_for_developers(gone: Endpoint) -> bool:
+    """Whether it was there only where the service is developed."""
+    above = gone.file.ancestors(gone.route.function)
+    return any(isinstance(each, cst.If) and _DEVELOPMENT.search(gone.file.code(each.test)) for each in above)
 
 
 def _beside(gone: Endpoint, head: SourceFile) -> cst.CSTNode:
