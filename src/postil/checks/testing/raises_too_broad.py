@@ -52,17 +52,24 @@ def _is_looked_at(call: cst.Call, file: SourceFile) -> bool:
 
 def _is_meant(call: cst.Call, file: SourceFile) -> bool:
     """Whether a comment tells other linters to let this pass: somebody has decided."""
-    code = file.code(file.enclosing_statement(call)).partition("\n")[0]
+    # The code of a statement begins with the blank lines above it.
+    code = file.code(file.enclosing_statement(call)).lstrip().partition("\n")[0]
     return "B017" in code or "PT011" in code
 
 
 def _is_raised_here(call: cst.Call, file: SourceFile) -> bool:
-    """Whether the test itself has an `Exception` raised, so that nothing narrower could be expected."""
-    function = file.enclosing_def(call)
-    scope: cst.CSTNode = file.module
-    while function is not None:
-        scope, function = function, file.enclosing_def(function)
-    for node in walk(scope):
+    """Whether the test itself has an `Exception` raised, so that nothing narrower could be expected.
+
+    What stands beside the tests, a view or a fake, is raised for them.
+    """
+    own = _outermost(call, file)
+    for raised in file.nodes(cst.Raise):
+        beside = _outermost(raised, file)
+        if beside is not own and beside is not None and not beside.name.value.startswith("test"):
+            error = raised.exc.func if isinstance(raised.exc, cst.Call) else raised.exc
+            if error is not None and file.name_of(error) in _BROAD:
+                return True
+    for node in walk(own if own is not None else file.module):
         match node:
             case cst.SimpleString(value=text) if "raise Exception" in text or "raise BaseException" in text:
                 return True
@@ -78,4 +85,14 @@ def _is_raised_here(call: cst.Call, file: SourceFile) -> bool:
             ):
                 if any(file.name_of(below) in _BROAD for below in walk(value) if isinstance(below, cst.Name)):
                     return True
+                # Which error a variable holds isn't known.
+                if isinstance(value, cst.Name) and file.is_local(value):
+                    return True
     return False
+
+
+def _outermost(node: cst.CSTNode, file: SourceFile) -> cst.FunctionDef | None:
+    outer, function = None, file.enclosing_def(node)
+    while function is not None:
+        outer, function = function, file.enclosing_def(function)
+    return outer
