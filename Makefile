@@ -58,7 +58,7 @@ rule: $(UV_READY)  ## run one rule's page: make rule NAME=raise-without-from
 	$(RUN) pytest tests/test_rules.py -k "$(NAME)"
 
 new-rule: $(UV_READY)  ## write the two files of a rule: make new-rule CHAPTER=resilience NAME=some-pattern
-	$(RUN) python scripts/new_rule.py "$(CHAPTER)" "$(NAME)"
+	$(RUN) postil new-rule "$(CHAPTER)" "$(NAME)" --pack rules
 
 try: $(UV_READY)  ## run a rule on real code: make try RULE=raise-without-from PATH=../service [BASE=../before] [SAMPLE=60]
 	@export PATH='$(SHELL_PATH)'; $(RUN) python scripts/try.py "$(RULE)" "$(if $(filter command line,$(origin PATH)),$(PATH),.)" $(if $(BASE),--base "$(BASE)") $(if $(SAMPLE),--sample $(SAMPLE))

@@ -89,7 +89,7 @@ async def running(
         "POSTIL_DATABASE_URL": f"sqlite:///{database}",
     }
     settings = Settings.load(env | {f"POSTIL_{name}": value for name, value in changes.items()})
-    app = create_app(settings, GUIDELINE, httpx.ASGITransport(github), spacing=0)
+    app = create_app(settings, None if settings.packs else GUIDELINE, httpx.ASGITransport(github), spacing=0)
     async with app.router.lifespan_context(app):
         postil = Postil(app, github, database)
         try:

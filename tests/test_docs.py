@@ -28,8 +28,8 @@ from postil.github import errors
 from postil.github.tokens import LEAST, REACT, RESOLVE, TOLD
 from postil.lint.change import Change
 from postil.lint.engine import RuleSet
+from postil.lint.examples import example_failures
 from postil.lint.project import Project
-from postil.lint.rule import example_failures
 from postil.review.analysis import analyse
 from postil.review.command import COMMANDS, UNKNOWN, read_line
 from postil.review.compose import accounting_line, compose
@@ -50,7 +50,9 @@ DOCUMENTS = {
     "ARCHITECTURE.md": ARCHITECTURE,
     "CONTRIBUTING.md": CONTRIBUTING,
     "CHANGELOG.md": CHANGELOG,
-    **{name: (ROOT / name).read_text(encoding="utf-8") for name in ("SECURITY.md", "docs/security.md")},
+    **{
+        name: (ROOT / name).read_text(encoding="utf-8") for name in ("SECURITY.md", "docs/security.md", "docs/packs.md")
+    },
 }
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 GUIDELINE = packs.load()
@@ -171,8 +173,9 @@ def commands() -> Iterator[tuple[str, typer.core.TyperCommand]]:
     group = typer.main.get_command(cli.app)
     assert isinstance(group, typer.core.TyperGroup)
     for name, command in group.commands.items():
-        assert isinstance(command, typer.core.TyperCommand)
-        yield name, command
+        for below, each in command.commands.items() if isinstance(command, typer.core.TyperGroup) else [("", command)]:
+            assert isinstance(each, typer.core.TyperCommand)
+            yield f"{name} {below}".strip(), each
 
 
 def test_every_command_and_option_stands_in_the_readme_and_nothing_else() -> None:
@@ -180,7 +183,7 @@ def test_every_command_and_option_stands_in_the_readme_and_nothing_else() -> Non
     (listing,) = blocks(section(README, "## Command line"), "text")
     shown: dict[str, set[str]] = {}
     for line in listing.splitlines():
-        if command := re.match(r"postil (\w+)", line):
+        if command := re.match(r"postil (pack \w+|[a-z][\w-]*)", line):
             shown[command[1]] = current = set()
         elif option := re.match(r"    (--[\w-]+)", line):
             current.add(option[1])
@@ -326,45 +329,7 @@ def test_the_rule_of_the_contributing_page_works_as_written(tmp_path: Path, monk
     rules = packs.load([tmp_path / "pack"]).rules
 
     assert [rule.name for rule in rules.rules] == ["bare-except"]
-    assert list(example_failures(rules, rules.rules[0])) == []
-
-
-def test_a_new_rule_works_before_it_is_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who begins from something that works sees at once what a change breaks."""
-    chapter = "# Resilience\n\n## Give up in time\n"
-    write(tmp_path / "rules", {"pack.toml": 'name = "new"\nchecks = "new.checks"\nchapters = ["resilience"]\n'})
-    write(tmp_path / "rules/resilience", {"README.md": chapter})
-    script = [sys.executable, ROOT / "scripts/new_rule.py"]
-    made = subprocess.run([*script, "resilience", "some-pattern", tmp_path], capture_output=True, text=True, check=True)
-    again = subprocess.run(
-        [*script, "resilience", "some-pattern", tmp_path], check=False, capture_output=True, text=True
-    )
-    unknown = subprocess.run(
-        [*script, "resilence", "some-other", tmp_path], check=False, capture_output=True, text=True
-    )
-    monkeypatch.syspath_prepend(tmp_path / "src")
-
-    rules = packs.load([tmp_path / "rules"]).rules
-
-    assert "make rule NAME=some-pattern" in made.stdout
-    assert list(example_failures(rules, rules.by_name["some-pattern"])) == []
-    assert "there is a rule of this name already" in again.stderr
-    assert "there is no chapter 'resilence'; there are resilience" in unknown.stderr
-
-
-def test_the_pack_of_the_contributing_page_loads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its keys and its rules are those that exist."""
-    (settings,) = blocks(section(CONTRIBUTING, "## Rules outside of this repository"), "toml")
-    write(tmp_path / "acme", {"pack.toml": settings})
-    write(tmp_path / "acme_checks", {"__init__.py": ""})
-    monkeypatch.syspath_prepend(tmp_path)
-
-    loaded = packs.load([packs.BUILT_IN, tmp_path / "acme"])
-    weights = tomllib.loads(settings)["rules"]
-
-    assert {name: str(loaded.rules.by_name[name].severity) for name in loaded.rules.by_name if name in weights} == {
-        name: weight for name, weight in weights.items() if weight != "off"
-    }
+    assert list(example_failures(rules, rules.rules[0], "bare-except.md")) == []
 
 
 def test_a_rule_speaks_instead_of_one_that_there_is(tmp_path: Path) -> None:

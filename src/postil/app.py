@@ -151,7 +151,7 @@ def _access(settings: Settings) -> Access:
 
 
 def _pack_paths(settings: Settings) -> tuple[Path, ...]:
-    return (packs.BUILT_IN, *settings.packs)
+    return packs.over_built_in(settings.packs)
 
 
 def _links(settings: Settings, guideline: Guideline) -> Links:

@@ -16,7 +16,7 @@ import typer
 from platformdirs import user_cache_path
 from rich.console import Console
 
-from postil import packs
+from postil import authoring, packs
 from postil.cache import Cache
 from postil.files import Tree, patch_of, read_trees, write_text
 from postil.lint.engine import apply_edits
@@ -26,6 +26,7 @@ from postil.report import junit, records, sarif, terminal, workflow
 from postil.report.checked import Checked, printable
 from postil.report.review import review_text
 from postil.repository import GitError, LocalPull, local_pull
+from postil.review.compose import counted
 from postil.review.config import Config, Reading, parse, read
 from postil.review.model import Analysis, Conclusion, Introduced, Occasion, Review, Skipped
 from postil.review.noise import MARKS
@@ -44,6 +45,8 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
+pack_app = typer.Typer(help="Rules of your own: begin a pack, and run its pages.", no_args_is_help=True)
+app.add_typer(pack_app, name="pack")
 
 
 class Format(StrEnum):
@@ -98,12 +101,7 @@ def _guideline(folders: list[Path] | None) -> packs.Guideline:
 
 
 def _folders(folders: list[Path] | None) -> tuple[Path, ...]:
-    return (packs.BUILT_IN, *(folder.resolve() for folder in folders or ()))
-
-
-def _links(guideline: packs.Guideline) -> packs.Links:
-    """Pages of a pack without an address are linked where they lie on disk."""
-    return packs.Links(guideline.url or packs.BUILT_IN.as_uri(), repository=True)
+    return packs.over_built_in(folders or ())
 
 
 @app.callback(invoke_without_command=True)
@@ -154,7 +152,8 @@ def check(
         trees = read_trees(paths or [Path()], by_name=not force_exclude)
     except FileNotFoundError as error:
         _fail(str(error))
-    plans = [_plan(tree.project | {MARKS: tree.attributes}, guideline, config, select, ignore) for tree in trees]
+    agreed = [_plan(tree.project | {MARKS: tree.attributes}, guideline, config, select, ignore) for tree in trees]
+    plans = [each for _, each in agreed]
     makers = None if no_cache else makers_of(guideline, _folders(folders))
     cache = Cache(None if makers is None else user_cache_path("postil", appauthor=False))
     try:
@@ -195,12 +194,12 @@ def check(
 def _for_programs(output: Format, checked: Checked, guideline: packs.Guideline, *, show_allowed: bool) -> str:
     match output:
         case Format.SARIF:
-            return sarif.of_check(checked, guideline, _links(guideline), version("postil"), allowed=show_allowed)
+            return sarif.of_check(checked, guideline, guideline.on_disk(), version("postil"), allowed=show_allowed)
         case Format.GITHUB:
             return workflow.of_check(checked)
         case Format.JUNIT:
             return junit.of_check(checked)
-    return records.of_check(checked, guideline, _links(guideline))
+    return records.of_check(checked, guideline, guideline.on_disk())
 
 
 def _is_coloured(colour: Colour) -> bool:
@@ -217,8 +216,10 @@ def _plan(
     config: Path | None = None,
     select: list[str] | None = None,
     ignore: list[str] | None = None,
-) -> Plan:
-    """The project's configuration, overruled by the command line. A fault in what was typed ends the command.
+) -> tuple[packs.Guideline, Plan]:
+    """What the project's configuration decides, overruled by the command line, and the packs that it chooses.
+
+    A fault in what was typed ends the command.
 
     `project` holds the files that may configure Postil, and .gitattributes.
     """
@@ -230,6 +231,7 @@ def _plan(
             _fail(f"{config}: {error}")
         if reading.faults:
             _fail("\n".join(f"{config}: {fault}" for fault in reading.faults))
+    guideline, reading = guideline.chosen(reading)
     typed = Config().model_copy(update={"select": _names(select), "ignore": _names(ignore)})
     faults = plan(Reading(typed, "command line"), guideline.rules, guideline.aliases).faults
     if faults:
@@ -239,7 +241,8 @@ def _plan(
         off = {name: weight for name, weight in settings.severities.items() if weight != "off"}
         settings = settings.model_copy(update={"select": typed.select, "ignore": (), "severities": off})
     settings = settings.model_copy(update={"ignore": (*settings.ignore, *typed.ignore)})
-    return plan(replace(reading, config=settings), guideline.rules, guideline.aliases, project.get(MARKS, ""))
+    agreed = plan(replace(reading, config=settings), guideline.rules, guideline.aliases, project.get(MARKS, ""))
+    return guideline, agreed
 
 
 def _names(values: list[str] | None) -> tuple[str, ...]:
@@ -369,14 +372,14 @@ def review(
 
 
 async def _review(pull: LocalPull, guideline: packs.Guideline, folders: list[Path] | None) -> Review:
-    agreed = _plan(pull.config_files, guideline)
+    chosen, agreed = _plan(pull.config_files, guideline)
     async with Analyst(_folders(folders)) as analyst:
         changes, skipped = agreed.sifted(pull.changes)
         analysis = await analyst.analyse(changes, pull.project, pull.base_project, agreed.choice)
         settled = agreed.settled(analysis, pull.problems, skipped)
         preview = None
         if pull.proposed_files is not None:
-            proposed = _plan({**pull.proposed_files, MARKS: pull.config_files.get(MARKS, "")}, guideline)
+            _, proposed = _plan({**pull.proposed_files, MARKS: pull.config_files.get(MARKS, "")}, guideline)
             if not agreed.is_like(proposed):
                 trials = [
                     await analyst.analyse(some, pull.project, pull.base_project, choice)
@@ -386,8 +389,8 @@ async def _review(pull: LocalPull, guideline: packs.Guideline, folders: list[Pat
     occasion = Occasion(
         head_sha=pull.head_sha,
         run="local",
-        words=guideline.words(_links(guideline)),
-        guideline=guideline.version,
+        words=chosen.words(chosen.on_disk()),
+        guideline=chosen.version,
         config=pull.config_at,
         preview=preview,
     )
@@ -417,6 +420,49 @@ def rules(
         _fail(f"there is no rule `{name}`" + (f"; did you mean {' or '.join(near)}?" if near else ""))
     typer.echo(f"{rule.name} · {rule.severity} · {rule.chapter_title}: {rule.section_title}\n")
     typer.echo(rule.page.markdown)
+
+
+@app.command("new-rule")
+def new_rule(
+    chapter: Annotated[str, typer.Argument(help="The chapter that it belongs to.")],
+    name: Annotated[str, typer.Argument(help="The pattern in kebab-case, so that “allow …” reads well.")],
+    pack: Annotated[Path, typer.Option(help="The folder of the pack.")] = Path(),
+) -> None:
+    """Write the two files of a rule, its page and its check, which work as they are."""
+    try:
+        made = authoring.new_rule(pack, chapter, name)
+    except authoring.AuthoringError as error:
+        _fail(str(error))
+    except packs.PackError as error:
+        _fail(f"the pack is wrong as it stands:\n{error}")
+    typer.echo(f"{made.page}\n{made.check}\nThe sections of this chapter: {', '.join(made.sections)}")
+    typer.echo(f"Test it: postil pack check {pack}")
+
+
+@pack_app.command("init")
+def pack_init(folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new folder.")]) -> None:
+    """Write a pack that works as it is: pages, a check, a test, and how to use it."""
+    try:
+        made = authoring.new_pack(folder)
+    except authoring.AuthoringError as error:
+        _fail(str(error))
+    typer.echo("\n".join(str(path) for path in made))
+    typer.echo(f"Test it: postil pack check {folder}")
+
+
+@pack_app.command("check")
+def pack_check(
+    folders: Annotated[
+        list[Path] | None, typer.Argument(metavar="[DIR …]", help="Packs; the current folder by default.")
+    ] = None,
+) -> None:
+    """Load packs, and run every example on their pages. Exits 0 when all is as they say, and 1 with faults."""
+    done = authoring.examine(folders or [Path()])
+    for fault in done.faults:
+        typer.echo(fault)
+    sums = counted(done.rules, "page"), counted(done.examples, "example"), counted(len(done.faults), "fault")
+    typer.echo(", ".join(sums), err=bool(done.faults))
+    raise typer.Exit(FOUND if done.faults else CLEAN)
 
 
 @app.command()

@@ -88,7 +88,7 @@ class Analyst:
     """Children that analyse change sets under the rules of `paths`, kept warm, replaced when they die."""
 
     def __init__(self, paths: Sequence[Path] = (packs.BUILT_IN,), limits: Limits | None = None) -> None:
-        self._paths = [str(path) for path in paths]
+        self._paths = [str(path.resolve()) for path in paths]
         self._limits = limits or Limits()
         self._free = asyncio.Semaphore(self._limits.children)
         self._idle: list[_Child] = []
@@ -346,7 +346,7 @@ def _answer(request: dict[str, Any], guideline: packs.Guideline, answers: Binary
         resource.setrlimit(resource.RLIMIT_CPU, (round(used + seconds) + 1, resource.RLIM_INFINITY))
 
     choice = _CHOICE.validate_python(request["choice"])
-    rules = guideline.default_rules if choice is None else choice.of(guideline.rules)
+    rules = guideline.default_rules if choice is None else choice.of(guideline.of(choice.packs).rules)
     if not request["compare"]:
         rules, _ = rules.apart()
     analysis = analyse(

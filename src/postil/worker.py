@@ -181,7 +181,8 @@ class _Check:
 class _Run:
     """One run over one pull request.
 
-    `check` is its check run, `left` one that an earlier run left open on its head, `orders` are what people ordered.
+    `check` is its check run, `left` one that an earlier run left open on its head, `orders` are what people ordered,
+    `guideline` is that of the packs which the repository chose.
     """
 
     def __init__(self, reviewer: Reviewer, job: Job) -> None:
@@ -194,6 +195,7 @@ class _Run:
         self.check: _Check | None = None
         self.left: _Check | None = None
         self.orders = Orders()
+        self.guideline = reviewer.guideline
 
     async def pass_merge_groups(self) -> Outcome:
         """Answer a merge queue: what is in it was judged on its pull requests, where somebody reads what is said."""
@@ -221,7 +223,7 @@ class _Run:
         if self._is_stale(pull):
             raise TryAgain(2.0, "GitHub shows another head than its delivery told of")
         marks = pull.base_files.get(MARKS, "")
-        agreed = plan(read(pull.base_files), self.us.guideline.rules, self.us.guideline.aliases, marks)
+        self.guideline, agreed = self._plan(pull.base_files, marks)
         heard = await self._heed(pull, agreed)
         outcome = await self._review(pull, agreed, heard)
         if isinstance(outcome, Done):
@@ -341,7 +343,7 @@ class _Run:
         return reply.Circumstances(
             login=login,
             plan=agreed,
-            words=self.us.guideline.words(self.us.links),
+            words=self.guideline.words(self.us.links),
             config=f"{pull.base_ref}@{at[:7]}",
             files_url=f"{self.us.web_url}/{pull.repository}/blob/{at}" if at else "",
         )
@@ -385,7 +387,7 @@ class _Run:
             known = self.left.id
         begun = known
         if begun is None:
-            notice = words.checking(pull.head_sha, self.us.guideline.version)
+            notice = words.checking(pull.head_sha, self.guideline.version)
             begun = await self.repository.start_check(pull.head_sha, self._external_id(name), notice)
         check = _Check(name, pull.head_sha, begun, repeated=intent.repeated or known is not None)
         self.check = check
@@ -473,8 +475,12 @@ class _Run:
             return None
         kept = {path: text for path, text in pull.base_files.items() if path not in material.paths}
         written = {path: material.heads.texts[path] for path in FILES if path in material.heads.texts}
-        guideline = self.us.guideline
-        return plan(read({**kept, **written}), guideline.rules, guideline.aliases, pull.base_files.get(MARKS, ""))
+        return self._plan({**kept, **written}, pull.base_files.get(MARKS, ""))[1]
+
+    def _plan(self, files: Mapping[str, str], marks: str) -> tuple[Guideline, Plan]:
+        """What the configuration in `files` decides, and the guideline of the packs that it chooses."""
+        guideline, reading = self.us.guideline.chosen(read(files))
+        return guideline, plan(reading, guideline.rules, guideline.aliases, marks)
 
     async def _material(self, pull: PullContext, files: Sequence[ChangedFile], agreed: Plan) -> "_Material":
         """The changed files that rules look at, and their contents: from the API or, if they are too many, by git."""
@@ -519,8 +525,8 @@ class _Run:
         return Occasion(
             head_sha=pull.head_sha,
             run=name,
-            words=self.us.guideline.words(self.us.links),
-            guideline=self.us.guideline.version,
+            words=self.guideline.words(self.us.links),
+            guideline=self.guideline.version,
             config=f"{pull.base_ref}@{pull.config_sha[:7]}",
             said=said,
             blob_url=f"{self.us.web_url}/{pull.repository}/blob/{pull.head_sha}",

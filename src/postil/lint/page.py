@@ -82,6 +82,11 @@ class Page:
     markdown: str
     instead_of: tuple[str, ...] = ()
 
+    @property
+    def examples(self) -> tuple[Example, ...]:
+        """All its examples."""
+        return (*self.bad, *self.good, *self.misses, *self.fine)
+
 
 def parse_page(name: str, text: str) -> tuple[Page | None, list[Fault]]:
     """Read a page; gives the page, or None and every fault in it."""

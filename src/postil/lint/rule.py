@@ -1,28 +1,24 @@
-"""A rule: a check and its page, joined; and the run of the page's examples, which is the test of the check."""
+"""A rule: a check and its page, joined."""
 
 import inspect
 import json
 import types
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import libcst as cst
 from pydantic import TypeAdapter, ValidationError
 
 from postil.lint.allowance import Allowance
-from postil.lint.change import Change, ChangeSet, FileChange
+from postil.lint.change import ChangeSet, FileChange
 from postil.lint.check import Check
-from postil.lint.finding import Finding, Severity
-from postil.lint.page import Example, Page
-from postil.lint.project import Project, is_project_file
+from postil.lint.finding import Severity
+from postil.lint.page import Page
 from postil.lint.source import SourceFile
 from postil.lint.tree import CODE_FIELDS
-
-if TYPE_CHECKING:
-    from postil.lint.engine import RuleSet
 
 
 class CheckError(Exception):
@@ -134,65 +130,3 @@ def options_of(check: Check, values: Mapping[str, Any]) -> tuple[dict[str, Any],
         except ValidationError as error:
             wrong[name] = f"{error.errors()[0]['msg'].removeprefix('Input ')}; it is left out"
     return taken, wrong
-
-
-def run_example(rules: "RuleSet", rule: Rule, example: Example) -> list[Finding]:
-    """What the one rule finds in an example, on all its files. A crash of the check is raised."""
-    # What an allowance silences is known once the others had their say.
-    only = rules if rule.subscription.whole is Allowance else rules.only([rule.name])
-    heads = {block.path: block.text for block in example.blocks if block.side != "before"}
-    bases = {block.path: block.text for block in example.blocks if block.side != "after"}
-    paired = any(block.side for block in example.blocks)
-    if not paired:
-        bases = {}
-    project, base_project = (
-        Project({path: text for path, text in texts.items() if not path.endswith(".py") or is_project_file(path)})
-        for texts in (heads, bases or heads)
-    )
-    findings: list[Finding] = []
-    if rule.subscription.whole in (FileChange, ChangeSet):
-        # A block without a side, beside ones with: a file that is there and isn't changed.
-        paths = [path for path in sorted({*heads, *bases}) if heads.get(path) != bases.get(path)]
-        changes = [Change(path, heads.get(path), bases.get(path)) for path in paths]
-        report = only.lint_change_set(changes, project, base_project)
-    else:
-        report = None
-    if report is None:
-        for path, text in heads.items():
-            each = only.lint(path, text, project) if path.endswith(".py") else only.lint_text(path, text)
-            if each.problems:
-                raise AssertionError(each.problems[0].message)
-            findings.extend(each.findings)
-    else:
-        if report.problems:
-            raise AssertionError(report.problems[0].message)
-        findings.extend(report.findings)
-    return [finding for finding in findings if finding.rule == rule.name and finding.allowed is None]
-
-
-def example_failures(rules: "RuleSet", rule: Rule) -> Iterator[str]:
-    """Every way in which a rule's page and its check disagree, each as one line for its author."""
-    page = rule.page
-    where = f"{rule.chapter}/{rule.name}.md"
-    for example in page.bad:
-        found = run_example(rules, rule, example)
-        expected = list(example.expected)
-        lines = {block.path: block.line for block in example.blocks}
-        for finding in found:
-            match = next((e for e in expected if e[:2] == (finding.path, finding.line)), None)
-            at = f"{where}:{lines.get(finding.path, example.line) + finding.line}"
-            if match is None:
-                yield f"{at}: false alarm under Bad: {finding.message}"
-            else:
-                expected.remove(match)
-                if not finding.message.startswith(match[2]):
-                    yield f"{at}: says {finding.message!r}, the page expects {match[2]!r}"
-        for path, line, message in expected:
-            yield f"{where}:{lines.get(path, example.line) + line}: missed alarm: {message}"
-    for heading, examples in (("Good", page.good), ("When it is fine", page.fine)):
-        for example in examples:
-            for finding in run_example(rules, rule, example):
-                yield f"{where}:{example.line + finding.line}: false alarm under {heading}: {finding.message}"
-    for example in page.misses:
-        if run_example(rules, rule, example):
-            yield f"{where}:{example.line}: no longer missed: move it to ## Bad"

@@ -609,6 +609,9 @@ def effects(settings: Config) -> Iterator[str]:
     def names(values: Iterable[str]) -> str:
         return ", ".join(_first([quoted(value) for value in values], _NAMES))
 
+    if settings.packs is not None:
+        over = f"with {names(settings.packs)} over it" if settings.packs else "alone"
+        yield f"the built-in guideline {over}"
     if settings.select:
         yield f"only {names(settings.select)}"
     if settings.ignore:

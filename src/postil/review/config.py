@@ -51,6 +51,8 @@ class Caps(_Table):
 class Config(_Table):
     """A repository's choices. Patterns of paths are those of .gitignore, without `!`."""
 
+    packs: tuple[Name, ...] | None = None
+    """Only these packs of the installation over the built-in one; when left out, all of them."""
     select: tuple[Name, ...] = ()
     """Only these rules, opt-in ones included; when empty, all that are on by default."""
     ignore: tuple[Name, ...] = ()
@@ -95,11 +97,15 @@ class Reading:
 
 @dataclass(frozen=True)
 class Choice:
-    """The rules of a run, by name, with what is changed about them. Plain values: it goes to the child process."""
+    """The rules of a run, by name, with what is changed about them. Plain values: it goes to the child process.
+
+    `packs` are those that lie over the built-in one, None for all.
+    """
 
     rules: tuple[str, ...]
     severities: Mapping[str, Severity] = field(default_factory=dict)
     options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    packs: tuple[str, ...] | None = None
 
     def of(self, rules: RuleSet) -> RuleSet:
         """The chosen rules among `rules`, changed as chosen."""
@@ -245,4 +251,4 @@ def chosen(rules: RuleSet, reading: Reading, aliases: Mapping[str, str]) -> tupl
         if on and rule.name not in ignore and weight != "off":
             wanted.append(rule.name)
     severities = {name: Severity(weight) for name, weight in weights.items() if weight != "off"}
-    return Choice(tuple(wanted), severities, options), tuple(sorted(faults, key=_line))
+    return Choice(tuple(wanted), severities, options, config.packs), tuple(sorted(faults, key=_line))

@@ -122,7 +122,9 @@ class Plan:
         """The rules of a proposed plan that have to be run besides this one's to know what it would find."""
         now, then = self.choice, proposed.choice
         rules = [
-            name for name in then.rules if name not in now.rules or then.options.get(name) != now.options.get(name)
+            name
+            for name in then.rules
+            if name not in now.rules or then.options.get(name) != now.options.get(name) or then.packs != now.packs
         ]
         return replace(then, rules=tuple(rules))
 
