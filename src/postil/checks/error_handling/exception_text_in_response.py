@@ -17,7 +17,9 @@ _RESPONSE = re.compile(r"Response$|^(?:json_response|jsonify|make_response)$")
 _RESPONSES_OF = ("fastapi.", "starlette.", "flask.", "django.", "aiohttp.web.", "litestar.", "sanic.", "quart.",
                  "rest_framework.", "ninja.")  # fmt: skip
 _TEXTS = frozenset({"str", "repr", "format"})
+_REFUSALS = (400, 422)
 _TRACES = frozenset({"traceback.format_exc", "traceback.format_exception", "traceback.format_exception_only"})
+_PARSES = frozenset({"json", "loads", "model_validate", "model_validate_json", "parse_obj", "parse_raw"})
 _FOR_DEVELOPERS = re.compile(r"debug|verbose|\bdev(?:elopment)?\b|is_?local", re.IGNORECASE)
 
 
@@ -31,6 +33,8 @@ def check(handler: cst.ExceptHandler, file: SourceFile) -> Notes:
         if answer is None:
             continue
         content, status = answer
+        if status in _REFUSALS and _only_parses(handler, file):
+            continue
         place = next((told for value in content for told in _tells(value, name, handler, file)), None)
         if place is None or id(place) in seen or innermost_handler(node, file) is not handler:
             continue
@@ -46,6 +50,19 @@ def check(handler: cst.ExceptHandler, file: SourceFile) -> Notes:
             secondary=() if written else (Secondary(place, "the text is taken here"),),
             severity="error" if status is not None and status >= 500 else None,
         )
+
+
+def _only_parses(handler: cst.ExceptHandler, file: SourceFile) -> bool:
+    """Whether all that was tried is to take a request's own text apart: the error is about what the client sent."""
+    tried = file.parent(handler)
+    lines = tried.body.body if isinstance(tried, cst.Try) else ()
+    calls = [node for line in lines for node in walk(line) if isinstance(node, cst.Call)]
+    return len(lines) == 1 and bool(calls) and all(map(_parses, calls))
+
+
+def _parses(call: cst.Call) -> bool:
+    filled = len(call.args) == 1 and call.args[0].star == "**"  # `OrderCreate(**body)`
+    return filled or (dotted(call.func) or "").rpartition(".")[2] in _PARSES
 
 
 def _answer(node: cst.CSTNode, file: SourceFile) -> tuple[list[cst.BaseExpression], int | None] | None:
