@@ -7,7 +7,7 @@ ARG SSL_CERT_FILE
 ENV UV_COMPILE_BYTECODE=1 UV_LINK_MODE=copy UV_NO_CACHE=1 UV_PYTHON_DOWNLOADS=never
 RUN python -m pip install --no-cache-dir --root-user-action=ignore "uv>=0.13,<0.14"
 WORKDIR /app
-COPY pyproject.toml uv.lock README.md LICENSE ./
+COPY pyproject.toml uv.lock README.md LICENSE app.yml ./
 # The dependencies first, so that a change of the source doesn't bring them anew.
 RUN uv sync --frozen --no-dev --no-install-project
 COPY src ./src

@@ -43,6 +43,7 @@ REPO = "/repos/{owner}/{repo}"
 OPERATIONS: dict[str, tuple[str, ...]] = {
     "/app": ("get",),
     "/app-manifests/{code}/conversions": ("post",),
+    "/app/hook/config": ("get",),
     "/app/hook/deliveries": ("get",),
     "/app/hook/deliveries/{delivery_id}": ("get",),
     "/app/hook/deliveries/{delivery_id}/attempts": ("post",),
@@ -50,6 +51,7 @@ OPERATIONS: dict[str, tuple[str, ...]] = {
     "/app/installations/{installation_id}": ("get",),
     "/app/installations/{installation_id}/access_tokens": ("post",),
     "/installation/repositories": ("get",),
+    "/meta": ("get",),
     "/rate_limit": ("get",),
     REPO: ("get",),
     f"{REPO}/check-runs": ("post",),

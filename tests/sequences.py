@@ -228,7 +228,8 @@ class World:
         )
         metrics = Metrics("test", "test")
         app = FastAPI()
-        app.include_router(hooks.router([self.github.webhook.secret], self.jobs, self._api.forget, metrics))
+        desk = hooks.Desk([self.github.webhook.secret], self.jobs, self._api.forget)
+        app.include_router(hooks.router(lambda: desk, metrics))
         self._web = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="https://postil.example.com")
         self.jobs._work = Reviewer(
             github=self._api,

@@ -21,7 +21,7 @@ import yaml
 from jsonschema import Draft202012Validator
 from markdown_it import MarkdownIt
 
-from postil import cli, packs
+from postil import cli, manifest, packs
 from postil.app import create_app
 from postil.demo import play
 from postil.github import errors
@@ -51,7 +51,8 @@ DOCUMENTS = {
     "CONTRIBUTING.md": CONTRIBUTING,
     "CHANGELOG.md": CHANGELOG,
     **{
-        name: (ROOT / name).read_text(encoding="utf-8") for name in ("SECURITY.md", "docs/security.md", "docs/packs.md")
+        name: (ROOT / name).read_text(encoding="utf-8")
+        for name in ("SECURITY.md", "docs/security.md", "docs/install.md", "docs/packs.md")
     },
 }
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
@@ -136,6 +137,21 @@ def test_the_app_asks_for_the_permissions_that_its_tokens_carry() -> None:
 
     assert asked == dict(LEAST + TOLD)
     assert {*REACT, *RESOLVE} <= optional | set(asked.items())
+
+
+def test_the_set_up_reads_app_yml_as_yaml_does_and_every_line_has_its_reason() -> None:
+    """A permission without a reason frightens an administrator; one that the reader overlooks is never asked for."""
+    text = (ROOT / "app.yml").read_text(encoding="utf-8")
+    asked, wanted = yaml.safe_load(text), manifest.wants()
+    made = manifest.filled_in("https://postil.example.com", ["issues"])
+
+    assert {need.name: need.level for need in wanted.permissions} == asked["default_permissions"]
+    assert [need.name for need in wanted.events] == asked["default_events"]
+    assert {(need.name, need.level) for need in wanted.optional} == {("issues", "write"), ("contents", "write")}
+    assert all(need.why.endswith((".", ")")) for need in (*wanted.permissions, *wanted.optional, *wanted.events))
+    same = ("name", "description", "url", "public", "hook_attributes", "default_events")
+    assert {key: made[key] for key in same} == {key: asked[key] for key in same}
+    assert made["default_permissions"] == asked["default_permissions"] | {"issues": "write"}
 
 
 def test_the_app_is_told_of_every_event_that_is_acted_on() -> None:

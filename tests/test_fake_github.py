@@ -4,6 +4,7 @@ import asyncio
 import base64
 import hashlib
 import json
+import re
 import subprocess
 import time
 from dataclasses import dataclass, field
@@ -1042,23 +1043,71 @@ def test_a_new_base_changes_the_diff(client: Client, github: ValidatedGitHub, pu
 # ------------------------------------------------------------------------------------------------- set-up, real HTTP
 
 
+MANIFEST = {
+    "name": "Our Postil", "url": "http://bot.test", "redirect_url": "http://bot.test/setup/callback",
+    "hook_attributes": {"url": "http://bot.test/webhooks/github"},
+    "default_permissions": {"checks": "write", "pull_requests": "write"}, "default_events": ["pull_request"],
+}  # fmt: skip
+
+
+def agreed(client: Client, manifest: dict[str, Any]) -> httpx.URL:
+    """Where the browser is led once the owner agreed to a manifest."""
+    asked = client.ask("POST", "/settings/apps/new?state=s1", data={"manifest": json.dumps(manifest)})
+    draft = re.search(r'name="draft" value="(\w+)"', asked.text)
+    assert draft, asked.text
+    back = client.ask("POST", "/settings/apps", data={"draft": draft[1], "state": "s1", "name": manifest["name"]})
+    assert back.status_code == 302
+    return httpx.URL(back.headers["location"])
+
+
 def test_an_app_is_made_from_a_manifest(github: ValidatedGitHub, app_key: tuple[str, str]) -> None:
-    """The browser posts the manifest, comes back with a code, and the code is good for one exchange."""
+    """The browser posts the manifest, its owner agrees, and it comes back with a code that is good for one exchange."""
     client = Client(github, app_key[0])
-    manifest = {
-        "name": "Our Postil", "url": "http://bot.test", "redirect_url": "http://bot.test/setup/callback",
-        "default_permissions": {"checks": "write"}, "default_events": ["pull_request"],
-    }  # fmt: skip
-    sent = client.ask("POST", "/settings/apps/new?state=s1", data={"manifest": json.dumps(manifest)})
-    back = httpx.URL(sent.headers["location"])
+    back = agreed(client, MANIFEST)
     made = client.ask("POST", f"/app-manifests/{back.params['code']}/conversions")
     again = client.ask("POST", f"/app-manifests/{back.params['code']}/conversions")
 
-    assert (sent.status_code, back.host, back.params["state"]) == (302, "bot.test", "s1")
+    assert (back.host, back.params["state"]) == ("bot.test", "s1")
     assert made.status_code == 201
     assert made.json()["pem"].startswith("-----BEGIN RSA PRIVATE KEY-----")
-    assert made.json()["slug"] == "our-postil"
+    assert (made.json()["slug"], made.json()["events"]) == ("our-postil", ["pull_request"])
+    assert made.json()["webhook_secret"] == github.webhook.secret
     assert again.status_code == 404
+
+
+def test_a_manifest_s_code_is_good_for_an_hour(git_folder: Path, app_key: tuple[str, str]) -> None:
+    """As GitHub's documentation says."""
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    github = ValidatedGitHub(git_folder, clock=lambda: now)
+    client = Client(github, app_key[0])
+    back = agreed(client, MANIFEST)
+    now += timedelta(minutes=61)
+    late = client.ask("POST", f"/app-manifests/{back.params['code']}/conversions")
+
+    assert late.status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        ({"url": ""}, "wasn&#39;t supplied."),
+        ({"name": "A name that is longer than GitHub allows"}, "Name is too long"),
+        ({"hook_attributes": {"url": "http://localhost/hook"}}, "reachable over the public Internet"),
+        ({"default_permissions": {"everything": "write"}}, "is not included in the list: everything"),
+        ({"default_events": ["merge_group"]}, "Default events unsupported: merge_group"),
+    ],
+)
+def test_a_manifest_that_github_would_refuse_is_refused(
+    github: ValidatedGitHub, app_key: tuple[str, str], change: dict[str, Any], fault: str
+) -> None:
+    """A stand-in that takes everything proves nothing about what we send."""
+    github.reaches_loopback = False
+    sent = Client(github, app_key[0]).ask(
+        "POST", "/settings/apps/new", data={"manifest": json.dumps(MANIFEST | change)}
+    )
+
+    assert sent.status_code == 422
+    assert fault in sent.text
 
 
 def test_it_works_over_real_http(github_url: str, github: ValidatedGitHub, app_key: tuple[str, str]) -> None:

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from inline_snapshot import snapshot
 
+from postil import stored
 from postil.settings import Listen, Role, Settings, SettingsError
 
 KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
@@ -306,3 +307,119 @@ def test_a_guideline_that_nobody_could_read_is_a_fault() -> None:
     """It is for operators then, and nobody has said who they are."""
     assert faults(PRIVATE_GUIDE="true") == snapshot(["POSTIL_PRIVATE_GUIDE leaves nobody who could read the guideline"])
     assert Settings.load(GOOD | {"POSTIL_PRIVATE_GUIDE": "true", "POSTIL_OPERATOR_HEADER": "X-User"}).private_guide
+
+
+# What the set-up in the browser stored
+
+KEPT = {
+    "github_app_id": "12345",
+    "github_private_key": PEM,
+    "github_webhook_secret": "It's a Secret to Everybody",
+    "public_url": "https://postil.example.com",
+}
+
+
+def beside(tmp_path: Path, **env: str) -> Settings:
+    """Load with a stored file, and these settings in the environment."""
+    stored.write(tmp_path, KEPT)
+    return Settings.load({"POSTIL_DATA_FOLDER": str(tmp_path)} | {f"POSTIL_{name}": env[name] for name in env})
+
+
+def test_the_stored_file_is_a_source_of_settings(tmp_path: Path) -> None:
+    """A start after the set-up needs nothing else, and says nothing."""
+    settings = beside(tmp_path)
+
+    assert settings.credentials == Settings.load(GOOD).credentials
+    assert settings.public_url == "https://postil.example.com"
+    assert settings.overruled == ()
+    assert (tmp_path / stored.FILE).stat().st_mode & 0o777 == 0o600
+
+
+def test_the_file_is_looked_for_beside_the_database_unless_told(tmp_path: Path) -> None:
+    """The volume that lasts is the one with the database."""
+    stored.write(tmp_path, KEPT)
+    settings = Settings.load({"POSTIL_DATABASE_URL": f"sqlite:///{tmp_path}/postil.db?timeout=5"})
+
+    assert settings.credentials is not None
+    assert settings.folder == tmp_path
+    assert Settings.load({"POSTIL_DATABASE_URL": "postgresql://localhost/postil"}).folder == Path("data")
+
+
+def test_the_environment_goes_before_the_file_and_the_conflict_is_known(tmp_path: Path) -> None:
+    """A secret is rotated there; whoever wonders which one holds is told."""
+    settings = beside(
+        tmp_path, GITHUB_WEBHOOK_SECRET="another secret of ours", PUBLIC_URL="https://postil.example.com/"
+    )
+
+    assert settings.credentials is not None
+    assert [each.get_secret_value() for each in settings.credentials.webhook_secrets] == ["another secret of ours"]
+    assert settings.credentials.app_id == "12345"
+    assert settings.overruled == ("github_webhook_secret",)
+
+
+def test_with_another_app_in_the_environment_nothing_of_the_file_is_taken(tmp_path: Path) -> None:
+    """The key of one App with the id of another is a riddle on GitHub's side, and a plain fault on ours."""
+    with pytest.raises(SettingsError) as caught:
+        beside(tmp_path, GITHUB_APP_ID="99")
+
+    assert [fault.name for fault in caught.value.faults] == [
+        "POSTIL_GITHUB_PRIVATE_KEY",
+        "POSTIL_GITHUB_WEBHOOK_SECRET",
+        "POSTIL_PUBLIC_URL",
+    ]
+
+
+@pytest.mark.parametrize("text", ['{"github_app_id": "1', '["a list"]', "\x80"])
+def test_a_damaged_file_stops_the_start_with_its_name_and_the_cure(tmp_path: Path, text: str) -> None:
+    """Else a service that was set up would open the set-up again, to whoever reads the log."""
+    (tmp_path / stored.FILE).write_text(text, encoding="latin-1")
+    with pytest.raises(SettingsError) as caught:
+        Settings.load({"POSTIL_DATA_FOLDER": str(tmp_path)})
+
+    (fault,) = caught.value.faults
+    assert (fault.name, str(tmp_path / stored.FILE) in fault.wrong) == ("POSTIL_DATA_FOLDER", True)
+
+
+def test_a_wrong_value_in_the_file_is_named_with_the_file(tmp_path: Path) -> None:
+    """Nobody finds it in the environment."""
+    stored.write(tmp_path, KEPT | {"github_app_id": "ours"})
+    with pytest.raises(SettingsError) as caught:
+        Settings.load({"POSTIL_DATA_FOLDER": str(tmp_path)})
+
+    assert str(caught.value).replace(str(tmp_path), "FOLDER") == snapshot("""\
+One setting is wrong; nothing was started.
+  POSTIL_GITHUB_APP_ID in FOLDER/github-app.json is neither the number of an App nor a client id
+    Set it in the environment, which goes first.\
+""")
+
+
+@pytest.mark.parametrize(
+    ("env", "web", "api", "graphql", "patience", "days"),
+    [
+        ({}, "https://github.com", "https://api.github.com", "https://api.github.com/graphql", 10, 3),
+        (
+            {"WEB": "https://octo.ghe.com"},
+            "https://octo.ghe.com", "https://api.octo.ghe.com", "https://api.octo.ghe.com/graphql", 10, 3,
+        ),
+        (
+            {"API": "https://ghe.example.com/api/v3"},
+            "https://ghe.example.com", "https://ghe.example.com/api/v3", "https://ghe.example.com/api/graphql", 30, 7,
+        ),
+        (
+            {"WEB": "https://ghe.example.com/"},
+            "https://ghe.example.com", "https://ghe.example.com/api/v3", "https://ghe.example.com/api/graphql", 30, 7,
+        ),
+        (
+            {"WEB": "https://git.example.com", "API": "https://ghe.example.com/api/v3"},
+            "https://git.example.com", "https://ghe.example.com/api/v3", "https://ghe.example.com/api/graphql", 30, 7,
+        ),
+    ],
+)  # fmt: skip
+def test_what_differs_between_the_githubs_follows_from_an_address(
+    env: dict[str, str], web: str, api: str, graphql: str, patience: float, days: float
+) -> None:
+    """One setting is enough, and nobody has to know where a server keeps its API."""
+    site = Settings.load({f"POSTIL_GITHUB_{name}_URL": value for name, value in env.items()}).site
+
+    assert (site.web_url, site.api_url, site.graphql_url) == (web, api, graphql)
+    assert (site.answer_within, site.keeps_deliveries) == (patience, days * 86400)

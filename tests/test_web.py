@@ -25,7 +25,6 @@ import httpx
 import psycopg
 import pytest
 import sqlalchemy as sa
-import yaml
 from anyio.from_thread import start_blocking_portal
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
@@ -43,7 +42,6 @@ from postil.settings import Settings
 from postil.web import hooks
 from postil.web.metrics import Metrics
 from postil.web.pages import markdown
-from postil.web.setup import EVENTS, OPTIONAL, PERMISSIONS, register_url
 
 # Fixtures.
 __all__ = ["fresh_postgres", "postgres_url"]
@@ -235,8 +233,8 @@ async def test_a_body_of_just_githubs_limit_is_read(service: Service) -> None:
 
 async def test_a_body_that_does_not_end_is_given_up(anyio_backend: str) -> None:
     """Somebody who sends a byte now and then would hold a connection for ever; uvicorn lets him."""
-    app = FastAPI()
-    app.include_router(hooks.router([SECRET], Nowhere(), lambda _: None, Metrics("1", "1"), patience=0.05))
+    app, desk = FastAPI(), hooks.Desk([SECRET], Nowhere(), lambda _: None, patience=0.05)
+    app.include_router(hooks.router(lambda: desk, Metrics("1", "1")))
 
     async def trickling() -> AsyncIterator[bytes]:
         yield b"{"
@@ -252,8 +250,8 @@ async def test_a_body_that_does_not_end_is_given_up(anyio_backend: str) -> None:
 
 async def test_large_bodies_are_held_one_after_the_other(anyio_backend: str) -> None:
     """Whose signature is wrong shows at the end only, and so many strangers must not fill the memory together."""
-    app = FastAPI()
-    app.include_router(hooks.router([SECRET], Nowhere(), lambda _: None, Metrics("1", "1")))
+    app, desk = FastAPI(), hooks.Desk([SECRET], Nowhere(), lambda _: None)
+    app.include_router(hooks.router(lambda: desk, Metrics("1", "1")))
     under_way = most = 0
 
     async def large() -> AsyncIterator[bytes]:
@@ -584,65 +582,6 @@ def test_links_between_files_of_a_pack_become_links_between_pages() -> None:
         "https://docs.python.org",
         "#here",
     ]
-
-
-# Set-up
-
-
-async def test_without_credentials_the_service_opens_the_set_up_page_and_takes_no_deliveries(tmp_path: Path) -> None:
-    """Nothing starts without what it needs: no database is made, and /ready says why."""
-    app = create_app(Settings.load({"POSTIL_DATABASE_URL": f"sqlite:///{tmp_path}/postil.db"}), GUIDELINE)
-    async with app.router.lifespan_context(app), Service(app, tmp_path).http as http:
-        front = await http.get("/")
-        shown = await http.get("/setup")
-        ready = await http.get("/ready")
-        hook = await http.post("/webhooks/github", json={})
-        health = await http.get("/health")
-        metrics = await http.get("/metrics")
-
-    assert (front.status_code, front.headers["location"]) == (307, "/setup")
-    assert shown.status_code == 200
-    assert "POSTIL_GITHUB_PRIVATE_KEY" in shown.text
-    assert (ready.status_code, ready.json()["credentials"]) == (503, False)
-    assert hook.status_code == 503
-    assert (health.status_code, metrics.status_code) == (200, 200)
-    assert not await anyio.Path(tmp_path / "postil.db").exists()
-
-
-async def test_the_set_up_page_of_a_service_that_is_set_up_says_so_and_shows_no_credential(service: Service) -> None:
-    """It stays open to everybody who reaches the service."""
-    shown = await service.http.get("/setup")
-
-    assert "This service is set up" in shown.text
-    assert "12345" not in shown.text
-    assert SECRET not in shown.text
-
-
-async def test_the_set_up_page_leads_to_githubs_form_with_everything_filled_in(tmp_path: Path) -> None:
-    """Permissions that are copied by hand are copied wrongly."""
-    env = {
-        "POSTIL_PUBLIC_URL": "https://bots.corp.example",
-        "POSTIL_GITHUB_API_URL": "https://ghe.corp.example/api/v3",
-    }
-    app = create_app(Settings.load(env), GUIDELINE)
-    async with Service(app, tmp_path).http as http:
-        links = Page((await http.get("/setup")).text).links
-
-    assert register_url("https://ghe.corp.example", "https://bots.corp.example") in links
-    assert register_url("https://ghe.corp.example", "https://bots.corp.example") == snapshot(
-        "https://ghe.corp.example/settings/apps/new?name=Postil&description=Reviews+pull+requests+of+Python+services+against+a+written+guideline.&url=https%3A%2F%2Fbots.corp.example&public=false&webhook_active=true&webhook_url=https%3A%2F%2Fbots.corp.example%2Fwebhooks%2Fgithub&metadata=read&contents=read&pull_requests=write&checks=write&issues=read&merge_queues=read&events%5B%5D=pull_request&events%5B%5D=issue_comment&events%5B%5D=pull_request_review&events%5B%5D=pull_request_review_comment&events%5B%5D=merge_group"
-    )
-
-
-def test_the_app_manifest_asks_for_what_the_set_up_page_says() -> None:
-    """Two places that say what the App may do must say the same, the optional extras included."""
-    text = (ROOT / "app.yml").read_text()
-    manifest = yaml.safe_load(text)
-    extras = dict(re.findall(r"^  # (\w+): (\w+)$", text, re.MULTILINE))
-
-    assert manifest["default_permissions"] == {need.name: need.level for need in PERMISSIONS}
-    assert manifest["default_events"] == [need.name for need in EVENTS]
-    assert extras == {need.name: need.level for need in OPTIONAL}
 
 
 # Errors

@@ -142,7 +142,7 @@ class ValidatedGitHub(FakeGitHub):
     @staticmethod
     def is_api(path: str) -> bool:
         """Whether a path belongs to the API (and not to the pages for people)."""
-        return path.startswith(("/repos/", "/app", "/installation", "/rate_limit"))
+        return re.match(r"/(repos|app|app-manifests|installation|rate_limit|meta)(/|$)", path) is not None
 
 
 def free_port() -> int:

@@ -3,21 +3,23 @@
 import asyncio
 import hmac
 import os
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib import metadata
 from pathlib import Path
+from typing import Self
 
 import httpx
 import structlog
 import uvicorn
-from fastapi import Depends, FastAPI
+from fastapi import Depends, FastAPI, HTTPException, params
 from fastapi.responses import JSONResponse, RedirectResponse
 from starlette.staticfiles import StaticFiles
 
 from postil import log as logs
-from postil import packs
+from postil import packs, stored
 from postil.github import GitHub
+from postil.github.errors import GiveUp
 from postil.jobs import AlreadyRunningError, Jobs, NewerDatabaseError, UnavailableError
 from postil.packs import Guideline, Links
 from postil.sandbox import Analyst, Limits
@@ -47,35 +49,24 @@ def create_app(
 ) -> FastAPI:
     """Make the service that the settings ask for. It starts, and stops, with the application's lifespan.
 
-    Without credentials it only shows how to get some. `guideline` saves reading the packs again; `transport` carries
-    the requests to GitHub (None for the network); `spacing` are the seconds between two writes of one installation.
+    Without credentials it only opens the set-up, and becomes the service when that is done. `guideline` saves reading
+    the packs again; `transport` carries the requests to GitHub (None for the network); `spacing` are the seconds
+    between two writes of one installation.
 
     Raises:
         postil.packs.PackError: a pack is wrong.
         postil.jobs.UnusableDatabaseError: the database's address is.
     """
     guideline = guideline or packs.load(_pack_paths(settings))
-    measured = Metrics(VERSION, guideline.version)
     access = _access(settings)
-    credentials = settings.credentials
-    service = None
-    if credentials is not None:
-        github = GitHub(
-            credentials.app_id,
-            credentials.private_key.get_secret_value(),
-            settings.github_api_url,
-            transport,
-            web_url=settings.web_url,
-            spacing=spacing,
-        )
-        service = _Service(settings, credentials, guideline, measured, github)
+    house = _House(settings, guideline, transport, spacing)
+    set_up = setup.Setup(house, _given(settings), transport)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
-        async with AsyncExitStack() as stack:
-            if service is not None:
-                await service.start(stack)
-            log.info("started", role=settings.role, version=VERSION, guideline=guideline.version, set_up=bool(service))
+        async with house:
+            log.info("started", role=settings.role, version=VERSION, guideline=guideline.version, set_up=house.running)
+            set_up.announce()
             yield
             log.info("stopping")
         log.info("stopped")
@@ -84,15 +75,86 @@ def create_app(
     app.add_middleware(SecurityHeaders)
     errors.install(app)
     app.include_router(status.health(VERSION))
-    app.include_router(status.ready(service.jobs.ready if service else None))
+    app.include_router(status.ready(house.jobs))
     # They name no repository and nobody, so they are open as long as nobody says who operators are.
     limited = [Depends(access.operator)] if access.is_limited else []
-    app.include_router(status.metrics(measured, service.jobs.counts if service else None), dependencies=limited)
+    app.include_router(status.metrics(house.measured, house.jobs), dependencies=limited)
     if settings.openapi:
         app.add_api_route("/openapi.json", lambda: JSONResponse(app.openapi()), dependencies=limited)
     if settings.role is not Role.WORKER:
-        _add_web(app, settings, guideline, measured, service, access)
+        _add_web(app, house, set_up, [Depends(access.operator)] if settings.private_guide else [])
     return app
+
+
+class _House:
+    """The service as far as it is there: its pages always, its work once it has credentials. Routes ask it."""
+
+    def __init__(
+        self, settings: Settings, guideline: Guideline, transport: httpx.AsyncBaseTransport | None, spacing: float
+    ) -> None:
+        self.guideline = guideline
+        self.measured = Metrics(VERSION, guideline.version)
+        self._settings = settings
+        self._transport = transport
+        self._spacing = spacing
+        self._stack = AsyncExitStack()
+        self._service = self._serviced(settings)
+
+    async def __aenter__(self) -> Self:
+        if self._service is not None:
+            await self._start(self._service)
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self._stack.aclose()
+
+    @property
+    def running(self) -> bool:
+        """Whether there are credentials, and so all the rest."""
+        return self._service is not None
+
+    def jobs(self) -> Jobs | None:
+        """The queue, once there are credentials."""
+        return None if self._service is None else self._service.jobs
+
+    def desk(self) -> hooks.Desk | None:
+        """What takes deliveries, once there are credentials."""
+        return None if self._service is None else self._service.desk
+
+    async def begin(self, values: Mapping[str, str]) -> None:
+        """Become the App with these credentials, named as settings, without a restart.
+
+        Raises:
+            GiveUp, TryAgain, Moot: GitHub doesn't take them, or gives no answer.
+            UnavailableError, AlreadyRunningError, NewerDatabaseError, UnusableDatabaseError: the database is no use.
+        """
+        settings = self._settings.completed(values)
+        logs.hide(settings.secrets)
+        service = self._serviced(settings)
+        if service is None:
+            raise GiveUp("the credentials are not complete")
+        await self._start(service, prove=True)
+        self._service = service
+
+    async def _start(self, service: "_Service", *, prove: bool = False) -> None:
+        """Start all of it, to end with the application, or nothing."""
+        async with AsyncExitStack() as stack:
+            await service.start(stack, prove=prove)
+            self._stack.push_async_exit(stack.pop_all())
+
+    def _serviced(self, settings: Settings) -> "_Service | None":
+        credentials = settings.credentials
+        if credentials is None:
+            return None
+        github = GitHub(
+            credentials.app_id,
+            credentials.private_key.get_secret_value(),
+            settings.site.api_url,
+            self._transport,
+            web_url=settings.web_url,
+            spacing=self._spacing,
+        )
+        return _Service(settings, credentials, self.guideline, self.measured, github)
 
 
 class _Service:
@@ -106,11 +168,12 @@ class _Service:
         measured: Metrics,
         github: GitHub,
     ) -> None:
-        self.secrets = [secret.get_secret_value() for secret in credentials.webhook_secrets]
+        secrets = [secret.get_secret_value() for secret in credentials.webhook_secrets]
         # A run that has begun holds little, and one installation's are slowed by the pace of its writes alone.
         begun = BEGUN * settings.concurrency
         self.jobs = Jobs(settings.database_url.get_secret_value(), concurrency=begun, share=settings.concurrency)
         self.github = github
+        self.desk = hooks.Desk(secrets, self.jobs, github.forget, settings.site.answer_within)
         self._works = settings.role is not Role.WEB
         # Reviews mostly wait for GitHub, analyses for a processor: more of these than processors only take memory.
         children = min(settings.concurrency, os.cpu_count() or 1)
@@ -123,14 +186,19 @@ class _Service:
             links=_links(settings, guideline),
             web_url=settings.web_url,
             # All replicas have them, they outlive restarts, and while a secret is replaced both are there.
-            key=hmac.digest(self.secrets[0].encode(), b"postil: hidden markers", "sha256"),
+            key=hmac.digest(secrets[0].encode(), b"postil: hidden markers", "sha256"),
             meter=measured,
             room=asyncio.Semaphore(settings.concurrency),
         )
 
-    async def start(self, stack: AsyncExitStack) -> None:
-        """Start what the role asks for; `stack` stops it again, the last first: no work before its tools are let go."""
+    async def start(self, stack: AsyncExitStack, *, prove: bool = False) -> None:
+        """Start what the role asks for; `stack` stops it again, the last first: no work before its tools are let go.
+
+        `prove` asks GitHub for the App first. A restart doesn't: it must not depend on GitHub being there.
+        """
         await stack.enter_async_context(self.github)
+        if prove:
+            await self.github.app()
         await stack.enter_async_context(self._analyst)
         stack.push_async_callback(self.jobs.stop, GRACE)
         try:
@@ -161,43 +229,38 @@ def _links(settings: Settings, guideline: Guideline) -> Links:
     return guide.links(guideline, settings.public_url or "")
 
 
-def _add_web(
-    app: FastAPI,
-    settings: Settings,
-    guideline: Guideline,
-    measured: Metrics,
-    service: _Service | None,
-    access: Access,
-) -> None:
-    """Add what GitHub and people ask for."""
-    readers = [Depends(access.operator)] if settings.private_guide else []
-    app.include_router(guide.router(guideline), dependencies=readers)
-    app.include_router(
-        setup.router(
-            _variables(settings),
-            web_url=settings.web_url,
-            public_url=settings.public_url or "",
-            configured=service is not None,
-        )
-    )
+def _add_web(app: FastAPI, house: _House, set_up: setup.Setup, readers: Sequence[params.Depends]) -> None:
+    """Add what GitHub and people ask for, `readers` telling who may read the guideline.
+
+    Until there are credentials, only the set-up is open.
+    """
+
+    def once_set_up() -> None:
+        if not house.running:
+            raise HTTPException(307, "This service isn't set up yet.", {"location": "/setup"})
+
+    app.include_router(guide.router(house.guideline), dependencies=[Depends(once_set_up), *readers])
+    app.include_router(setup.router(set_up))
     app.mount("/static", StaticFiles(directory=STATIC))
-    if service is not None:
-        app.include_router(hooks.router(service.secrets, service.jobs, service.github.forget, measured))
-    else:
-        app.include_router(hooks.closed())
+    app.include_router(hooks.router(house.desk, house.measured))
 
     @app.get("/", response_class=RedirectResponse)
     def front() -> RedirectResponse:
-        return RedirectResponse("/guide/" if service is not None else "/setup", 307)
+        return RedirectResponse("/guide/" if house.running else "/setup", 307)
 
 
-def _variables(settings: Settings) -> tuple[setup.Variable, ...]:
-    """What the set-up page says about the credentials: never a value, only whether there is one."""
-    names = ("public_url", "github_app_id", "github_webhook_secret", "github_private_key")
-    fields = Settings.model_fields
-    return tuple(
-        setup.Variable(PREFIX + name.upper(), fields[name].description or "", bool(getattr(settings, name)))
-        for name in names
+def _given(settings: Settings) -> setup.Given:
+    """What the set-up can't ask any more, since the environment says it."""
+    decided = settings.model_fields_set & {"github_api_url", "github_web_url"}
+    host = settings.listen.host
+    # Who listens everywhere is reached here too; which name others know is what the set-up asks.
+    here = "127.0.0.1" if host in ("0.0.0.0", "::", "localhost") else host  # noqa: S104 - compared, not bound to
+    return setup.Given(
+        public_url=settings.public_url,
+        site=settings.site if decided else None,
+        folder=settings.folder,
+        shared=settings.is_shared,
+        listens=f"http://{f'[{here}]' if ':' in here else here}:{settings.listen.port}",
     )
 
 
@@ -209,6 +272,9 @@ def serve(settings: Settings) -> None:
         postil.jobs.UnusableDatabaseError: the database's address is.
     """
     logs.configure(settings.log_level, settings.secrets)
+    if settings.overruled:
+        names = [PREFIX + name.upper() for name in settings.overruled]
+        log.warning("environment_goes_first", settings=names, over=str(settings.folder / stored.FILE))
     config = uvicorn.Config(
         create_app(settings),
         host=settings.listen.host,

@@ -34,6 +34,7 @@ def configure(level: str = "info", secrets: Iterable[str] = (), stream: TextIO |
 
     `level` is debug, info, warning or error. `secrets` are texts to hide besides what looks like a secret anyway.
     """
+    _redactor.hide(secrets)
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -49,7 +50,7 @@ def configure(level: str = "info", secrets: Iterable[str] = (), stream: TextIO |
             foreign_pre_chain=shared,
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                Redactor(secrets),
+                _redactor,
                 structlog.processors.JSONRenderer(),
             ],
         )
@@ -76,9 +77,16 @@ class Redactor:
     """A structlog processor that hides secrets in every value, however deep, tracebacks included."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
+        self._forms: set[str] = set()
+        self._literal: re.Pattern[str] | None = None
+        self.hide(secrets)
+
+    def hide(self, secrets: Iterable[str]) -> None:
+        """Hide these texts too, from now on."""
         # Also as an exception's message and as JSON would quote them; longest first, as one may begin with another.
-        forms = {form for secret in secrets for form in (secret, repr(secret)[1:-1], json.dumps(secret)[1:-1]) if form}
-        literal = sorted(forms, key=len, reverse=True)
+        for secret in secrets:
+            self._forms |= {form for form in (secret, repr(secret)[1:-1], json.dumps(secret)[1:-1]) if form}
+        literal = sorted(self._forms, key=len, reverse=True)
         self._literal = re.compile("|".join(re.escape(secret) for secret in literal)) if literal else None
 
     def __call__(self, logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
@@ -97,3 +105,11 @@ class Redactor:
         if self._literal is not None:
             text = self._literal.sub(HIDDEN, text)
         return _SECRETS.sub(HIDDEN, text)
+
+
+_redactor = Redactor()
+
+
+def hide(secrets: Iterable[str]) -> None:
+    """Hide texts that became secrets while the process runs."""
+    _redactor.hide(secrets)

@@ -1,5 +1,7 @@
 """What the operator decides. The only module that reads the environment; read once, by the app and the command line.
 
+What the set-up in the browser stored comes after the environment, which goes first.
+
 All faults are reported at once, each with the setting's name, what is wrong and the cure. No value is ever printed.
 """
 
@@ -11,13 +13,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import unquote, urlsplit
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, SecretStr, ValidationError
 from pydantic_core import PydanticCustomError
 from pydantic_settings import (
     BaseSettings,
@@ -27,8 +29,13 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from postil import stored
+from postil.site import Site, origin, plain_url
+
 PREFIX = "POSTIL_"
 GITHUB_API = "https://api.github.com"
+SQLITE = "sqlite:///"
+DATABASE = f"{SQLITE}data/postil.db"
 MIN_SECRET = 16
 MIN_PASSWORD = 8
 MAX_FILE = 64 * 1024
@@ -143,25 +150,17 @@ def _secrets(values: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
 
 
 def _url(value: str) -> str:
-    """Check an address and drop its final slash. Without TLS only this machine may be spoken to."""
     try:
-        parts = urlsplit(value)
-        port_is_fine = parts.port is None or parts.port > 0
+        return plain_url(value)
     except ValueError as error:
-        raise _wrong("is no address") from error
-    if parts.scheme not in ("http", "https") or not parts.hostname or not port_is_fine:
-        raise _wrong("is no address: it must start with https:// and name a host")
-    if parts.query or parts.fragment or parts.username or parts.password:
-        raise _wrong("must be a plain address, without user name, query or fragment")
-    if parts.scheme == "http" and parts.hostname not in ("localhost", "127.0.0.1", "::1"):
-        raise _wrong("must start with https://; plain http:// is for addresses of this machine only")
-    return value.rstrip("/")
+        raise _wrong(str(error)) from error
 
 
 def _origin(value: str) -> str:
-    if urlsplit(value).path:
-        raise _wrong("must be a host of its own, without a path: the pages and the webhook stand at its root")
-    return value
+    try:
+        return origin(value)
+    except ValueError as error:
+        raise _wrong(str(error)) from error
 
 
 def _database(value: SecretStr) -> SecretStr:
@@ -233,9 +232,14 @@ class Settings(BaseSettings):
         "a repository that all readers can see, to link there.",
     )
     database_url: Annotated[SecretStr, AfterValidator(_database)] = Field(
-        SecretStr("sqlite:///data/postil.db"),
+        SecretStr(DATABASE),
         description="Give sqlite:///PATH for one process (an absolute path has four slashes), or "
         "postgresql://USER:PASSWORD@HOST/NAME for several.",
+    )
+    data_folder: Path | None = Field(
+        None,
+        description="Give the folder where the set-up in the browser keeps the App's credentials, or leave it out for "
+        "that of the SQLite file.",
     )
     packs: Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_split), AfterValidator(_folders)] = Field(
         (), description="Name the folders of guideline packs that are laid over the built-in one, separated by commas."
@@ -269,6 +273,7 @@ class Settings(BaseSettings):
     )
     openapi: bool = Field(False, description="Give true to answer /openapi.json, which describes all paths.")
     log_level: LogLevel = Field(LogLevel.INFO, description="Give debug, info, warning or error.")
+    _overruled: tuple[str, ...] = PrivateAttr(())
 
     @classmethod
     def settings_customise_sources(
@@ -293,17 +298,52 @@ class Settings(BaseSettings):
         texts, faults = _read_files(given)
         source = EnvSettingsSource(cls)
         source.env_vars = {name.lower(): value for name, value in (given | texts).items()}
+        values = source()
         settings = None
+        folder = _folder(values.get("data_folder"), values.get("database_url"))
         try:
-            settings = cls(**source())
+            kept = stored.read(folder)
+        except stored.StoredError as error:
+            kept = {}
+            faults.append(_unreadable(folder, error))
+        taken, overruled = _beside(values, kept)
+        try:
+            every: dict[str, Any] = {**values, **taken}
+            settings = cls(**every)
+            settings._overruled = overruled
         except ValidationError as error:
             wrong = [(str(item["loc"][0]), item["msg"]) for item in error.errors(include_input=False)]
-            faults += [_fault(field, message, given) for field, message in wrong]
-        faults += _incomplete(given)
+            files = dict.fromkeys(taken, folder / stored.FILE)
+            faults += [_fault(field, message, given, files.get(field)) for field, message in wrong]
+        faults += _incomplete(given | {PREFIX + name.upper(): value for name, value in taken.items()})
         faults += _contradictions(settings) if settings is not None else []
         if faults or settings is None:
             raise SettingsError(sorted(faults, key=lambda fault: list(cls.model_fields).index(_field(fault.name))))
         return settings
+
+    def completed(self, values: Mapping[str, str]) -> "Settings":
+        """Add what the set-up in the browser found out; what the environment gives stays.
+
+        Raises:
+            pydantic.ValidationError: one of the values isn't what such a setting takes.
+        """
+        every: dict[str, Any] = {**values, **{name: getattr(self, name) for name in self.model_fields_set}}
+        return type(self)(**every)
+
+    @property
+    def overruled(self) -> tuple[str, ...]:
+        """The settings that the environment and the stored file both give, with different values."""
+        return self._overruled
+
+    @property
+    def folder(self) -> Path:
+        """Where the set-up in the browser keeps the App's credentials."""
+        return _folder(self.data_folder, self.database_url.get_secret_value())
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether several processes may work on the database, so that a file beside one of them isn't enough."""
+        return not self.database_url.get_secret_value().startswith(SQLITE)
 
     @property
     def credentials(self) -> Credentials | None:
@@ -323,12 +363,18 @@ class Settings(BaseSettings):
         return [*(secret.get_secret_value() for secret in held), *passwords]
 
     @property
+    def site(self) -> Site:
+        """Which GitHub: each of its two addresses follows from the other where only one is given."""
+        if self.github_web_url is None:
+            return Site.of_api(self.github_api_url)
+        if "github_api_url" in self.model_fields_set:
+            return Site(self.github_web_url, self.github_api_url)
+        return Site.of_web(self.github_web_url)
+
+    @property
     def web_url(self) -> str:
         """The address of GitHub for people, without a final slash."""
-        if self.github_web_url:
-            return self.github_web_url
-        parts = urlsplit(self.github_api_url)
-        return f"{parts.scheme}://{parts.netloc.removeprefix('api.')}"
+        return self.site.web_url
 
 
 def _field(name: str) -> str:
@@ -336,10 +382,12 @@ def _field(name: str) -> str:
     return field if field in Settings.model_fields else field.removesuffix("_file")
 
 
-def _fault(field: str, message: str, given: Mapping[str, str]) -> Fault:
+def _fault(field: str, message: str, given: Mapping[str, str], file: Path | None = None) -> Fault:
     name = PREFIX + field.upper()
     # Our own sentences say what is wrong; pydantic's start with a capital letter.
     wrong = message if message[:1].islower() else f"is wrong: {message[:1].lower()}{message[1:]}"
+    if file is not None:
+        return Fault(name, f"in {file} {wrong}", "Set it in the environment, which goes first.")
     if name not in given and f"{name}_FILE" in given:
         return Fault(f"{name}_FILE", f"names a file whose text {wrong}", _cure(field))
     return Fault(name, wrong, _cure(field))
@@ -363,6 +411,35 @@ def _read_files(given: Mapping[str, str]) -> tuple[dict[str, str], list[Fault]]:
             reason = error.strerror if isinstance(error, OSError) else "it is no text"
             faults.append(Fault(filed, f"names the file {path}, which can't be read: {reason}", _cure(_field(name))))
     return texts, faults
+
+
+def _folder(given: object, database_url: object) -> Path:
+    """The data folder: the one that is given, else that of the SQLite file, else `data`."""
+    if given:
+        return Path(str(given))
+    url = str(database_url or DATABASE)
+    return Path(url.removeprefix(SQLITE).partition("?")[0]).parent if url.startswith(SQLITE) else Path("data")
+
+
+def _unreadable(folder: Path, error: stored.StoredError) -> Fault:
+    wrong = f"holds {folder / stored.FILE}, which can't be used: {error}"
+    cure = "Let this user read it, or move it away and set the App's credentials in the environment."
+    return Fault(f"{PREFIX}DATA_FOLDER", wrong, cure)
+
+
+def _beside(values: Mapping[str, object], kept: Mapping[str, str]) -> tuple[dict[str, str], tuple[str, ...]]:
+    """What the stored file adds to the environment, and the settings about which the two disagree.
+
+    With another App in the environment nothing of the file is taken: its key would belong to the wrong one.
+    """
+    overruled = [name for name, value in kept.items() if name in values and _text(values[name]) != _text(value)]
+    if "github_app_id" in overruled:
+        return {}, tuple(overruled)
+    return {name: value for name, value in kept.items() if name not in values}, tuple(overruled)
+
+
+def _text(value: object) -> str:
+    return str(value).replace("\\n", "\n").strip().rstrip("/")
 
 
 def _incomplete(given: Mapping[str, str]) -> list[Fault]:

@@ -14,7 +14,7 @@ import secrets
 import threading
 import time
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,8 +22,6 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import jwt
 import structlog
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
 from starlette.responses import Response
 
 from postil.demo import page, rest, reviews, smart_http
@@ -32,6 +30,7 @@ from postil.demo.exchange import Answer, Call, Refused, Route, not_found
 from postil.demo.faults import SECONDARY, Fault, Plan
 from postil.demo.graph import Graph
 from postil.demo.history import History, commit_at
+from postil.demo.registration import Draft
 from postil.demo.shapes import Shapes, stamp
 from postil.demo.state import (
     LEVELS,
@@ -145,7 +144,12 @@ class FakeGitHub:
         self.webhook = webhook or Webhook()
         self.deliveries = Deliveries(self)
         self.schema = schema
-        self.manifests: dict[str, dict[str, Any]] = {}
+        self.app_permissions = dict(PERMISSIONS)
+        self.app_events: tuple[str, ...] = ("pull_request", "issue_comment")
+        self.setup_url = ""
+        self.drafts: dict[str, Draft] = {}
+        self.manifests: dict[str, Draft] = {}
+        self.reaches_loopback = True
         self.lock = threading.RLock()
         self._plans: list[Plan] = []
         self._usage: dict[int, _Usage] = {}
@@ -658,29 +662,6 @@ class FakeGitHub:
             buckets[resource] = {"limit": limit, "used": used, "remaining": limit - used, "reset": reset}
         return {"resources": buckets, "rate": buckets["core"]}
 
-    def become(self, manifest: dict[str, Any]) -> dict[str, Any]:
-        """Turn the App here into the one of a manifest, with a new key, and give GitHub's answer with its secrets."""
-        self.slug = re.sub(r"[^a-z0-9]+", "-", str(manifest.get("name", "app")).lower()).strip("-")
-        self.bot = self.account(f"{self.slug}[bot]", "Bot")
-        key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-        pem = key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
-        )
-        public = key.public_key().public_bytes(
-            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-        )
-        self.public_key = public.decode()
-        self.webhook = replace(self.webhook, secret=secrets.token_hex(20))
-        return {
-            **self.shapes.app(),
-            "permissions": manifest.get("default_permissions", {}),
-            "events": manifest.get("default_events", []),
-            "client_id": f"Iv1.{secrets.token_hex(8)}",
-            "client_secret": secrets.token_hex(20),
-            "webhook_secret": self.webhook.secret,
-            "pem": pem.decode(),
-        }
-
     def _redirect(self, call: Call) -> Answer:
         """301 (307 where the method must stay) to the address that no renaming changes."""
         rest_of_path = re.sub(r"^/repos/[^/]+/[^/]+", "", call.path)
@@ -714,7 +695,16 @@ class FakeGitHub:
     @property
     def shapes(self) -> Shapes:
         """How things are written as JSON at the present addresses."""
-        return Shapes(self.url, self.url, int(self.app_id), self.slug, self.bot, self.owner)
+        return Shapes(
+            self.url,
+            self.url,
+            int(self.app_id),
+            self.slug,
+            self.bot,
+            self.owner,
+            dict(self.app_permissions),
+            self.app_events,
+        )
 
     @property
     def graph(self) -> Graph:

@@ -1,14 +1,10 @@
 """The REST operations of the stand-in. Importing this module fills `ROUTES`."""
 
-import json
-import secrets
 from functools import partial
 from typing import Any, TypeVar
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import unquote
 
-from starlette.datastructures import URL
-
-from postil.demo import reviews
+from postil.demo import registration, reviews
 from postil.demo.deliveries import Sent
 from postil.demo.exchange import (
     ROUTES,
@@ -29,7 +25,8 @@ from postil.demo.history import Commit
 from postil.demo.shapes import EMOJI, stamp
 from postil.demo.state import CheckRun, CheckSuite, IssueComment, Reaction, Review, ReviewComment
 
-__all__ = ["ROUTES"]
+# Its routes are among those of this module.
+__all__ = ["ROUTES", "registration"]
 
 Comment = TypeVar("Comment", ReviewComment, IssueComment)
 
@@ -159,29 +156,17 @@ def redeliver(call: Call) -> Answer:
     return Answer(202, {}, then=partial(call.fake.deliveries.send, sent.delivery, redelivery=True))
 
 
-@route("POST", "/settings/apps/new", auth="none")
-@route("POST", "/organizations/{organization}/settings/apps/new", auth="none")
-def submit_manifest(call: Call) -> Answer:
-    """What the browser does with an App's manifest: GitHub asks, the owner agrees, and a code comes back."""
-    manifest = dict(parse_qsl(call.raw.decode(errors="replace"))).get("manifest", "")
-    try:
-        wanted = json.loads(manifest)
-        back = URL(wanted["redirect_url"])
-    except (ValueError, KeyError, TypeError) as problem:
-        raise Refused(422, f"The manifest is not one: {problem}") from problem
-    code = secrets.token_hex(20)
-    call.fake.manifests[code] = wanted
-    query = {"code": code, "state": call.query.get("state", "")}
-    return Answer(302, None, {"location": str(back.include_query_params(**query))})
+@route("GET", "/app/hook/config", auth="app")
+def get_hook_config(call: Call) -> Answer:
+    """Where deliveries go, and how."""
+    hook = call.fake.webhook
+    return Answer(200, {"content_type": "json", "insecure_ssl": "0", "secret": "********", "url": hook.url})
 
 
-@route("POST", "/app-manifests/{code}/conversions", auth="none")
-def convert_manifest(call: Call) -> Answer:
-    """Turn the code into an App with its secrets, once."""
-    wanted = call.fake.manifests.pop(call.params["code"], None)
-    if wanted is None:
-        raise not_found()
-    return Answer(201, call.fake.become(wanted))
+@route("GET", "/meta", auth="none")
+def get_meta(call: Call) -> Answer:
+    """What anybody may know of a GitHub."""
+    return Answer(200, {"verifiable_password_authentication": False})
 
 
 # ------------------------------------------------------------------------------------------------- pull requests

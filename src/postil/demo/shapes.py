@@ -88,8 +88,19 @@ def maybe_stamp(moment: datetime | None) -> str | None:
 class Shapes:
     """Turns what the stand-in remembers into answers. `api` and `web` are the base URLs that answers contain."""
 
-    def __init__(self, api: str, web: str, app_id: int, app_slug: str, bot: Account, owner: Account) -> None:
+    def __init__(
+        self,
+        api: str,
+        web: str,
+        app_id: int,
+        app_slug: str,
+        bot: Account,
+        owner: Account,
+        permissions: dict[str, str],
+        events: tuple[str, ...],
+    ) -> None:
         self.api, self.web = api, web
+        self.app_permissions, self.app_events = permissions, events
         self.app_id, self.app_slug, self.bot, self.app_owner = app_id, app_slug, bot, owner
 
     def user(self, account: Account) -> Json:
@@ -124,8 +135,8 @@ class Shapes:
             "html_url": f"{self.web}/apps/{self.app_slug}",
             "created_at": "2025-01-01T00:00:00Z",
             "updated_at": "2025-01-01T00:00:00Z",
-            "permissions": {"metadata": "read", "contents": "read", "pull_requests": "write", "checks": "write"},
-            "events": ["pull_request", "issue_comment"],
+            "permissions": self.app_permissions,
+            "events": list(self.app_events),
         }
 
     def repository(self, repository: FakeRepository) -> Json:

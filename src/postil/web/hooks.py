@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from typing import Protocol
 
 import structlog
@@ -19,8 +20,6 @@ from postil.web.metrics import Metrics
 
 log = structlog.get_logger(__name__)
 
-BODY_TIMEOUT = 30.0
-"""Seconds that a request may take to arrive; GitHub itself gives up on an answer after 10 (30 on Enterprise Server)."""
 SMALL = 256 * 1024
 """Bytes up to which bodies are held side by side; GitHub's have some 30 KB. Of larger ones one is held at a time."""
 
@@ -45,6 +44,20 @@ class Inbox(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What deliveries are taken with, once there are credentials.
+
+    `secrets` are one or two that may have signed; `forget` drops what is remembered of an installation's tokens;
+    `patience` is the seconds after which GitHub gives up on an answer, so that a body may take no longer to arrive.
+    """
+
+    secrets: Sequence[str]
+    inbox: Inbox
+    forget: Callable[[int], None]
+    patience: float = 10.0
+
+
 class Accepted(BaseModel):
     """The answer to a delivery: what was done with it, and why."""
 
@@ -56,18 +69,8 @@ class TooLargeError(Exception):
     """The request is larger than anything that GitHub sends."""
 
 
-def router(
-    secrets: Sequence[str],
-    inbox: Inbox,
-    forget: Callable[[int], None],
-    metrics: Metrics,
-    limit: int = webhook.MAX_BODY,
-    patience: float = BODY_TIMEOUT,
-) -> APIRouter:
-    """Make the route.
-
-    `forget` drops what is remembered of an installation's tokens; `limit` is in bytes, `patience` in seconds.
-    """
+def router(desk: Callable[[], Desk | None], metrics: Metrics, limit: int = webhook.MAX_BODY) -> APIRouter:
+    """Make the route. `desk` is asked for each delivery, and gives None without credentials; `limit` is in bytes."""
     routes = APIRouter()
     # Anybody may send bodies, and they are held before it shows that their signature is wrong.
     large = asyncio.Lock()
@@ -76,19 +79,22 @@ def router(
     async def receive(request: Request) -> Accepted | JSONResponse:
         started = time.perf_counter()
         event = request.headers.get("x-github-event", "")
-        answer = await _receive(request, event)
+        open_desk = desk()
+        if open_desk is None:
+            return failure(503, "This service isn't set up yet: it has no credentials.")
+        answer = await _receive(request, event, open_desk)
         outcome = answer.result if isinstance(answer, Accepted) else str(answer.status_code)
         metrics.delivered(event, outcome, time.perf_counter() - started)
         return answer
 
-    async def _receive(request: Request, event: str) -> Accepted | JSONResponse:
+    async def _receive(request: Request, event: str, at: Desk) -> Accepted | JSONResponse:
         signature = request.headers.get("x-hub-signature-256", "")
         if not signature:
             return failure(401, "The signature is missing or wrong.")
         delivery_id = request.headers.get("x-github-delivery", "")
         async with AsyncExitStack() as held:
             try:
-                async with asyncio.timeout(patience):
+                async with asyncio.timeout(at.patience):
                     body = await _body(request, limit, lambda: held.enter_async_context(large))
             except TooLargeError:
                 return failure(413, f"The body is larger than {limit} bytes.")
@@ -96,51 +102,42 @@ def router(
                 return failure(408, "The body didn't arrive.")
             # Up to 25 MB are hashed and parsed: not on the event loop.
             delivery = await asyncio.to_thread(
-                webhook.read, secrets, body, event=event, delivery=delivery_id, signature=signature
+                webhook.read, at.secrets, body, event=event, delivery=delivery_id, signature=signature
             )
         if isinstance(delivery, webhook.Refusal):
             log.warning("delivery_refused", status=delivery.status, why=delivery.why)
             return failure(delivery.status, delivery.why)
         with structlog.contextvars.bound_contextvars(delivery=delivery.id):
             try:
-                answer = await _take(delivery)
+                answer = await _take(delivery, at)
             except UnavailableError as error:
                 log.warning("delivery_not_stored", event_name=delivery.event, error=str(error))
                 return failure(503, "The delivery can't be stored at the moment.")
             log.info("delivery", event_name=delivery.event, action=delivery.action, **answer.model_dump())
             return answer
 
-    async def _take(delivery: webhook.Delivery) -> Accepted:
-        match delivery.decision:
-            case webhook.Ignored(why):
-                return Accepted(result="ignored", why=why)
-            case webhook.Forget(installation, why, revives):
-                forget(installation)
-                await inbox.forget(installation)
-                if revives:
-                    await inbox.revive(installation)
-                return Accepted(result="forgotten", why=why)
-            case decision:
-                asks = await _asks(decision, inbox)
-        results = {await inbox.accept(delivery.id, ask) for ask in asks}
-        # Several pull requests can share a head; the best news is the answer.
-        for result in ("accepted", "coalesced", "duplicate"):
-            if result in results:
-                return Accepted(result=result, why=asks[0].why)
-        return Accepted(result="ignored", why="no pull request is known for this commit")
-
     return routes
 
 
-def closed() -> APIRouter:
-    """Make the route as long as there is no secret to verify a signature with."""
-    routes = APIRouter()
-
-    @routes.post("/webhooks/github", response_class=JSONResponse)
-    def refuse() -> JSONResponse:
-        return failure(503, "This service isn't set up yet: it has no credentials.")
-
-    return routes
+async def _take(delivery: webhook.Delivery, at: Desk) -> Accepted:
+    """Do what a delivery asks for. Raises UnavailableError."""
+    match delivery.decision:
+        case webhook.Ignored(why):
+            return Accepted(result="ignored", why=why)
+        case webhook.Forget(installation, why, revives):
+            at.forget(installation)
+            await at.inbox.forget(installation)
+            if revives:
+                await at.inbox.revive(installation)
+            return Accepted(result="forgotten", why=why)
+        case decision:
+            asks = await _asks(decision, at.inbox)
+    results = {await at.inbox.accept(delivery.id, ask) for ask in asks}
+    # Several pull requests can share a head; the best news is the answer.
+    for result in ("accepted", "coalesced", "duplicate"):
+        if result in results:
+            return Accepted(result=result, why=asks[0].why)
+    return Accepted(result="ignored", why="no pull request is known for this commit")
 
 
 async def _body(request: Request, limit: int, turn: Callable[[], Awaitable[None]]) -> bytes:

@@ -1,7 +1,7 @@
 """How the service is: `/health` for what restarts it, `/ready` for what sends it traffic, `/metrics` for Prometheus."""
 
-from collections.abc import Awaitable, Callable
-from typing import Literal
+from collections.abc import Callable
+from typing import Literal, Protocol
 
 from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST
@@ -43,34 +43,48 @@ def health(version: str) -> APIRouter:
     return routes
 
 
-def ready(readiness: Callable[[], Awaitable[Readiness]] | None) -> APIRouter:
-    """Make the route that says whether all parts work; without `readiness` there are no credentials yet."""
+class Parts(Protocol):
+    """What tells how the service is; `postil.jobs.Jobs` is one."""
+
+    async def ready(self) -> Readiness:
+        """Whether work can be accepted and will be done. Never raises."""
+        ...
+
+    async def counts(self) -> Counts:
+        """The queue's numbers. Raises UnavailableError."""
+        ...
+
+
+def ready(parts: Callable[[], Parts | None]) -> APIRouter:
+    """Make the route that says whether all parts work; `parts` gives None while there are no credentials."""
     routes = APIRouter()
 
     @routes.get("/ready", response_model=Ready, responses={503: {"model": Ready}})
     async def works(response: Response) -> Ready:
         response.headers.update(NO_STORE)
-        parts = await readiness() if readiness is not None else Readiness(database=False, worker=False)
-        good = readiness is not None and parts.database and parts.worker
+        there = parts()
+        found = await there.ready() if there is not None else Readiness(database=False, worker=False)
+        good = found.database and found.worker
         response.status_code = 200 if good else 503
         return Ready(
             status="ready" if good else "not ready",
-            credentials=readiness is not None,
-            database=parts.database,
-            worker=parts.worker,
+            credentials=there is not None,
+            database=found.database,
+            worker=found.worker,
         )
 
     return routes
 
 
-def metrics(measured: Metrics, counts: Callable[[], Awaitable[Counts]] | None) -> APIRouter:
+def metrics(measured: Metrics, parts: Callable[[], Parts | None]) -> APIRouter:
     """Make the route for Prometheus. A database that is down takes away the queue's numbers only."""
     routes = APIRouter()
 
     @routes.get("/metrics", response_class=Response)
     async def scrape() -> Response:
+        there = parts()
         try:
-            now = await counts() if counts is not None else None
+            now = await there.counts() if there is not None else None
         except UnavailableError:
             now = None
         return Response(measured.show(now), media_type=CONTENT_TYPE_LATEST, headers=NO_STORE)
