@@ -76,6 +76,15 @@ def test_what_no_rule_can_see_has_none(generated: ModuleType) -> None:
     assert alone & unseen == set()
 
 
+def test_every_rule_that_was_weighed_is_one_or_is_left_out_with_a_reason() -> None:
+    """`weighed_rules.txt` lists what the guideline was taken apart into; a former name leads to the rule of today."""
+    weighed = (ROOT / "tests/weighed_rules.txt").read_text(encoding="utf-8").split()
+    rules = packs.load().rules
+    known = {name for rule in rules.rules for name in (rule.name, *rule.page.aliases)}
+
+    assert sorted(set(weighed) - known - LEFT_OUT.keys()) == []
+
+
 def test_a_rule_that_was_left_out_is_none_and_says_why() -> None:
     """Whoever thinks of it again begins with what was found."""
     names = {rule.name for rule in packs.load().rules.rules}

@@ -1,12 +1,11 @@
 """Finds new comments that silence every rule of a tool at once."""
 
-import io
 import re
-import tokenize
 from collections import Counter
 from collections.abc import Iterator
 
 from postil.lint import ChangeSet, FileChange, Note, Notes, Span
+from postil.lint.comments import comments_of
 
 _KINDS = tuple(
     (re.compile(pattern, re.IGNORECASE), says)
@@ -68,21 +67,16 @@ def _code_before(line: int, added: dict[int, Span], comment: Span) -> str:
 
 def _suppressions(text: str | None) -> Iterator[tuple[int, Span, str]]:
     """The blanket suppressions of a file: line, the suppressing part of the comment, and what it does."""
-    try:
-        for token in tokenize.generate_tokens(io.StringIO(text or "").readline):
-            if token.type != tokenize.COMMENT:
-                continue
-            line, column = token.start
-            for pattern, says in _KINDS:
-                if found := pattern.search(token.string):
-                    yield line, _part(line, column, found), says
-                    break
-            else:
-                found = _UNTESTED.search(token.string)
-                if found is not None and _DEFINITION.match(token.line.lstrip()):
-                    yield line, _part(line, column, found), _NOT_MEASURED
-    except (tokenize.TokenError, SyntaxError):
-        return
+    for token in comments_of(text):
+        line, column = token.start
+        for pattern, says in _KINDS:
+            if found := pattern.search(token.string):
+                yield line, _part(line, column, found), says
+                break
+        else:
+            found = _UNTESTED.search(token.string)
+            if found is not None and _DEFINITION.match(token.line.lstrip()):
+                yield line, _part(line, column, found), _NOT_MEASURED
 
 
 def _part(line: int, column: int, found: re.Match[str]) -> Span:
