@@ -32,8 +32,11 @@ from postil.web.metrics import Metrics
 from postil.worker import Reviewer
 
 # Only the rules that the model knows: others have opinions about a file that is laid out anew.
+RULES = {"raise": "raise-without-from", "get": "network-call-without-timeout"}
+"""The rule that finds each kind of fault."""
 _LOADED = packs.load()
-GUIDELINE = replace(_LOADED, rules=_LOADED.rules.only(("raise-without-from", "network-call-without-timeout")))
+GUIDELINE = replace(_LOADED, rules=_LOADED.rules.only(RULES.values()))
+_JUDGED = ("opened", "reopened", "synchronize", "ready_for_review", "edited")
 _PLACE = re.compile(r"`([^`\n]+)` line (\d+)")
 _numbers = itertools.count(1)
 
@@ -94,6 +97,20 @@ class File:
 
 
 Tree = Mapping[str, File]
+
+
+@dataclass
+class Given:
+    """A comment with a command, as it was written, by somebody who `may` give it.
+
+    `answers` is how many answers it gets; `sure` says that it has to get them, as it was read on an open pull request.
+    """
+
+    id: int
+    said: str
+    may: bool
+    answers: int
+    sure: bool
 
 
 @dataclass
@@ -202,6 +219,11 @@ class World:
         self.trees: dict[str, Tree] = {}
         self.refused: dict[str, int] = {}
         self.answered: dict[int, str] = {}
+        self.given: list[Given] = []
+        self.unheard = False
+        self.asked = False
+        self._kinds: dict[str, str] = {}
+        self._quiet: int | None = None
         with self._engine.begin() as connection:
             for table in (tables.deliveries, tables.pulls, tables.intents):
                 connection.execute(sa.delete(table))
@@ -266,7 +288,9 @@ class World:
 
     def function(self, kind: str, bad: bool) -> Function:
         """A function with a name that nothing had before."""
-        return Function(next(self._names), kind, bad)
+        made = Function(next(self._names), kind, bad)
+        self._kinds[made.name] = kind
+        return made
 
     @property
     def tree(self) -> Tree:
@@ -276,6 +300,8 @@ class World:
     async def tells(self, action: str, event: str = "pull_request", **about: Any) -> None:
         """GitHub sends a delivery."""
         about = about if "comment" in about or "run" in about else {"pull": self.pull, **about}
+        if event == "pull_request" and action in _JUDGED:
+            self.unheard = False
         await self.sends(self.github.delivery(event, action, **about))
 
     async def sends(self, delivery: Delivery) -> None:
@@ -285,6 +311,34 @@ class World:
         response = await self._web.post("/webhooks/github", content=body, headers=headers)
         assert response.status_code == 202, response.text
 
+    async def command(self, said: str, by: str) -> None:
+        """Somebody gives a command in a comment."""
+        is_open, may = self.pull.state == "open", by == "ada"
+        kind = "Bot" if by.endswith("[bot]") else "User"
+        comment = self.pull.comment(said, by=self.github.account(by, kind).login)
+        silent = kind == "Bot" or (said == "/recheck" if may else "hepl" in said)
+        self.given.append(Given(comment.id, said, may, 0 if silent else 1, is_open))
+        if said == "/recheck" and may:
+            self.asked, self._quiet = self.asked or is_open, None
+        await self.tells("created", "issue_comment", comment=comment)
+
+    async def edit(self, pick: int) -> None:
+        """Somebody edits a comment with a command, which gives none by that."""
+        commands = [each for each in self.pull.issue_comments if each.user != self.github.bot]
+        if commands:
+            await self.tells("edited", "issue_comment", comment=commands[pick % len(commands)])
+
+    def transfer(self) -> None:
+        """The repository gets another owner. Runs under way lose sight of it, and what they were asked for is lost."""
+        self.github.transfer(f"owner{self.github.next_id()}")
+        self.lose()
+        self.unheard, self.asked = True, False
+
+    def lose(self) -> None:
+        """Whatever has no answer by now may never get one."""
+        for each in self.given:
+            each.sure = each.sure and bool(self.answers(each))
+
     async def push(self, tree: Tree, *, force: bool = False) -> None:
         """The author pushes this state."""
         parent = self.pull.merge_base if force else self.pull.head_sha
@@ -292,6 +346,7 @@ class World:
         if changes:
             self.pull.push(changes, force=force)
             self.trees[self.pull.head_sha] = tree
+            self.asked = False
             await self.tells("synchronize")
 
     async def rebase(self) -> None:
@@ -303,6 +358,7 @@ class World:
         if self.pull.merge_base != self.pull.base_sha and tree != after:
             self.github.rebase(self.pull, _changes(after, tree))
             self.trees[self.pull.head_sha] = tree
+            self.asked = False
             await self.tells("synchronize")
 
     def advance(self, tree: Tree) -> None:
@@ -383,58 +439,110 @@ class World:
         for name in names:
             self.refused[name] = self.said(name)
 
+    def answers(self, given: Given) -> list[str]:
+        """What was answered to a command."""
+        own = re.compile(rf"issue_comment%20{given.id}\b")
+        return [each.body for each in self.pull.issue_comments if own.search(each.body)]
+
+    def orders(self) -> tuple[set[str], bool]:
+        """The kinds of faults that are ignored, and whether reviews are paused, by what was answered."""
+        ignored: set[str] = set()
+        paused = False
+        kinds = {rule: kind for kind, rule in RULES.items()}
+        for each in self.given:
+            match each.said.split():
+                case _ if not (each.may and self.answers(each)):
+                    continue
+                case ["/postil", "ignore", rule, *_] if rule in kinds:
+                    ignored |= {kinds[rule]}
+                case ["/postil", "unignore", rule] if rule in kinds:
+                    ignored -= {kinds[rule]}
+                case ["/postil", ("pause" | "resume") as what]:
+                    paused = what == "pause"
+        return ignored, paused
+
     def check(self) -> None:
         """Hold everything that is to be seen against the model."""
         pull = self.pull
         introduced, mentioned = self.introduced(), self.mentioned()
         open_threads = self.open_threads()
+        ignored, paused = self.orders()
+        unseen = self._unseen() or paused
+        heeded = {name for name in introduced if self._kinds[name] not in ignored}
+        may_resolve = self.github.installation.permissions["contents"] == "write"
         for name in introduced:
             shown = sum(name in names for _, _, names in open_threads)
             if name in self.refused:
                 assert shown == 0, f"{name} was refused and is shown"
                 assert self.said(name) <= self.refused[name], f"{name} was refused and said again"
-            elif not self._unseen():
-                assert shown == 1 or (shown == 0 and name in mentioned), f"{name} is shown {shown} times"
+            elif not unseen and name not in heeded:
+                kept = [thread for thread, _, names in open_threads if name in names]
+                assert all(self._is_answered(thread) and not may_resolve for thread in kept), f"{name} is ignored"
+            elif not unseen:
+                listed = name in mentioned or (self._is_closed_by_us(name) and not may_resolve)
+                assert shown == 1 or (shown == 0 and listed), f"{name} is shown {shown} times"
             else:
                 assert shown <= 1, f"{name} is shown {shown} times"
         for thread, first, names in self.threads():
-            answered = any(comment.user != self.github.bot for comment in thread.comments)
+            answered = self._is_answered(thread)
             if answered:
                 assert first.minimized is None, f"the answered {names} was hidden"
                 assert first.body == self.answered[first.id], f"the answered {names} was changed"
-            may_close = not answered or self.github.installation.permissions["contents"] == "write"
-            if not self._unseen() and may_close and not names & introduced:
+            if not unseen and (may_resolve or not answered) and not names & introduced:
                 assert not _is_open(thread, first), f"{names} is gone, and its comment is open"
         for run in pull.check_runs:
-            assert run.status == "completed", f"the check of {run.head_sha[:7]} is {run.status}: {run.external_id}"
+            done = run.status == "completed" or self.unheard
+            assert done, f"the check of {run.head_sha[:7]} is {run.status}: {run.external_id}"
+        heads = [run for run in pull.check_runs if run.head_sha == pull.head_sha]
         if not self._unseen():
-            heads = [run for run in pull.check_runs if run.head_sha == pull.head_sha]
             assert heads, "the head has no verdict"
-            verdict = "failure" if introduced else "success"
+        if not unseen:
+            verdict = "failure" if heeded else "success"
             assert heads[-1].conclusion == verdict, f"{heads[-1].title} for {introduced}"
             assert f"{len(introduced)} found: " in (heads[-1].summary or ""), heads[-1].summary
-            assert len(heads[-1].annotations) == len(introduced)
+            assert len(heads[-1].annotations) == len(heeded)
+            assert f", {len(introduced) - len(heeded)} ignored" in (heads[-1].summary or "") or heeded == introduced
         assert all(review.state == "COMMENTED" for review in pull.reviews)
         ours = [review.body for review in pull.reviews if review.user == self.github.bot]
         assert len(set(ours)) == len(ours), "a review was posted twice"
-        assert not [comment for comment in pull.issue_comments if comment.user == self.github.bot]
+        self._check_commands(paused=paused)
         assert self.github.complaints == []
         with self._engine.connect() as connection:
             dead = connection.execute(sa.select(tables.pulls.c.why).where(tables.pulls.c.state == "dead")).fetchall()
         assert dead == []
 
+    def _check_commands(self, *, paused: bool) -> None:
+        """Each command has its one answer, nothing else was said, and while reviews are paused none is posted."""
+        pull = self.pull
+        for each in self.given:
+            answers = self.answers(each)
+            assert len(answers) <= each.answers, answers
+            assert len(answers) == each.answers or not each.sure, f"{each.said} has no answer"
+        ours = [each for each in pull.issue_comments if each.user == self.github.bot]
+        assert len(ours) == sum(len(self.answers(each)) for each in self.given)
+        if paused and not self._unseen():
+            conclusion = [run.conclusion for run in pull.check_runs if run.head_sha == pull.head_sha][-1]
+            assert conclusion in ("action_required", "failure", "success"), conclusion
+        reviews = sum(review.user == self.github.bot for review in pull.reviews)
+        assert not paused or self._quiet in (None, reviews), "a review was posted, though they are paused"
+        self._quiet = reviews if paused else None
+
+    def _is_answered(self, thread: Thread) -> bool:
+        return any(comment.user != self.github.bot for comment in thread.comments)
+
+    def _is_closed_by_us(self, name: str) -> bool:
+        return any(name in names and thread.resolved_by == self.github.bot for thread, _, names in self.threads())
+
     def _unseen(self) -> bool:
         """Whether nobody asks for the present head to be judged."""
-        return self.pull.state != "open" or (self.pull.draft and not self.asked)
-
-    asked = False
+        return self.pull.state != "open" or self.unheard or (self.pull.draft and not self.asked)
 
 
 def _is_open(thread: Thread, first: ReviewComment) -> bool:
     return (
         thread.resolved_by is None
         and first.minimized is None
-        and not first.body.startswith(("**Fixed in", "**No longer"))
+        and not first.body.startswith(("**Fixed in", "**No longer", "**Ignored in"))
     )
 
 

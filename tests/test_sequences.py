@@ -4,7 +4,7 @@ import asyncio
 import os
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -18,10 +18,13 @@ from postil.demo.faults import Fault
 from postil.demo.reviews import delete_comment
 from postil.jobs import Jobs, care
 from postil.sandbox import Analyst
-from sequences import Death, File, Happening, Tree, World, replace
+from sequences import RULES, Death, File, Happening, Tree, World, replace
 
 SEQUENCES = int(os.environ.get("SEQUENCES", "0"))
 """How many sequences `make soak` runs, from a seed that it prints; 0 for the fixed ones of the tests."""
+
+MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - temporary folders of our own in it
+"""Where a commit needn't wait for a disk, as no sequence survives a power cut: most of a sequence would be that."""
 
 REVIEWS = r"/pulls/\d+/reviews$"
 GRAPHQL = r"/graphql$"
@@ -121,17 +124,15 @@ class Push:
 
 @dataclass(frozen=True)
 class Says:
-    """A person does something in the conversation: resolves, deletes or answers a comment, or gives a command."""
+    """A person does something in the conversation: resolves, deletes or answers a comment, or edits a command."""
 
     what: str
     pick: int = 0
 
     async def do(self, world: World) -> None:
         """Do it to one of the open comments, if there is one."""
-        if self.what == "/recheck":
-            comment = world.pull.comment("/recheck")
-            world.asked = world.asked or (world.pull.state == "open")
-            await world.tells("created", "issue_comment", comment=comment)
+        if self.what == "edit":
+            await world.edit(self.pick)
             return
         there = world.open_threads()
         if not there:
@@ -147,6 +148,18 @@ class Says:
             case "reply":
                 world.pull.reply(first, "But why?", by="ada")
                 world.answered[first.id] = first.body
+
+
+@dataclass(frozen=True)
+class Commands:
+    """Somebody gives a command: the author, a stranger or a bot."""
+
+    said: str
+    by: str
+
+    async def do(self, world: World) -> None:
+        """Write it."""
+        await world.command(self.said, self.by)
 
 
 @dataclass(frozen=True)
@@ -168,6 +181,7 @@ class Does:
                 await world.tells("ready_for_review")
             case "close" if pull.state == "open":
                 pull.close()
+                world.lose()
                 await world.tells("closed")
             case "reopen" if pull.state == "closed":
                 pull.reopen()
@@ -194,6 +208,8 @@ class Does:
                 await world.tells("new_permissions_accepted", "installation")
             case "rename":
                 world.github.rename(f"{world.github.repository.name}x")
+            case "transfer":
+                world.transfer()
             case "restart":
                 await world.restart()
 
@@ -203,7 +219,7 @@ class During:
     """In the middle of the next run, at its call of that number, something else happens."""
 
     calls: int
-    step: Push | Says | Does
+    step: Push | Says | Commands | Does
 
     async def do(self, world: World) -> None:
         """Let it come. A process that ends in the middle of a run is a death, and among the failures."""
@@ -245,19 +261,25 @@ class Fails:
                 world.github.misbehave("*", ".", ANYWHERE[self.how])
 
 
-Step = Push | Says | Does | During | Fails
+Step = Push | Says | Commands | Does | During | Fails
 
 PUSHED = ("introduce", "introduce", "new-file", "fix", "break", "remove", "move", "rename", "delete", "shift")
 DONE = ("draft", "ready", "close", "reopen", "retarget", "merge", "rebase", "rebase", "redeliver", "rerun", "grant")
+SAID = ("/recheck", "/recheck", "/postil pause", "/postil resume", "/postil help", "/postil hepl", "/postil explain x")
+ORDERED = [f"/postil {order} {rule}" for rule in RULES.values() for order in ("ignore", "unignore")]
 SELDOM = st.integers(0, 4).map(lambda number: number == 0)
 
 PUSHES = st.builds(Push, st.sampled_from((*PUSHED, "reformat", "revert", "revert")), st.tuples(PICK, PICK), SELDOM)
-SAYINGS = st.builds(Says, st.sampled_from(["resolve", "delete", "reply", "/recheck"]), PICK)
-DOINGS = st.builds(Does, st.sampled_from((*DONE, "rename", "restart")), PICK)
+SAYINGS = st.builds(Says, st.sampled_from(["resolve", "delete", "reply", "edit"]), PICK)
+COMMANDS = st.builds(
+    Commands, st.sampled_from((*SAID, *ORDERED)), st.sampled_from(["ada", "ada", "ada", "eve", "renovate[bot]"])
+)
+DOINGS = st.builds(Does, st.sampled_from((*DONE, "rename", "transfer", "restart")), PICK)
 FAILURES = st.builds(Fails, st.sampled_from([*ANYWHERE, *AT_THE_REVIEW, *AT_A_QUERY, "401"]), CALLS) | st.builds(
     Fails, st.sampled_from(["death", "death", "timeout"]), CALLS, st.booleans()
 )
-STEPS = st.one_of(PUSHES, PUSHES, SAYINGS, DOINGS, st.builds(During, CALLS, PUSHES | SAYINGS | DOINGS), FAILURES)
+PEACEFUL = (PUSHES, PUSHES, SAYINGS, COMMANDS, DOINGS)
+STEPS = st.one_of(*PEACEFUL, st.builds(During, CALLS, st.one_of(*PEACEFUL)), FAILURES)
 
 
 @dataclass(frozen=True)
@@ -268,14 +290,14 @@ class Ground:
     jobs: Jobs
     analyst: Analyst
     database: str
-    app_key: tuple[str, str]
+    app_key: tuple[str, str] = field(repr=False)
 
     def live(self, steps: list[Step]) -> None:
         """Take the steps, each in peace or on the heels of the one before, and look at the end of each pause."""
         self.runner.run(self._live(steps))
 
     async def _live(self, steps: list[Step]) -> None:
-        with TemporaryDirectory() as folder:
+        with TemporaryDirectory(dir=MEMORY) as folder:
             world = World(Path(folder), self.app_key, self.jobs, self.analyst, self.database)
             await world.begin()
             try:
@@ -293,12 +315,11 @@ class Ground:
 
 
 @pytest.fixture(scope="module")
-def ground(tmp_path_factory: pytest.TempPathFactory, app_key: tuple[str, str]) -> Iterator[Ground]:
+def ground(app_key: tuple[str, str]) -> Iterator[Ground]:
     """The ground, laid once."""
-    database = f"sqlite:///{tmp_path_factory.mktemp('database')}/postil.db"
 
     @asynccontextmanager
-    async def laid() -> AsyncGenerator[tuple[Jobs, Analyst]]:
+    async def laid(database: str) -> AsyncGenerator[tuple[Jobs, Analyst]]:
         async with Analyst() as analyst:
             jobs = Jobs(database, lease=1e6)
             await jobs.open()
@@ -308,8 +329,9 @@ def ground(tmp_path_factory: pytest.TempPathFactory, app_key: tuple[str, str]) -
             finally:
                 await jobs.stop()
 
-    with asyncio.Runner() as runner:
-        context = laid()
+    with TemporaryDirectory(dir=MEMORY) as folder, asyncio.Runner() as runner:
+        database = f"sqlite:///{folder}/postil.db"
+        context = laid(database)
         jobs, analyst = runner.run(context.__aenter__())
         yield Ground(runner, jobs, analyst, database, app_key)
         runner.run(context.__aexit__(None, None, None))

@@ -414,10 +414,12 @@ class _Composer:
             parts.append(f"This is about {self._line(finding.path, finding.line)}.{here}")
         if words.why:
             parts.append(_reflowed(words.why))
+        # A comment needs no link to what it stands on: the lines of a suggestion, or the one that is the cause.
+        under = range(place.start_line or place.line, place.line + 1) if place.start_line or place.cause else ()
         related = [
             f"- {self._line(other.path, other.line)}: {prose(other.text, 300)}"
             for other in finding.related
-            if not place.cause or (other.path, other.line) != (place.path, place.line)
+            if other.path != place.path or other.line not in under
         ]
         if related:
             parts.append("\n".join(_first(related, 5)))
