@@ -55,6 +55,7 @@ __all__ = [
     "rules_of",
     "superseded",
     "unfinished",
+    "where_read",
 ]
 
 BESIDE = 20
@@ -79,6 +80,7 @@ _CAUSES = {
 }
 _FOLD = ("<details>\n<summary>What it was</summary>\n\n", "\n\n</details>")
 _IGNORED = "**Ignored in this pull request**"
+_UNSENDABLE = re.compile("[\r\0\ud800-\udfff]")
 _COMMIT = re.compile(r"[0-9a-f]{7,40}")
 _NAMED_RULE = re.compile(r"`([a-z0-9-]+)`(?:\]\([^)\n]*\))?\n\n<!-- postil:")
 
@@ -533,7 +535,7 @@ class _Composer:
         settings, preview = self.occasion.settings, self.occasion.preview
         lines = []
         if settings is not None:
-            at = _accounted_config(plain(self.occasion.config))
+            at = where_read(plain(self.occasion.config))
             does = "; ".join(effects(settings)) or "nothing differs from the defaults"
             lines.append(f"- {quoted(self.occasion.source)} at {at}: {does}.")
         if preview is not None:
@@ -587,20 +589,21 @@ def _order(each: Introduced) -> tuple[int, str, int, int, str]:
 
 
 def _offered(suggestion: Suggestion) -> str | None:
-    """A suggestion's text as it goes into a comment; None where GitHub would read other lines than we do."""
+    """A suggestion's text as it goes into a comment; None where GitHub would read something else than we do."""
     text = re.sub(r"\r(?=\n|\Z)", "", suggestion.text)
-    return None if "\r" in text or "\0" in text or _size(text) > _SUGGESTION_ROOM else text
+    return None if _UNSENDABLE.search(text) or _size(text) > _SUGGESTION_ROOM else text
 
 
 def _accounted(accounting: Accounting) -> str:
     """The accounting line as Markdown."""
-    return accounting_line(replace(accounting, config=_accounted_config(accounting.config)))
+    return accounting_line(replace(accounting, config=where_read(accounting.config)))
 
 
-def _accounted_config(where: str) -> str:
+def where_read(where: str) -> str:
     """Where a configuration was read, as Markdown. A branch's name may hold anything that git allows."""
     config, at, commit = where.rpartition("@")
-    if not (config[-1:].isalnum() and _COMMIT.fullmatch(commit)):
+    # After a letter or digit GitHub takes an @ for no mention; after any other character, "é" among them, it does.
+    if not (config[-1:].isascii() and config[-1:].isalnum() and _COMMIT.fullmatch(commit)):
         config, at, commit = where, "", ""
     return f"{escaped(config)}{at}{commit}"
 
@@ -680,7 +683,10 @@ def counted(number: int, noun: str) -> str:
 
 
 def _sentence(text: str) -> str:
-    return text if text.endswith((".", "!", "?", "…")) else f"{text}."
+    if text.endswith((".", "!", "?", "…")):
+        return text
+    # A number with a full stop begins a list.
+    return f"{text}\\." if text.isdecimal() else f"{text}."
 
 
 def _opening(text: str) -> str:

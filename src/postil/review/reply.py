@@ -9,9 +9,9 @@ from difflib import get_close_matches
 
 from postil.review import orders as standing
 from postil.review.command import COMMANDS, RECHECK, Command, nearest
-from postil.review.compose import counted, effects, explained, on_whose_word
+from postil.review.compose import counted, effects, explained, on_whose_word, where_read
 from postil.review.config import FILES
-from postil.review.markup import escaped, link, prose, quoted
+from postil.review.markup import link, prose, quoted
 from postil.review.model import RuleWords
 from postil.review.orders import Ignore, Orders
 from postil.review.plan import Plan
@@ -167,8 +167,7 @@ def _resume(orders: Orders) -> Reply:
 
 def _configuration(orders: Orders, now: Circumstances) -> str:
     plan, config = now.plan, now.plan.config
-    branch, _, commit = now.config.rpartition("@")
-    at = f"{escaped(branch)}@{commit}"
+    at = where_read(now.config)
     if plan.source == "defaults":
         where = f"The defaults hold: {at} has neither {quoted(FILES[0])} nor `[tool.postil]` in {quoted(FILES[1])}."
     else:
