@@ -20,7 +20,13 @@ def check(changes: ChangeSet) -> Notes:
         elif was is not None and was.name is not None and not was.file.is_test:
             gone[was.name] = change.path
     kept = {each.name for each in there}
-    gone = {name: path for name, path in gone.items() if name not in kept}
+    # Where `env.py` is gone as well, the folder doesn't migrate any database any more.
+    given_up = {
+        change.path.removesuffix("env.py")
+        for change in changes.files
+        if change.head_text is None and change.path.rpartition("/")[2] == "env.py"
+    }
+    gone = {name: path for name, path in gone.items() if name not in kept and not path.startswith(tuple(given_up))}
     if not gone:
         return
     # A history that is squashed has a new first revision, or one that says what it stands for.
