@@ -304,6 +304,44 @@ def test_archive(archive): ...
     assert "PASSED test_wide.py" in printed
 
 
+def test_pytest_makes_an_imported_fixture_once_for_each_module(tmp_path: Path) -> None:
+    """`fixture-imported-directly` says so of a session's fixture, which a `conftest.py` would make once."""
+    (tmp_path / "fixtures.py").write_text(
+        "import pytest\n@pytest.fixture(scope='session')\ndef engine():\n    print('made an engine')\n"
+    )
+    for name in ("one", "two"):
+        (tmp_path / f"test_{name}.py").write_text("from fixtures import engine\ndef test_it(engine): ...\n")
+
+    assert run_pytest(tmp_path, "-s").count("made an engine") == 2
+
+
+def test_pytest_stops_at_collection_where_ids_and_cases_differ_in_number(tmp_path: Path) -> None:
+    """`parametrize-ids-length-mismatch` says that no test of the module runs."""
+    (tmp_path / "test_ids.py").write_text(
+        "import pytest\n@pytest.mark.parametrize('n', [1, 2], ids=['one'])\ndef test_a(n): ...\ndef test_b(): ...\n"
+    )
+    printed = run_pytest(tmp_path)
+
+    assert "2 parameter sets specified, with different number of ids: 1" in printed
+    assert "passed" not in printed
+
+
+def test_an_exit_that_returns_true_drops_what_the_block_raises() -> None:
+    """exit-always-suppresses: a misspelt name among it."""
+
+    class Lease:
+        def __enter__(self) -> Self:
+            return self
+
+        def __exit__(self, *error: object) -> bool:
+            return bool(error)
+
+    with Lease():
+        raise NameError
+
+    assert Lease().__exit__(None)
+
+
 def test_pytest_counts_what_it_cannot_name(tmp_path: Path) -> None:
     """`parametrize-opaque-ids` tells which values make ids that can be read."""
     (tmp_path / "test_ids.py").write_text(
