@@ -9,6 +9,11 @@ from typing import Any
 import pytest
 import yaml
 
+from postil.demo.state import FakePull
+from postil.github.tokens import LEAST
+from story import said, verdicts
+from validated_github import ValidatedGitHub
+
 ROOT = Path(__file__).parents[1]
 BAD = "def f():\n    try:\n        g()\n    except KeyError as e:\n        raise F()\n"
 BIN = Path(sys.executable).parent
@@ -115,7 +120,14 @@ def run_action(service: Path, tmp_path: Path, **given: str) -> subprocess.Comple
     return subprocess.run(
         ["bash", "--noprofile", "--norc", "-eo", "pipefail", script],
         cwd=tmp_path,
-        env={**os.environ, "RUNNER_TEMP": str(tmp_path / "temp"), "FOLDER": str(service), "PACKS": "", **given},
+        env={
+            **os.environ,
+            "RUNNER_TEMP": str(tmp_path / "temp"),
+            "FOLDER": str(service),
+            "PACKS": "",
+            "POST": "false",
+            **given,
+        },
         capture_output=True,
         text=True,
         check=False,
@@ -133,6 +145,46 @@ def test_the_action_annotates_what_a_pull_request_brings(service: Path, tmp_path
     assert commands[0].startswith("::warning file=a.py,line=5,endLine=5,title=Chain the new exception to its cause::")
 
 
+def run_on_github(
+    service: Path, tmp_path: Path, pull: FakePull, url: str, token: str
+) -> subprocess.CompletedProcess[str]:
+    """The action with `post`, on a pull request of the stand-in for GitHub."""
+    return run_action(
+        service, tmp_path, BASE="a", HEAD="b", POST="true", PULL=f"{pull.repository.full_name}#{pull.number}",
+        POSTIL_TOKEN=token, GITHUB_API_URL=url,
+    )  # fmt: skip
+
+
+def test_the_action_posts_with_the_token_of_the_workflow(
+    github: ValidatedGitHub, github_url: str, service: Path, tmp_path: Path
+) -> None:
+    """The review that the App would have posted, for those who can't host it."""
+    pull = github.open_pull(base_files={"a.py": "x = 1\n"}, head_files={"a.py": BAD})
+    token = github.mint(github.installation, dict(LEAST), None).value
+    done = run_on_github(service, tmp_path, pull, github_url, token)
+
+    assert (done.returncode, done.stderr) == (1, "")
+    assert said(pull) == [("a.py", 5, "**Chain the new exception to its cause**")]
+    assert verdicts(pull) == [("completed", "failure", "1 finding: 1 warning")]
+
+
+def test_the_action_annotates_a_fork_whose_token_may_only_read(
+    github: ValidatedGitHub, github_url: str, service: Path, tmp_path: Path
+) -> None:
+    """GitHub gives no other there; that is no fault of the author's."""
+    pull = github.open_pull(base_files={"a.py": "x = 1\n"}, head_files={"a.py": BAD})
+    token = github.mint(github.installation, {name: "read" for name, _ in LEAST}, None).value
+    done = run_on_github(service, tmp_path, pull, github_url, token)
+
+    assert done.returncode == 1
+    assert done.stdout.startswith("::warning file=a.py,line=5")
+    assert [line.partition(":")[2].partition(":")[0] for line in done.stderr.splitlines()] == [
+        " GitHub takes no check run of this token",
+        " GitHub takes no review of this token",
+    ]
+    assert (said(pull), verdicts(pull)) == ([], [])
+
+
 def test_the_action_says_what_it_lacks(service: Path, tmp_path: Path) -> None:
     """A push has no pull request, and must not look reviewed."""
     done = run_action(service, tmp_path, BASE="", HEAD="")
@@ -146,4 +198,6 @@ def test_no_step_of_the_action_has_a_value_in_its_text() -> None:
     steps = ACTION["runs"]["steps"]
 
     assert [step["name"] for step in steps if "${{" in step["run"]] == []
-    assert {name for step in steps for name in step.get("env", {})} == {"BASE", "HEAD", "FOLDER", "PACKS"}
+    assert {name for step in steps for name in step.get("env", {})} == {
+        "BASE", "HEAD", "FOLDER", "PACKS", "POST", "PULL", "POSTIL_TOKEN", "POSTIL_GUIDE_URL",
+    }  # fmt: skip

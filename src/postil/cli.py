@@ -349,18 +349,37 @@ def _place(each: Introduced) -> tuple[str, int, int, str]:
 
 @app.command()
 def review(
-    revisions: Annotated[str, typer.Argument(metavar="BASE..HEAD", help="What the pull request would hold.")],
+    revisions: Annotated[
+        str | None, typer.Argument(metavar="[BASE..HEAD]", help="What the pull request would hold.")
+    ] = None,
     repo: Annotated[Path, typer.Option(help="The local repository.")] = Path(),
+    pr: Annotated[
+        str | None,
+        typer.Option(metavar="OWNER/REPO#N", help="A pull request on GitHub instead, or its page's address."),
+    ] = None,
+    post: Annotated[bool, typer.Option("--post", help="Post the review, as far as the token may.")] = False,
+    token_file: Annotated[
+        Path | None, typer.Option(help="Holds the token; else POSTIL_TOKEN or GITHUB_TOKEN does.")
+    ] = None,
+    api_url: Annotated[str | None, typer.Option(help="The API of another GitHub than github.com.")] = None,
+    guide_url: Annotated[str | None, typer.Option(help="The guideline's folder in a repository, to link to.")] = None,
     output: Annotated[ReviewFormat, typer.Option("--format", help="How to print.")] = ReviewFormat.TEXT,
     folders: PacksOption = None,
 ) -> None:
-    """Print what the App would post on a range of commits. Exits as `check` does."""
+    """Print what the App would post on a range of commits, or on a pull request. Exits as `check` does."""
+    if (revisions is None) == (pr is None):
+        _fail("give one of the two: BASE..HEAD, or --pr OWNER/REPO#N")
+    if post and pr is None:
+        _fail("--post is about a pull request; name it by --pr OWNER/REPO#N")
     guideline = _guideline(folders)
-    try:
-        pull = local_pull(repo, revisions)
-        posted = asyncio.run(_review(pull, guideline, folders))
-    except (GitError, SandboxError) as error:
-        _fail(str(error))
+    if pr is not None:
+        posted = _visit(pr, guideline, folders, (token_file, api_url, guide_url), post=post)
+    else:
+        try:
+            pull = local_pull(repo, revisions or "")
+            posted = asyncio.run(_review(pull, guideline, folders))
+        except (GitError, SandboxError) as error:
+            _fail(str(error))
     match output:
         case ReviewFormat.JSON:
             typer.echo(records.of_review(posted))
@@ -369,6 +388,41 @@ def review(
         case ReviewFormat.TEXT:
             typer.echo(review_text(posted))
     raise typer.Exit(FOUND if posted.check.conclusion is Conclusion.FAILURE else CLEAN)
+
+
+def _visit(
+    name: str,
+    guideline: packs.Guideline,
+    folders: list[Path] | None,
+    given: tuple[Path | None, str | None, str | None],
+    *,
+    post: bool,
+) -> Review:
+    """Review a pull request with a token; `given` are its file, and the addresses of the API and of the guideline."""
+    from postil import by_token  # noqa: PLC0415 - as in `serve`
+    from postil.settings import Given, SettingsError  # noqa: PLC0415 - as above
+
+    try:
+        settings = Given.load(*given)
+        pull = by_token.pull_named(name, settings.site.web_url)
+        visited = asyncio.run(
+            by_token.visit(
+                pull,
+                guideline,
+                _folders(folders),
+                token=settings.token,
+                site=settings.site,
+                guide_url=settings.guide_url,
+                post=post,
+            )
+        )
+    except (SettingsError, by_token.PullNameError) as error:
+        _fail(str(error))
+    for refused in visited.refused:
+        typer.echo(f"postil: {refused}", err=True)
+    if visited.review is None:
+        _fail(f"{name} was not reviewed: {visited.why}")
+    return visited.review
 
 
 async def _review(pull: LocalPull, guideline: packs.Guideline, folders: list[Path] | None) -> Review:

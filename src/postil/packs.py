@@ -69,7 +69,8 @@ class Chapter:
 class Links:
     """Where rule pages and sections are found: in the service's own guide, or in a repository that shows Markdown.
 
-    `own` are the addresses of pages that lie elsewhere, by "chapter/rule", and of chapters.
+    `own` are the addresses of pages that lie elsewhere, by "chapter/rule", and of chapters. Without a `base` the others
+    have none, which is "".
     """
 
     base: str
@@ -78,13 +79,16 @@ class Links:
 
     def rule(self, chapter: str, name: str) -> str:
         """The address of a rule's page."""
-        page = f"{chapter}/{name}"
-        return self.own.get(page) or f"{self.base.rstrip('/')}/{page}{'.md' if self.repository else ''}"
+        return self._address(f"{chapter}/{name}", ".md")
 
     def section(self, chapter: str, slug: str) -> str:
         """The address of a section of a chapter."""
-        page = self.own.get(chapter) or f"{self.base.rstrip('/')}/{chapter}{'/README.md' if self.repository else ''}"
-        return f"{page}#{slug}"
+        page = self._address(chapter, "/README.md")
+        return page and f"{page}#{slug}"
+
+    def _address(self, page: str, file: str) -> str:
+        there = f"{self.base.rstrip('/')}/{page}{file if self.repository else ''}" if self.base else ""
+        return self.own.get(page, there)
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ What the set-up in the browser stored comes after the environment, which goes fi
 All faults are reported at once, each with the setting's name, what is wrong and the cure. No value is ever printed.
 """
 
+import dataclasses
 import difflib
 import os
 import re
@@ -478,3 +479,48 @@ def _near(name: str, given: Mapping[str, str]) -> str:
     strangers = [other for other in given if other not in known]
     close = difflib.get_close_matches(name, strangers, n=1, cutoff=0.85)
     return f" (and {close[0]}, which is set, means nothing)" if close else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What a review with a given token goes by. The token is in no representation."""
+
+    token: str = dataclasses.field(repr=False)
+    site: Site
+    guide_url: str
+
+    @classmethod
+    def load(
+        cls,
+        token_file: Path | None = None,
+        api_url: str | None = None,
+        guide_url: str | None = None,
+        env: Mapping[str, str] = os.environ,
+    ) -> "Given":
+        """Read it from the arguments, and what these leave open from the variables, those of a workflow included.
+
+        Raises:
+            SettingsError: there is no token, or an address is none; it lists every fault.
+        """
+        faults, token = [], env.get("POSTIL_TOKEN") or env.get("GITHUB_TOKEN") or ""
+        if token_file is not None:
+            try:
+                token = token_file.read_text(encoding="utf-8")
+            except (OSError, UnicodeDecodeError):
+                faults.append(Fault(str(token_file), "can't be read", "Name a file that holds nothing but the token."))
+        elif not token.strip():
+            cure = "Set it, or GITHUB_TOKEN, to a token that may read the pull request; or name a file by --token-file."
+            faults.append(Fault("POSTIL_TOKEN", "is missing", cure))
+        addresses = {
+            "POSTIL_GITHUB_API_URL": api_url or env.get("POSTIL_GITHUB_API_URL") or env.get("GITHUB_API_URL"),
+            "POSTIL_GUIDE_URL": guide_url or env.get("POSTIL_GUIDE_URL"),
+        }
+        for name, address in addresses.items():
+            try:
+                addresses[name] = _url(address) if address else None
+            except PydanticCustomError as error:
+                faults.append(Fault(name, str(error), _cure(_field(name))))
+        if faults:
+            raise SettingsError(faults)
+        api, guide = addresses.values()
+        return cls(token.strip(), Site.of_api(api or GITHUB_API), guide or "")

@@ -107,7 +107,8 @@ class Reviewer:
     """Reviews pull requests.
 
     `links` say where comments point; `web_url` is GitHub's address for people; `key` signs the hidden markers. So many
-    runs as have `room` read and judge files at a time; the others have begun their check runs, and wait.
+    runs as have `room` read and judge files at a time; the others have begun their check runs, and wait. `show` is
+    given each review before it is posted; with `drafts`, drafts are reviewed whatever the configuration says.
     """
 
     github: GitHub
@@ -119,6 +120,8 @@ class Reviewer:
     key: bytes
     meter: Meter
     room: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(8))
+    show: Callable[[Review], None] = lambda review: None
+    drafts: bool = False
 
     async def __call__(self, job: Job) -> Outcome:
         """Do one job; says how it ended. Only faults of our own are raised."""
@@ -231,7 +234,7 @@ class _Run:
         return outcome
 
     async def _review(self, pull: PullContext, agreed: Plan, heard: "_Heard") -> Outcome:
-        drafts = agreed.config.drafts or heard.commanded
+        drafts = agreed.config.drafts or heard.commanded or self.us.drafts
         too_early = pull.draft and not drafts
         await self._end_earlier_checks(pull, words.draft() if too_early else None)
         if not heard.wanted or too_early:
@@ -254,6 +257,7 @@ class _Run:
         former = {} if unlisted else carried_over(_named(_found(analysis)), said, _base_names(files))
         occasion = self._occasion(name, pull, agreed, said | former.keys(), preview)
         review = agreed.review(analysis, files, occasion)
+        self.us.show(review)
         standing = await self.us.book.standing(self.job)
         if standing == "lost" or (standing == "outdated" and await self._is_outdated(pull, drafts=drafts)):
             return Superseded()

@@ -88,7 +88,7 @@ def problem(response: httpx.Response) -> TryAgain | GiveUp | Moot | None:
             return Suspended(said)
         case 403 if any(word in words for word in _GONE):
             return Moot(said)
-        case 403 if "not accessible by integration" in words:
+        case 403 if "not accessible by" in words:
             needed = response.headers.get("x-accepted-github-permissions", "")
             return NotPermitted(f"{said} (needs {needed})" if needed else said)
         case 422:

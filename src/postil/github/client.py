@@ -74,6 +74,8 @@ class GitHub:
         pauses: seconds before the first and second repeat of a read.
     """
 
+    _kind: type[Repository] = Repository
+
     def __init__(
         self,
         app_id: str,
@@ -103,7 +105,7 @@ class GitHub:
     def repository(self, installation: int, repository_id: int | None, owner: str, name: str) -> Repository:
         """One repository as one installation of the App sees it. Asks nothing yet."""
         key = name if repository_id is None else repository_id
-        return Repository(
+        return self._kind(
             owner,
             name,
             self._repository_connection(Scope(installation, key)),
