@@ -16,11 +16,14 @@ _SPEAKS = re.compile(
     r"(?:^|/)(?:\w*api\w*|routes?|routers?|endpoints?|views?|deps?|dependenc(?:y|ies)|\w*auth\w*|security)(?:/|\.py$)"
 )
 _HTTP = frozenset({"fastapi.HTTPException", "fastapi.exceptions.HTTPException", "starlette.exceptions.HTTPException"})
+# At the top of a repository it holds whole services, with layers of their own: `services/orders/app/prices.py`.
+_WHOLE_SERVICE = re.compile(r"services?/[^/]+/[^/]+/")
 _SAYS = {"services": "service", "repositories": "repository", "repository": "repository", "crud": "repository"}
 
 
 def check(file: SourceFile) -> Notes:
-    found = _LAYER.search(file.path)
+    whole = _WHOLE_SERVICE.match(file.path)
+    found = _LAYER.search(file.path, whole.end() - 1 if whole is not None else 0)
     if found is None or not file.is_service or _SPEAKS.search(file.path):
         return
     if file.mentions("Depends(") or file.routes:
