@@ -5,7 +5,7 @@ Pure. The App and the command line both go this way, so that they say the same.
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from postil.lint.change import Change
 from postil.lint.engine import RuleSet
@@ -24,8 +24,8 @@ EXCLUDED = "excluded"
 class Plan:
     """A configuration under a guideline. `choice` is for whoever analyses; `faults` are for the author.
 
-    `instead_of` gives, for each rule that says more than others about the same, these others. `marks` are what the
-    repository's .gitattributes says about generated and vendored files, as `noise.marks_of` reads.
+    `marks` are what the repository's .gitattributes says about generated and vendored files, as `noise.marks_of` reads.
+    `instead_of` gives, for each rule that says more than others about the same, these others.
     """
 
     config: Config
@@ -33,8 +33,8 @@ class Plan:
     choice: Choice
     faults: tuple[str, ...]
     aliases: Mapping[str, str]
-    instead_of: Mapping[str, tuple[str, ...]]
     marks: Sequence[tuple[str, str, bool]] = ()
+    instead_of: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def threshold(self) -> Severity:
@@ -189,4 +189,4 @@ def plan(reading: Reading, rules: RuleSet, aliases: Mapping[str, str], attribute
     """What a configuration means under these rules; `attributes` is the text of the repository's .gitattributes."""
     choice, faults = chosen(rules, reading, aliases)
     instead_of = {rule.name: rule.page.instead_of for rule in rules.rules if rule.page.instead_of}
-    return Plan(reading.config, reading.source, choice, faults, aliases, instead_of, noise.marks_of(attributes))
+    return Plan(reading.config, reading.source, choice, faults, aliases, noise.marks_of(attributes), instead_of)
