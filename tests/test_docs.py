@@ -231,7 +231,9 @@ def test_the_formats_in_the_readme_are_the_formats() -> None:
     """A format that isn't there is an error, one that isn't shown is never used."""
     (listing,) = blocks(section(README, "## Command line"), "text")
 
-    assert re.findall(r"--format (\S+)", listing) == ["|".join(cli.Format), "|".join(cli.ReviewFormat)]
+    assert re.findall(r"--format (\S+)", listing) == [
+        "|".join(formats) for formats in (cli.Format, cli.ReviewFormat, cli.DoctorFormat)
+    ]
 
 
 def test_the_readme_shows_every_key_of_a_repositorys_configuration() -> None:

@@ -68,6 +68,13 @@ class ReviewFormat(StrEnum):
     GITHUB = "github"
 
 
+class DoctorFormat(StrEnum):
+    """How `doctor` prints."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
 class Colour(StrEnum):
     """When text has colours: `auto` asks the terminal, and the variables NO_COLOR and FORCE_COLOR."""
 
@@ -530,6 +537,22 @@ def serve() -> None:
         service.serve(Settings.load())
     except (SettingsError, UnusableDatabaseError, packs.PackError) as error:
         _fail(str(error))
+
+
+@app.command()
+def doctor(
+    output: Annotated[DoctorFormat, typer.Option("--format", help="How to print.")] = DoctorFormat.TEXT,
+) -> None:
+    """Say what is wrong with an installation, and the cure. Exits 1 when something keeps reviews from happening."""
+    from postil import doctor as examination  # noqa: PLC0415 - as in `serve`
+    from postil.settings import Settings, SettingsError  # noqa: PLC0415 - as in `serve`
+
+    try:
+        found = asyncio.run(examination.examine(Settings.load()))
+    except SettingsError as error:
+        found = examination.of_settings(error)
+    typer.echo(examination.as_json(found) if output is DoctorFormat.JSON else examination.text(found))
+    raise typer.Exit(FOUND if examination.is_broken(found) else CLEAN)
 
 
 @app.command()

@@ -101,6 +101,13 @@ class Analyst:
     async def __aexit__(self, *exc_info: object) -> None:
         await self.close()
 
+    async def fences(self) -> dict[str, str]:
+        """What keeps a child from network, files and processes, tried in one. Raises SandboxError."""
+        child = _Child(self._paths, self._limits)
+        self._all.add(child)
+        await child.start()
+        return child.fences
+
     async def analyse(
         self,
         changes: Sequence[Change],

@@ -16,7 +16,7 @@ from postil.github.answers import body_of, date_of
 from postil.github.connection import TIMEOUT, Connection, read
 from postil.github.errors import Invalid, Moot, TryAgain
 from postil.github.fetch import Clone
-from postil.github.model import App, Wire
+from postil.github.model import App, Hook, Installed, Sent, Wire
 from postil.github.repository import Repository
 from postil.github.tokens import FETCH, REACT, RESOLVE, Scope, Token, TokenAuth, Tokens
 
@@ -128,6 +128,20 @@ class GitHub:
             GiveUp: GitHub refuses them, or the key can't sign.
         """
         return read(App, body_of(await self._app.rest("GET", "app")), "GET /app")
+
+    async def hook(self) -> Hook:
+        """Where the App's deliveries go. Raises GiveUp, TryAgain, Moot."""
+        return read(Hook, body_of(await self._app.rest("GET", "app/hook/config")), "GET /app/hook/config")
+
+    async def installations(self) -> list[Installed]:
+        """Where the App is installed, a hundred at most. Raises GiveUp, TryAgain, Moot."""
+        answer = await self._app.rest("GET", "app/installations", params={"per_page": 100})
+        return read(list[Installed], answer.json(), "GET /app/installations")
+
+    async def recent_deliveries(self) -> list[Sent]:
+        """The newest lines of GitHub's log of deliveries, the newest first. Raises GiveUp, TryAgain, Moot."""
+        answer = await self._app.rest("GET", "app/hook/deliveries", params={"per_page": 50})
+        return read(list[Sent], answer.json(), "GET /app/hook/deliveries")
 
     def _repository_connection(self, scope: Scope) -> Connection:
         return self._connection(_Signed(TokenAuth(self._tokens, scope)))

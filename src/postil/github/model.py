@@ -126,5 +126,39 @@ class App(Wire):
     id: int
     slug: Text = ""
     name: Text = ""
+    owner: Text = Field(default="", validation_alias=AliasPath("owner", "login"))
+    owner_kind: Text = Field(default="", validation_alias=AliasPath("owner", "type"))
     permissions: Mapping[str, str] = Field(default_factory=dict)
     events: tuple[str, ...] = ()
+
+
+class Hook(Wire):
+    """Where the App's deliveries go, and how."""
+
+    url: Text = ""
+    content_type: Text = ""
+    insecure_ssl: Annotated[str, BeforeValidator(str)] = ""
+
+
+class Installed(Wire):
+    """An account on which the App is installed. `suspended_at` is None while it isn't suspended."""
+
+    id: int
+    account: Text = Field(default="", validation_alias=AliasPath("account", "login"))
+    html_url: Text = ""
+    permissions: Mapping[str, str] = Field(default_factory=dict)
+    suspended_at: str | None = None
+
+
+class Sent(Wire):
+    """A line of GitHub's log of deliveries. `status_code` is 0 where nobody answered; `status` says it in words."""
+
+    event: Text = ""
+    delivered_at: Text = ""
+    status: Text = ""
+    status_code: int = 0
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether it was accepted."""
+        return 200 <= self.status_code < 300

@@ -5,12 +5,13 @@ which is good for one conversion within an hour.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib.metadata import version
 
 import httpx
 from pydantic import AliasPath, Field, SecretStr
 
-from postil.github.answers import OUTAGE_WAIT, body_of, problem
+from postil.github.answers import OUTAGE_WAIT, body_of, date_of, problem
 from postil.github.connection import TIMEOUT, read
 from postil.github.errors import NoAnswer
 from postil.github.model import Text, Wire
@@ -39,7 +40,15 @@ class Registered(Wire):
         return self.owner if self.owner_kind == "Organization" else ""
 
 
-async def reach(site: Site, transport: httpx.AsyncBaseTransport | None = None) -> None:
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A GitHub that answers: the time by its clock, in seconds since 1970, and an Enterprise Server's version or ""."""
+
+    at: float
+    server_version: str
+
+
+async def reach(site: Site, transport: httpx.AsyncBaseTransport | None = None) -> Answered:
     """Ask whether there is a GitHub at all. One that wants to know who asks is one too.
 
     Raises:
@@ -50,6 +59,7 @@ async def reach(site: Site, transport: httpx.AsyncBaseTransport | None = None) -
     if "x-github-request-id" not in response.headers and SERVER_VERSION not in response.headers:
         said = f"{site.api_url}/meta is answered with {response.status_code}, and not by GitHub"
         raise NoAnswer(OUTAGE_WAIT, said)
+    return Answered(date_of(response.headers), response.headers.get(SERVER_VERSION, ""))
 
 
 async def convert(site: Site, code: str, transport: httpx.AsyncBaseTransport | None = None) -> Registered:

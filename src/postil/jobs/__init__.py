@@ -8,6 +8,7 @@ Everything may happen twice: a delivery, a run, a post. No type of the engine or
 `queue.Jobs` is what others use; below it `acceptance`, `runs`, `care` and `inspection` are what happens to the tables.
 """
 
+from postil.jobs.condition import examine_database
 from postil.jobs.database import create_engine, database_url
 from postil.jobs.model import (
     MAX_TRIES,
@@ -61,4 +62,5 @@ __all__ = [
     "Work",
     "create_engine",
     "database_url",
+    "examine_database",
 ]

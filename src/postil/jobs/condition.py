@@ -1,0 +1,41 @@
+"""How a database is, for whoever doesn't want to work with it but to know."""
+
+from pathlib import Path
+
+import sqlalchemy as sa
+from alembic.script import ScriptDirectory
+from sqlalchemy import exc as sa_exc
+
+from postil.jobs.database import create_engine, database_url
+from postil.jobs.migration import SCRIPTS, current
+from postil.jobs.model import NewerDatabaseError, UnavailableError
+from postil.jobs.schema import deliveries
+
+
+def examine_database(address: str) -> str | None:
+    """Connect, try a change, take it back, and give the revision of the tables; None where there are none yet.
+
+    Raises:
+        UnusableDatabaseError: the address isn't one.
+        UnavailableError: it can't be reached, read or written.
+        NewerDatabaseError: a newer version has brought its tables further than this one knows.
+    """
+    url = database_url(address)
+    if url.get_backend_name() == "sqlite" and not Path(str(url.database)).exists():
+        return None
+    engine = create_engine(url)
+    try:
+        with engine.connect() as connection:
+            revision = current(connection)
+            if sa.inspect(connection).has_table(deliveries.name):
+                connection.execute(sa.delete(deliveries).where(deliveries.c.id == ""))
+                connection.rollback()
+    except sa_exc.SQLAlchemyError as error:
+        # The driver's own words; SQLAlchemy's add the statement and a link.
+        raise UnavailableError(str(getattr(error, "orig", None) or error).strip()) from error
+    finally:
+        engine.dispose()
+    known = {script.revision for script in ScriptDirectory(str(SCRIPTS)).walk_revisions()}
+    if revision is not None and revision not in known:
+        raise NewerDatabaseError(f"Its tables are at revision {revision}, which this version doesn't know.")
+    return revision
