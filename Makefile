@@ -12,7 +12,7 @@ TARGET ?= child
 SEED := $(or $(SEED),$(shell date +%s))
 
 .DEFAULT_GOAL := all
-.PHONY: all format format-check lint types imports test soak fuzz check-self demo rule new-rule try bench serve schema generated names picture
+.PHONY: all format format-check lint types imports test soak fuzz check-self audit demo rule new-rule try bench serve schema generated names picture
 
 all: format-check lint types imports test  ## what CI runs
 
@@ -47,6 +47,9 @@ fuzz: $(UV_READY)  ## hostile files through the analysing process, or requests t
 
 check-self: $(UV_READY)  ## Postil on its own code
 	$(RUN) postil check src tests
+
+audit: $(UV_READY)  ## known weaknesses of the locked dependencies, less those of audit.toml
+	$(RUN) python scripts/audit.py
 
 demo: $(UV_READY)  ## a whole pull request on loopback, reviewed by the real service
 	$(RUN) postil demo

@@ -69,6 +69,17 @@ class Postil:
         with self._engine.connect() as connection:
             return connection.execute(sa.text("SELECT count(*) FROM postil_deliveries")).scalar_one()
 
+    async def shows(self, path: str, **headers: str) -> str:
+        """What a page or an error says, whatever its status."""
+        return (await self._http.get(path, headers=headers)).text
+
+    def everything(self) -> str:
+        """All that the database holds."""
+        tables = sa.MetaData()
+        with self._engine.connect() as connection:
+            tables.reflect(connection)
+            return repr([[tuple(row) for row in connection.execute(sa.select(each))] for each in tables.sorted_tables])
+
     async def close(self) -> None:
         """Let go of the database and the client."""
         await self._http.aclose()
@@ -79,7 +90,7 @@ class Postil:
 async def running(
     github: ValidatedGitHub, app_key: tuple[str, str], folder: Path, **changes: str
 ) -> AsyncGenerator[Postil]:
-    """The service with a database in `folder`, speaking to `github`."""
+    """The service with a database in `folder`, speaking to `github`: over HTTP where the API's address is given."""
     database = folder / "postil.db"
     env = {
         "POSTIL_GITHUB_APP_ID": github.app_id,
@@ -89,7 +100,8 @@ async def running(
         "POSTIL_DATABASE_URL": f"sqlite:///{database}",
     }
     settings = Settings.load(env | {f"POSTIL_{name}": value for name, value in changes.items()})
-    app = create_app(settings, None if settings.packs else GUIDELINE, httpx.ASGITransport(github), spacing=0)
+    transport = None if "GITHUB_API_URL" in changes else httpx.ASGITransport(github)
+    app = create_app(settings, None if settings.packs else GUIDELINE, transport, spacing=0)
     async with app.router.lifespan_context(app):
         postil = Postil(app, github, database)
         try:

@@ -33,6 +33,9 @@ LIMIT = 25 * MIB
 RATIO = 40
 """Most memory for a byte of a body. Python's own objects take 28 for the densest JSON, `{"a":[]},` again and again."""
 
+SILENCE = 599
+"""In place of a status: no answer within a minute."""
+
 Random = random.Random
 
 # Values of which some parser, some column, some regular expression or some address has had its trouble.
@@ -321,6 +324,8 @@ def answer(port: int, post: Post) -> tuple[int, str]:
         except ConnectionResetError:
             # It was answered before all was read.
             return 0, ""
+        except TimeoutError:
+            return SILENCE, ""
         except (http.client.HTTPException, ConnectionError):
             if not excused:
                 raise
