@@ -36,7 +36,8 @@ class Postil:
     def __init__(self, app: FastAPI, github: ValidatedGitHub, database: Path) -> None:
         self._github = github
         self._engine = sa.create_engine(f"sqlite:///{database}")
-        self._http = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="https://postil.example.com")
+        self.transport = httpx.ASGITransport(app)
+        self._http = httpx.AsyncClient(transport=self.transport, base_url="https://postil.example.com")
 
     async def answers(self, delivery: Delivery) -> int:
         """Send one delivery as GitHub does; gives the status of the answer."""
@@ -98,6 +99,8 @@ async def running(
         "POSTIL_GITHUB_WEBHOOK_SECRET": github.webhook.secret,
         "POSTIL_PUBLIC_URL": "https://postil.example.com",
         "POSTIL_DATABASE_URL": f"sqlite:///{database}",
+        # Stories count calls; the sweep has its own.
+        "POSTIL_SWEEP_MINUTES": "0",
     }
     settings = Settings.load(env | {f"POSTIL_{name}": value for name, value in changes.items()})
     transport = None if "GITHUB_API_URL" in changes else httpx.ASGITransport(github)

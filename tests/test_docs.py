@@ -21,7 +21,7 @@ import yaml
 from jsonschema import Draft202012Validator
 from markdown_it import MarkdownIt
 
-from postil import cli, manifest, packs
+from postil import cli, manifest, operate, packs
 from postil.app import create_app
 from postil.demo import play
 from postil.github import errors
@@ -232,7 +232,7 @@ def test_the_formats_in_the_readme_are_the_formats() -> None:
     (listing,) = blocks(section(README, "## Command line"), "text")
 
     assert re.findall(r"--format (\S+)", listing) == [
-        "|".join(formats) for formats in (cli.Format, cli.ReviewFormat, cli.DoctorFormat)
+        "|".join(formats) for formats in (cli.Format, cli.ReviewFormat, cli.DoctorFormat, operate.ListFormat)
     ]
 
 

@@ -24,6 +24,7 @@ from postil.jobs import AlreadyRunningError, Jobs, NewerDatabaseError, Unavailab
 from postil.packs import Guideline, Links
 from postil.sandbox import Analyst, Limits
 from postil.settings import PREFIX, Credentials, Role, Settings
+from postil.sweep import Sweep
 from postil.web import errors, guide, hooks, setup, status
 from postil.web.access import Access
 from postil.web.metrics import Metrics
@@ -171,9 +172,18 @@ class _Service:
         secrets = [secret.get_secret_value() for secret in credentials.webhook_secrets]
         # A run that has begun holds little, and one installation's are slowed by the pace of its writes alone.
         begun = BEGUN * settings.concurrency
-        self.jobs = Jobs(settings.database_url.get_secret_value(), concurrency=begun, share=settings.concurrency)
+        self.jobs = Jobs(
+            settings.database_url.get_secret_value(),
+            concurrency=begun,
+            share=settings.concurrency,
+            keep=settings.retention_days * 86400.0,
+        )
         self.github = github
         self.desk = hooks.Desk(secrets, self.jobs, github.forget, settings.site.answer_within)
+        self._sweep = None
+        if settings.sweep_minutes:
+            every = settings.sweep_minutes * 60.0
+            self._sweep = Sweep(github, self.jobs, every=every, calls=settings.sweep_calls)
         self._works = settings.role is not Role.WEB
         # Reviews mostly wait for GitHub, analyses for a processor: more of these than processors only take memory.
         children = min(settings.concurrency, os.cpu_count() or 1)
@@ -202,10 +212,13 @@ class _Service:
         await stack.enter_async_context(self._analyst)
         stack.push_async_callback(self.jobs.stop, GRACE)
         try:
-            await (self.jobs.start(self._reviewer) if self._works else self.jobs.open())
+            await (self.jobs.start(self._reviewer, self._reviewer.give_up) if self._works else self.jobs.open())
         except (UnavailableError, AlreadyRunningError, NewerDatabaseError) as error:
             log.error("not_started", why=str(error))  # noqa: TRY400 - its traceback tells an operator nothing
             raise
+        if self._works and self._sweep is not None:
+            sweeping = asyncio.create_task(self._sweep.keep_on(), name="postil-sweep")
+            stack.push_async_callback(_end, sweeping)
 
 
 def _access(settings: Settings) -> Access:
@@ -216,6 +229,11 @@ def _access(settings: Settings) -> Access:
         token=token.get_secret_value() if token is not None else "",
         header=settings.operator_header or "",
     )
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.wait([task])
 
 
 def _pack_paths(settings: Settings) -> tuple[Path, ...]:

@@ -1,4 +1,4 @@
-"""The command line: serve · check · review · rules · demo."""
+"""The command line: serve · check · review · rules · jobs · demo."""
 
 import asyncio
 import os
@@ -16,7 +16,7 @@ import typer
 from platformdirs import user_cache_path
 from rich.console import Console
 
-from postil import authoring, packs
+from postil import authoring, operate, packs
 from postil.cache import Cache
 from postil.files import Tree, patch_of, read_trees, write_text
 from postil.lint.engine import apply_edits
@@ -109,6 +109,9 @@ def _guideline(folders: list[Path] | None) -> packs.Guideline:
 
 def _folders(folders: list[Path] | None) -> tuple[Path, ...]:
     return packs.over_built_in(folders or ())
+
+
+app.command()(operate.jobs)
 
 
 @app.callback(invoke_without_command=True)

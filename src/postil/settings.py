@@ -251,6 +251,22 @@ class Settings(BaseSettings):
         "need PostgreSQL.",
     )
     concurrency: int = Field(8, ge=1, le=64, description="Give how many reviews run at once in one worker: 1 to 64.")
+    sweep_minutes: int = Field(
+        5,
+        ge=0,
+        le=1440,
+        description="Give after how many minutes each it is looked for what was missed: 1 to 1440, or 0 for never.",
+    )
+    sweep_calls: int = Field(
+        200, ge=10, le=5000, description="Give how many calls to GitHub such a look makes at most: 10 to 5000."
+    )
+    retention_days: int = Field(
+        14,
+        ge=8,
+        le=3650,
+        description="Give for how many days finished work is remembered: 8 or more, as GitHub may send a delivery "
+        "again for seven.",
+    )
     listen: Annotated[Listen, NoDecode, BeforeValidator(_listen)] = Field(
         Listen("127.0.0.1", 8000), description="Give HOST:PORT, such as 127.0.0.1:8000, or 0.0.0.0:8000 in a container."
     )

@@ -155,6 +155,11 @@ class Reviewer:
             await run.leave(error.why)
             return Done()
 
+    async def give_up(self, job: Job, why: str) -> None:
+        """Say in the check runs of a job that was cut short on its last try that they won't be finished."""
+        if job.pull.number != MERGE_QUEUE:
+            await _Run(self, job).give_up(why)
+
 
 @dataclass(frozen=True)
 class _Material:
@@ -277,6 +282,14 @@ class _Run:
         """Say in the check run, if there is one, that it won't be finished."""
         try:
             await self._complete_check("neutral", words.unfinished(why))
+        except (TryAgain, GiveUp, Moot) as error:
+            log.warning("check_left_open", why=str(error))
+
+    async def give_up(self, why: str) -> None:
+        """Say the same in whatever check run is open, after a run that could not say it itself."""
+        try:
+            pull = await self.repository.context(self.job.pull.number)
+            await self._end_earlier_checks(pull, words.unfinished(why), "neutral")
         except (TryAgain, GiveUp, Moot) as error:
             log.warning("check_left_open", why=str(error))
 
@@ -403,7 +416,12 @@ class _Run:
         """What GitHub sends back when somebody presses a button on a check run: the pull request, and our run."""
         return f"{self.job.key} {name.rpartition('@')[2]}"
 
-    async def _end_earlier_checks(self, pull: PullContext, instead: words.Notice | None) -> None:
+    async def _end_earlier_checks(
+        self,
+        pull: PullContext,
+        instead: words.Notice | None,
+        conclusion: Literal["neutral", "cancelled"] = "cancelled",
+    ) -> None:
         """See to the check runs that earlier runs left open, because they failed, died or were cut short.
 
         The one on the present head is kept to be gone on with, unless it is to say something `instead`.
@@ -423,7 +441,7 @@ class _Run:
                 continue
             if open_still:
                 notice = instead or words.superseded(pull.head_sha)
-                await self.repository.complete_check(check.id, "cancelled", notice)
+                await self.repository.complete_check(check.id, conclusion, notice)
             await self._note_end(check)
 
     async def _lost(self, head: str, name: str) -> int:

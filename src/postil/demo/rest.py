@@ -2,7 +2,7 @@
 
 from functools import partial
 from typing import Any, TypeVar
-from urllib.parse import unquote
+from urllib.parse import unquote, urlencode
 
 from postil.demo import registration, reviews
 from postil.demo.deliveries import Sent
@@ -128,12 +128,19 @@ def list_repositories(call: Call) -> Answer:
 
 @route("GET", "/app/hook/deliveries", auth="app")
 def list_deliveries(call: Call) -> Answer:
-    """The log of deliveries, newest first, all or those with one outcome."""
+    """The log of deliveries, newest first, all or those with one outcome; by a cursor, as its pages move on."""
     there = list(reversed(call.fake.deliveries.log))
     wanted = call.query.get("status")
     if wanted:
         there = [one for one in there if one.succeeded == (wanted == "success")]
-    return call.page([call.fake.deliveries.item(one) for one in there])
+    cursor = int(call.query.get("cursor") or 0)
+    there = [one for one in there if not cursor or one.id <= cursor]
+    size = min(int(call.query.get("per_page") or 30), 100)
+    links = {}
+    if len(there) > size:
+        query = urlencode({"per_page": size, "cursor": there[size].id, **({"status": wanted} if wanted else {})})
+        links = {"link": f'<{call.origin}{call.path}?{query}>; rel="next"'}
+    return Answer(200, [call.fake.deliveries.item(one) for one in there[:size]], links)
 
 
 def _sent(call: Call) -> Sent:
@@ -183,6 +190,8 @@ def list_pulls(call: Call) -> Answer:
     """Pull requests, newest first; open ones unless asked otherwise."""
     state = call.query.get("state", "open")
     there = [pull for pull in call.repository.pulls.values() if state in ("all", pull.state)]
+    if call.query.get("sort") == "updated":
+        there.sort(key=lambda pull: pull.updated_at)
     return call.page([call.fake.shapes.pull(pull, whole=False) for pull in reversed(there)])
 
 

@@ -2,8 +2,9 @@
 
 import asyncio
 import time
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from importlib.metadata import version
-from typing import Self
+from typing import Any, Self
 
 import githubkit
 import httpx
@@ -16,9 +17,9 @@ from postil.github.answers import body_of, date_of
 from postil.github.connection import TIMEOUT, Connection, read
 from postil.github.errors import Invalid, Moot, TryAgain
 from postil.github.fetch import Clone
-from postil.github.model import App, Hook, Installed, Sent, Wire
+from postil.github.model import App, Delivered, Hook, Installed, OpenPull, Reachable, Sent, Wire
 from postil.github.repository import Repository
-from postil.github.tokens import FETCH, REACT, RESOLVE, Scope, Token, TokenAuth, Tokens
+from postil.github.tokens import FETCH, LOOK, REACT, RESOLVE, Scope, Token, TokenAuth, Tokens
 
 log = structlog.get_logger(__name__)
 
@@ -143,6 +144,44 @@ class GitHub:
         answer = await self._app.rest("GET", "app/hook/deliveries", params={"per_page": 50})
         return read(list[Sent], answer.json(), "GET /app/hook/deliveries")
 
+    # What the sweep asks; `pay` is called before each call, and may raise to prevent it
+
+    async def failed_deliveries(self, pay: Callable[[], None]) -> AsyncGenerator[Sequence[Delivered]]:
+        """Page by page what the log of the App's webhook holds of attempts that failed, newest first."""
+        asked = {"status": "failure", "per_page": 100}
+        async for items in _pages(self._app, "app/hook/deliveries", asked, pay):
+            attempts = read(list[Delivered], items, "the log of deliveries")
+            # Enterprise Server may be older than the parameter.
+            yield [attempt for attempt in attempts if not attempt.succeeded]
+
+    async def redeliver(self, attempt: int) -> None:
+        """Have GitHub send a delivery again, by the id of one of its attempts. It does so once it has answered.
+
+        Raises:
+            Moot: GitHub has forgotten it.
+            TryAgain, GiveUp: as they say.
+        """
+        await self._app.rest("POST", f"app/hook/deliveries/{attempt}/attempts")
+
+    async def reachable(self, pay: Callable[[], None]) -> AsyncGenerator[Sequence[Reachable]]:
+        """Page by page the repositories of all installations that aren't suspended."""
+        async for items in _pages(self._app, "app/installations", {"per_page": 100}, pay):
+            for installation in read(list[Installed], items, "the list of installations"):
+                if installation.suspended_at is None:
+                    connection = self._repository_connection(Scope(installation.id, None, LOOK))
+                    async for places in _pages(
+                        connection, "installation/repositories", {"per_page": 100}, pay, "repositories"
+                    ):
+                        found = read(list[Reachable], places, "the list of repositories")
+                        yield [place.model_copy(update={"installation": installation.id}) for place in found]
+
+    async def open_pulls(self, place: Reachable, pay: Callable[[], None]) -> AsyncGenerator[Sequence[OpenPull]]:
+        """Page by page the open pull requests of a repository, the last changed first."""
+        connection = self._repository_connection(Scope(place.installation, None, LOOK))
+        asked: dict[str, str | int] = {"state": "open", "sort": "updated", "direction": "desc", "per_page": 100}
+        async for items in _pages(connection, f"repos/{place.full_name}/pulls", asked, pay):
+            yield read(list[OpenPull], items, "the list of open pull requests")
+
     def _repository_connection(self, scope: Scope) -> Connection:
         return self._connection(_Signed(TokenAuth(self._tokens, scope)))
 
@@ -175,7 +214,9 @@ class GitHub:
 
     async def _mint(self, scope: Scope) -> Token:
         by = "repository_ids" if isinstance(scope.repository, int) else "repositories"
-        asked = {by: [scope.repository], "permissions": dict(scope.permissions)}
+        asked: dict[str, Any] = {"permissions": dict(scope.permissions)}
+        if scope.repository is not None:
+            asked[by] = [scope.repository]
         path = f"app/installations/{scope.installation}/access_tokens"
         try:
             response = await self._app.rest("POST", path, json=asked, repeat=True)
@@ -185,6 +226,22 @@ class GitHub:
             raise
         minted = read(_Minted, body_of(response), "the minting of a token")
         return Token(minted.token.get_secret_value(), minted.expires_at.timestamp() - date_of(response.headers))
+
+
+async def _pages(
+    connection: Connection, path: str, asked: Mapping[str, str | int], pay: Callable[[], None], key: str | None = None
+) -> AsyncGenerator[object]:
+    """The pages of a list, which stands in an answer under `key` or is the whole of it."""
+    pay()
+    response = await connection.rest("GET", path, params=asked)
+    while True:
+        body = response.json() if key is None else body_of(response).get(key)
+        yield body
+        following = response.links.get("next", {}).get("url", "")
+        if not following:
+            return
+        pay()
+        response = await connection.rest("GET", following)
 
 
 class _Minted(Wire):

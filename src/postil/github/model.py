@@ -5,6 +5,7 @@ its answers refuse many of its own examples.
 """
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Annotated
 
 from pydantic import AliasPath, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
@@ -162,3 +163,37 @@ class Sent(Wire):
     def succeeded(self) -> bool:
         """Whether it was accepted."""
         return 200 <= self.status_code < 300
+
+
+Moment = Annotated[float, BeforeValidator(lambda value: datetime.fromisoformat(value).timestamp())]
+"""Seconds since 1970, written as a date and a time."""
+
+
+class Delivered(Wire):
+    """One attempt to deliver a webhook, from GitHub's log; `guid` is the delivery's, the same for each attempt."""
+
+    id: int
+    guid: str
+    at: Moment = Field(validation_alias="delivered_at")
+    status_code: int
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether it was answered as GitHub expects it."""
+        return 200 <= self.status_code < 300
+
+
+class Reachable(Wire):
+    """A repository that an installation of the App reaches."""
+
+    id: int
+    full_name: FullName
+    installation: int = 0
+
+
+class OpenPull(Wire):
+    """An open pull request in a list. `at` is its last change, of whatever kind."""
+
+    number: int
+    head: str = Field(validation_alias=AliasPath("head", "sha"))
+    at: Moment = Field(validation_alias="updated_at")

@@ -32,12 +32,16 @@ FETCH = (("contents", "read"), ("metadata", "read"))
 """What git needs to fetch."""
 
 
+LOOK = (("metadata", "read"), ("pull_requests", "read"))
+"""What the lists of repositories and of open pull requests need."""
+
+
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Whose token: an installation, one of its repositories (by id, else by name), and the rights in it."""
+    """Whose token: an installation, one of its repositories (by id, else by name; None: all), and the rights in it."""
 
     installation: int
-    repository: int | str
+    repository: int | str | None
     permissions: tuple[tuple[str, str], ...] = LEAST
 
 

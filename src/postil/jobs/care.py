@@ -8,11 +8,13 @@ import structlog
 from dbos import DBOS
 
 from postil.jobs.model import MAX_TRIES
-from postil.jobs.schema import deliveries, intents, leases, pulls, run_id
+from postil.jobs.schema import deliveries, intents, leases, pulls, redeliveries, run_id
 from postil.jobs.store import VERSION, Store
 
 log = structlog.get_logger(__name__)
 
+INCREMENTAL = 2
+"""SQLite's number for the kind of auto_vacuum that waits until it is told to."""
 FINISHED = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
 
 
@@ -106,10 +108,19 @@ def _start_anew(store: Store, row: Any, why: str, *, hopeless: bool) -> bool:
 
 
 def purge(store: Store, older_than: float) -> int:
-    """Forget what was finished more than `older_than` seconds ago, and say how many runs that were."""
+    """Forget what was finished more than `older_than` seconds ago, and say how many runs that were.
+
+    A run that failed and that nobody cared for in that time counts as finished. What stays is one row for each pull
+    request: the numbers of its runs may never come again.
+    """
     with store.engine.begin() as connection:
         before = store.now(connection) - older_than
+        abandoned = (pulls.c.state == "dead") & (pulls.c.since < before)
+        keys = sa.select(pulls.c.key).where(abandoned)
+        connection.execute(sa.update(deliveries).where(deliveries.c.pull.in_(keys)).values(done=True))
+        connection.execute(sa.update(pulls).where(abandoned).values(state="idle", why=None))
         connection.execute(sa.delete(deliveries).where(deliveries.c.done, deliveries.c.received < before))
+        connection.execute(sa.delete(redeliveries).where(redeliveries.c.at < before))
         connection.execute(sa.delete(intents).where(intents.c.at < before))
     horizon = datetime.fromtimestamp(before, UTC).isoformat()
     purged = 0
@@ -118,6 +129,22 @@ def purge(store: Store, older_than: float) -> int:
             status=FINISHED, completed_before=horizon, limit=500, load_input=False, load_output=False
         )
         if not batch:
+            shrink(store.engine)
             return purged
         store.client.delete_workflows([run.workflow_id for run in batch])
         purged += len(batch)
+
+
+def shrink(engine: sa.Engine) -> None:
+    """Give the pages of a SQLite file that hold nothing back to the disk; PostgreSQL sees to that itself."""
+    if engine.dialect.name != "sqlite":
+        return
+    with engine.connect() as connection:
+        if connection.exec_driver_sql("PRAGMA auto_vacuum").scalar() != INCREMENTAL:
+            # A file from before this was set up learns it when it is written anew, once.
+            connection.exec_driver_sql("PRAGMA auto_vacuum=INCREMENTAL")
+            connection.exec_driver_sql("VACUUM")
+        while connection.exec_driver_sql("PRAGMA freelist_count").scalar():
+            # In small parts, between which others may write.
+            connection.exec_driver_sql("PRAGMA incremental_vacuum(1000)").fetchall()
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")

@@ -56,9 +56,16 @@ def create_engine(url: sa.URL) -> sa.Engine:
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, record: Any) -> None:
+        # How pages are given back holds for a file that is made now, before anything is in it.
         # Writers take their lock at the start, so that none of them fails half-way for another's sake.
         connection.isolation_level = "IMMEDIATE"
-        for pragma in ("busy_timeout=30000", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        for pragma in (
+            "busy_timeout=30000",
+            "auto_vacuum=INCREMENTAL",
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "foreign_keys=ON",
+        ):
             connection.execute(f"PRAGMA {pragma}")
         if sqlite3.sqlite_version_info < (3, 42):
             # On Python 3.12 and later DBOS asks for unixepoch('subsec'): NULL before SQLite 3.42 (Debian 12 has 3.40).

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import sqlalchemy as sa
 
-from postil.jobs.model import Counts, DeadJob, Pull
-from postil.jobs.schema import pull_of, pulls, run_id
+from postil.jobs.model import Counts, DeadJob, LiveJob, Pull
+from postil.jobs.schema import deliveries, pull_of, pulls, run_id
 from postil.jobs.store import Store
 
 
@@ -18,14 +18,38 @@ def dead(store: Store) -> Sequence[DeadJob]:
         ]
 
 
+def live(store: Store) -> Sequence[LiveJob]:
+    """The runs that wait or are under way, oldest first."""
+    with store.engine.connect() as connection:
+        these = pulls.c.state.in_(["queued", "running"])
+        rows = connection.execute(sa.select(pulls).where(these).order_by(pulls.c.since))
+        return [
+            LiveJob(run_id(row.key, row.run), pull_of(row), row.state == "running", row.why or "", row.tries, row.since)
+            for row in rows
+        ]
+
+
 def retry(store: Store, dead_id: str) -> bool:
     """Run a dead run again, by its id. False when no such run is dead."""
-    key, _, run = dead_id.rpartition("@run ")
-    if not run.isdecimal():
-        return False
     with store.engine.begin() as connection:
-        this = (pulls.c.key == key) & (pulls.c.run == int(run)) & (pulls.c.state == "dead")
-        return store.enqueue_if(connection, this, store.now(connection), fresh=True)
+        return store.enqueue_if(connection, _is_dead(dead_id), store.now(connection), fresh=True)
+
+
+def dismiss(store: Store, dead_id: str) -> bool:
+    """Take a dead run off the list, and what it had to do with it, by its id. False when no such run is dead."""
+    with store.engine.begin() as connection:
+        end = {"state": "idle", "why": None, "since": store.now(connection)}
+        key = connection.execute(
+            sa.update(pulls).where(_is_dead(dead_id)).values(**end).returning(pulls.c.key)
+        ).scalar()
+        connection.execute(sa.update(deliveries).where(deliveries.c.pull == key).values(done=True))
+        return key is not None
+
+
+def _is_dead(dead_id: str) -> sa.ColumnElement[bool]:
+    key, _, run = dead_id.rpartition("@run ")
+    number = int(run) if run.isdecimal() and len(run) < 10 else 0
+    return (pulls.c.key == key) & (pulls.c.run == number) & (pulls.c.state == "dead")
 
 
 def revive(store: Store, installation: int) -> int:

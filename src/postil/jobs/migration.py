@@ -13,7 +13,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from postil.jobs.model import NewerDatabaseError
+from postil.jobs.model import NewerDatabaseError, UnusableDatabaseError
 
 VERSION_TABLE = "postil_schema"
 """Where the database's revision stands; Alembic's usual name may belong to another program in the same database."""
@@ -37,20 +37,38 @@ def migrate(engine: sa.Engine) -> None:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
         else:
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(LOCK)))
-        scripts = ScriptDirectory(str(SCRIPTS))
-        known = {script.revision for script in scripts.walk_revisions()}
-        present = current(connection)
-        if present is not None and present not in known:
-            raise NewerDatabaseError(
-                f"A newer version of Postil has brought the database to revision {present}; this version knows "
-                f"{scripts.get_current_head()} at most. Start that version or a newer one, or restore the backup that "
-                "was made before its start."
-            )
-        if present != scripts.get_current_head():
+        if not is_current(connection):
             config = Config()
             config.set_main_option("script_location", str(SCRIPTS).replace("%", "%%"))
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
+
+
+def check(engine: sa.Engine) -> None:
+    """See that the tables are those that this version knows, and change nothing.
+
+    Raises:
+        NewerDatabaseError: as `migrate` does.
+        UnusableDatabaseError: they are older, or there are none.
+    """
+    with engine.connect() as connection:
+        if not is_current(connection):
+            raise UnusableDatabaseError(
+                "The database has no tables of this version yet; they come with the first start of `postil serve`."
+            )
+
+
+def is_current(connection: sa.Connection) -> bool:
+    """Whether no revision is left to run. Raises NewerDatabaseError."""
+    scripts = ScriptDirectory(str(SCRIPTS))
+    newest = scripts.get_current_head()
+    present = current(connection)
+    if present is not None and present not in {script.revision for script in scripts.walk_revisions()}:
+        raise NewerDatabaseError(
+            f"A newer version of Postil has brought the database to revision {present}; this version knows {newest} at "
+            "most. Start that version or a newer one, or restore the backup that was made before its start."
+        )
+    return present == newest
 
 
 def current(connection: sa.Connection) -> str | None:

@@ -125,6 +125,8 @@ class Failed:
 
 Outcome: TypeAlias = Done | Superseded | Again | Failed
 Work: TypeAlias = Callable[[Job], Awaitable[Outcome]]
+LastWord: TypeAlias = Callable[[Job, str], Awaitable[None]]
+"""What is still to be done for a job whose last try was cut short, and why it was."""
 Accepted: TypeAlias = Literal["accepted", "coalesced", "duplicate"]
 Standing: TypeAlias = Literal["current", "outdated", "lost"]
 
@@ -146,6 +148,34 @@ class DeadJob:
     why: str
     tries: int
     since: float
+
+    @property
+    def next_step(self) -> str:
+        """What has to happen for it to go on."""
+        return "A push, /recheck or `postil jobs retry` runs it again; until then nothing does."
+
+
+@dataclass(frozen=True, slots=True)
+class LiveJob:
+    """A run that waits or is under way.
+
+    `why` says what went wrong in the try before, if there was one. `since` is in seconds since 1970.
+    """
+
+    id: str
+    pull: Pull
+    running: bool
+    why: str
+    tries: int
+    since: float
+
+    @property
+    def next_step(self) -> str:
+        """What happens by itself."""
+        if self.running:
+            return "It ends, or is taken over when its process dies."
+        left = MAX_TRIES - self.tries
+        return f"It is tried by itself; {left} {'try is' if left == 1 else 'tries are'} left."
 
 
 @dataclass(frozen=True, slots=True)

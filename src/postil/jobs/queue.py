@@ -1,6 +1,7 @@
 """The queue as the rest of the program sees it: asynchronous, and with the engine's coming and going."""
 
 import asyncio
+import contextlib
 import fcntl
 import logging
 import os
@@ -17,9 +18,9 @@ import structlog
 from dbos import DBOS, DBOSClient, DBOSPortableJSONSerializer
 from sqlalchemy import exc as sa_exc
 
-from postil.jobs import acceptance, care, inspection, memory, runs
+from postil.jobs import acceptance, care, duties, inspection, memory, runs
 from postil.jobs.database import APPLICATION, create_engine, database_url
-from postil.jobs.migration import migrate
+from postil.jobs.migration import check, migrate
 from postil.jobs.model import (
     Accepted,
     Again,
@@ -29,11 +30,14 @@ from postil.jobs.model import (
     DeadJob,
     Intent,
     Job,
+    LastWord,
+    LiveJob,
     Outcome,
     Pull,
     Readiness,
     Standing,
     UnavailableError,
+    UnusableDatabaseError,
     Work,
 )
 from postil.jobs.store import QUEUE, VERSION, Store
@@ -45,6 +49,10 @@ T = TypeVar("T")
 
 POLLING = 0.1
 """Seconds between two looks of the engine at its queue."""
+
+
+LAST_WORD = 60.0
+"""Seconds for what is still to be done after the last try of a run."""
 
 
 class Jobs:
@@ -64,7 +72,7 @@ class Jobs:
         settle: float = 0.0,
         concurrency: int = 8,
         share: int = 2,
-        keep: float = 7 * 86400.0,
+        keep: float = 14 * 86400.0,
     ) -> None:
         self._url = database_url(url)
         self._lease = lease
@@ -84,19 +92,25 @@ class Jobs:
         self._store: Store
         self._open_already = False
         self._work: Work
+        self._last_word: LastWord | None = None
 
     # Coming and going
 
-    async def open(self) -> None:
-        """Connect, bring the tables up to date, and be ready to accept work.
+    async def open(self, *, as_it_is: bool = False) -> None:
+        """Connect, bring the tables up to date, and be ready to accept work. `as_it_is`: nothing is made or changed.
 
-        Raises UnavailableError, or NewerDatabaseError when a newer version has been at the database.
+        Raises:
+            UnavailableError: the database doesn't answer.
+            NewerDatabaseError: a newer version has been at it.
+            UnusableDatabaseError: `as_it_is`, and there are no tables, or older ones.
         """
         if not self._open_already:
-            self._store = await self._in_thread(self._open)
+            self._store = await self._in_thread(lambda: self._open(as_it_is=as_it_is))
             self._open_already = True
 
-    def _open(self) -> Store:
+    def _open(self, *, as_it_is: bool) -> Store:
+        if self._sqlite and as_it_is and not Path(str(self._url.database)).exists():
+            raise UnusableDatabaseError(f"There is no database at {self._url.database}.")
         if self._sqlite:
             Path(str(self._url.database)).parent.mkdir(parents=True, exist_ok=True)
         # DBOS adds a handler of its own, and stops propagation, only where its logger has no handler yet.
@@ -105,23 +119,27 @@ class Jobs:
         engine_log.setLevel(logging.WARNING)
         engine = create_engine(self._url)
         try:
-            migrate(engine)
+            if as_it_is:
+                check(engine)
+            else:
+                migrate(engine)
+                DBOS.migrate(self._url.render_as_string(hide_password=False))
         except BaseException:
             engine.dispose()
             raise
-        DBOS.migrate(self._url.render_as_string(hide_password=False))
         client = DBOSClient(
             system_database_engine=engine,
             serializer=DBOSPortableJSONSerializer(),
             application_name=APPLICATION,
             retry_connection_errors=False,
         )
-        client.register_queue(
-            QUEUE,
-            partition_concurrency=self._share,
-            worker_concurrency=self._concurrency,
-            polling_interval_sec=POLLING,
-        )
+        if not as_it_is:
+            client.register_queue(
+                QUEUE,
+                partition_concurrency=self._share,
+                worker_concurrency=self._concurrency,
+                polling_interval_sec=POLLING,
+            )
         return Store(
             engine=engine,
             client=client,
@@ -131,8 +149,10 @@ class Jobs:
             settle=self._settle,
         )
 
-    async def start(self, work: Work, *, lock_wait: float = 10.0) -> None:
+    async def start(self, work: Work, last_word: LastWord | None = None, *, lock_wait: float = 10.0) -> None:
         """Open, and have `work` called for each run, on the running event loop.
+
+        `last_word` is called when the last try of a run took too long or crashed, before the run counts as dead.
 
         Raises AlreadyRunningError when another process still works on the same SQLite file after `lock_wait` seconds.
         """
@@ -140,6 +160,7 @@ class Jobs:
         if self._sqlite:
             await self._take_lock(lock_wait)
         self._work = work
+        self._last_word = last_word
 
         @DBOS.step(name="review", preemptible=True)
         async def step(key: str, run: int) -> str:
@@ -213,6 +234,8 @@ class Jobs:
             except UnavailableError:
                 log.warning("lease_not_dropped")
         if self._open_already:
+            with contextlib.suppress(UnavailableError):
+                await self._call(duties.leave)
             self._store.client.destroy()
             self._store.engine.dispose()
         if self._lock_file is not None:
@@ -264,11 +287,18 @@ class Jobs:
             async with asyncio.timeout(self._timeout):
                 return await self._work(job)
         except TimeoutError:
-            return Again(0.0, f"the run took longer than {self._timeout:.0f} s")
+            why = f"the run took longer than {self._timeout:.0f} s"
         except Exception as error:
             # Whatever it was, the run must not be lost: it is tried again, and in the end shown to the operator.
             log.exception("run_failed", run=job.id)
-            return Again(0.0, f"{type(error).__name__}: {error}"[:1000])
+            why = f"{type(error).__name__}: {error}"[:1000]
+        if job.last_try and self._last_word is not None:
+            try:
+                async with asyncio.timeout(LAST_WORD):
+                    await self._last_word(job, why)
+            except Exception:
+                log.exception("last_word_failed", run=job.id)
+        return Again(0.0, why)
 
     async def standing(self, job: Job) -> Standing:
         """Tell, right before posting, what a run is still good for.
@@ -315,7 +345,7 @@ class Jobs:
                 if time.monotonic() > next_purge:
                     next_purge = time.monotonic() + 3600
                     care.purge(self._store, self._keep)
-            except sa_exc.SQLAlchemyError as error:
+            except Exception as error:  # noqa: BLE001 - a process whose keeper ends counts as dead, whatever ended it
                 log.warning("keeper_failed", error=type(error).__name__)
 
     async def sweep(self) -> int:
@@ -326,11 +356,49 @@ class Jobs:
         """Forget what was finished more than `older_than` seconds ago, and say how many runs that were."""
         return await self._call(care.purge, older_than)
 
+    # What one process does for all
+
+    async def lead(self, duty: str, seconds: float) -> bool:
+        """Take a duty for so many seconds, or keep it. False when another process has it."""
+        return await self._call(duties.lead, duty, seconds)
+
+    async def reached(self, duty: str) -> float | None:
+        """How far a duty has come, in its own measure; None before it was noted for the first time."""
+        return await self._call(duties.reached, duty)
+
+    async def reach(self, duty: str, at: float) -> None:
+        """Note how far a duty has come."""
+        await self._call(duties.reach, duty, at)
+
+    async def now(self) -> float:
+        """Seconds since 1970 by the clock that all processes go by."""
+        return await self._call(duties.now)
+
+    async def claim_redelivery(self, guid: str) -> bool:
+        """Note that a delivery is asked for again. False when it was stored after all, or was asked for before."""
+        return await self._call(duties.claim_redelivery, guid)
+
+    async def drop_redelivery(self, guid: str) -> None:
+        """Take back that a delivery was asked for again."""
+        await self._call(duties.drop_redelivery, guid)
+
+    async def known_heads(self, repository_id: int) -> dict[int, str | None]:
+        """The newest head that was heard of, for each pull request of a repository."""
+        return await self._call(duties.known_heads, repository_id)
+
     # What operators see
 
     async def dead(self) -> Sequence[DeadJob]:
         """The runs that finally failed, latest first."""
         return await self._call(inspection.dead)
+
+    async def live(self) -> Sequence[LiveJob]:
+        """The runs that wait or are under way, oldest first."""
+        return await self._call(inspection.live)
+
+    async def dismiss(self, run_id: str) -> bool:
+        """Take a dead run off the list, by its id, with all that was asked of it. False when no such run is dead."""
+        return await self._call(inspection.dismiss, run_id)
 
     async def retry(self, run_id: str) -> bool:
         """Run a dead run again, by its id. False when no such run is dead."""

@@ -80,6 +80,22 @@ learned = sa.Table(
     sa.Column("value", sa.String(100), nullable=False),
 )
 
+duties = sa.Table(
+    "postil_duties",
+    metadata,
+    sa.Column("name", sa.String(50), primary_key=True),
+    sa.Column("holder", sa.String(150), nullable=False),
+    sa.Column("until", sa.Float, nullable=False),
+    sa.Column("reached", sa.Float),
+)
+
+redeliveries = sa.Table(
+    "postil_redeliveries",
+    metadata,
+    sa.Column("guid", sa.String(100), primary_key=True),
+    sa.Column("at", sa.Float, nullable=False),
+)
+
 
 def run_id(key: str, run: int) -> str:
     """Name a run of a pull request, as "owner/repo#7@run 12"."""

@@ -1,0 +1,130 @@
+"""The operator's commands: what failed in the service, and what is to become of it.
+
+They read the database of the settings, beside a service that runs or that doesn't.
+"""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, NoReturn, TypeVar
+
+import typer
+
+from postil.report.checked import printable
+
+if TYPE_CHECKING:
+    from postil.jobs import DeadJob, Jobs, LiveJob
+
+T = TypeVar("T")
+
+FAILED = 2
+
+
+class Action(StrEnum):
+    """What `jobs` does."""
+
+    LIST = "list"
+    RETRY = "retry"
+    DISMISS = "dismiss"
+
+
+class ListFormat(StrEnum):
+    """How `jobs` prints."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+def jobs(
+    action: Annotated[Action, typer.Argument(help="List them, run failed ones again, or dismiss them.")] = Action.LIST,
+    ids: Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Failed runs, as listed.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="All failed runs.")] = False,
+    form: Annotated[ListFormat, typer.Option("--format", help="How to list.")] = ListFormat.TEXT,
+) -> None:
+    """Reviews that failed, wait or are under way in the service: list them, run them again, dismiss them."""
+    match action:
+        case Action.LIST:
+            _list(form)
+        case Action.RETRY:
+            _each(ids, every, lambda queue: queue.retry, "is run again")
+        case Action.DISMISS:
+            _each(ids, every, lambda queue: queue.dismiss, "is dismissed")
+
+
+def _list(form: ListFormat) -> None:
+    async def read(queue: "Jobs") -> tuple[Sequence["DeadJob"], Sequence["LiveJob"]]:
+        return await queue.dead(), await queue.live()
+
+    dead, live = _with_queue(read)
+    groups = {
+        "failed": dead,
+        "running": [job for job in live if job.running],
+        "waiting": [job for job in live if not job.running],
+    }
+    if form is ListFormat.JSON:
+        typer.echo(json.dumps({name: [_record(job) for job in group] for name, group in groups.items()}, indent=2))
+        return
+    typer.echo(", ".join(f"{len(group)} {name}" for name, group in groups.items()))
+    for name, group in groups.items():
+        for job in group:
+            typer.echo(f"\n{printable(job.id)}  {name} since {_time(job.since)}, tries: {job.tries}")
+            if job.why:
+                typer.echo(f"    {printable(job.why)}")
+            typer.echo(f"    {job.next_step}")
+
+
+def _each(
+    ids: list[str] | None, every: bool, action: Callable[["Jobs"], Callable[[str], Awaitable[bool]]], done: str
+) -> None:
+    if every == bool(ids):
+        _fail("give the ids of failed runs, or --all")
+
+    async def act(queue: "Jobs") -> dict[str, bool]:
+        wanted = [job.id for job in await queue.dead()] if every else ids or []
+        return {each: await action(queue)(each) for each in wanted}
+
+    results = _with_queue(act)
+    for each, found in results.items():
+        typer.echo(f"{printable(each)} {done if found else 'is no failed run'}", err=not found)
+    if not all(results.values()):
+        raise typer.Exit(FAILED)
+
+
+def _with_queue(action: Callable[["Jobs"], Awaitable[T]]) -> T:
+    from postil.jobs import Jobs, NewerDatabaseError, UnavailableError, UnusableDatabaseError  # noqa: PLC0415 - slow
+    from postil.settings import Settings, SettingsError  # noqa: PLC0415 - as above
+
+    async def run(url: str) -> T:
+        queue = Jobs(url)
+        try:
+            await queue.open(as_it_is=True)
+            return await action(queue)
+        finally:
+            await queue.stop()
+
+    try:
+        return asyncio.run(run(Settings.load().database_url.get_secret_value()))
+    except (SettingsError, NewerDatabaseError, UnavailableError, UnusableDatabaseError) as error:
+        _fail(str(error))
+
+
+def _record(job: "DeadJob | LiveJob") -> dict[str, object]:
+    return {
+        "id": job.id,
+        "pull": job.pull.key,
+        "why": job.why,
+        "tries": job.tries,
+        "since": _time(job.since),
+        "next": job.next_step,
+    }
+
+
+def _time(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
+
+
+def _fail(message: str) -> NoReturn:
+    typer.echo(f"postil: {message}", err=True)
+    raise typer.Exit(FAILED)

@@ -1,0 +1,193 @@
+"""Hears what was missed: deliveries that failed are asked for again, and open pull requests are looked at.
+
+GitHub sends a delivery once, and again only when asked. It keeps a failed one for three days (seven on Enterprise
+Server); what went missing otherwise, or in a longer outage, shows in the pull requests that changed meanwhile.
+Sources: "Handling failed webhook deliveries" and "Redelivering webhooks" in GitHub's documentation.
+"""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from typing import Protocol
+
+import structlog
+
+from postil.github import GitHub
+from postil.github.errors import GiveUp, Moot, TryAgain
+from postil.github.model import Delivered, OpenPull, Reachable
+from postil.jobs import Ask, Pull, UnavailableError
+
+log = structlog.get_logger(__name__)
+
+LATE = 600.0
+"""Seconds that GitHub's log and its pull requests may lag behind, and clocks may differ."""
+LOOK_EVERY = 3600.0
+"""Seconds between two looks at all open pull requests, each of which costs a call for every repository."""
+
+
+class Ledger(Protocol):
+    """What is remembered between rounds, for all replicas; `postil.jobs.Jobs` is one."""
+
+    async def lead(self, duty: str, seconds: float) -> bool:
+        """Take a duty for so many seconds, unless another process has it."""
+        ...
+
+    async def reached(self, duty: str) -> float | None:
+        """How far a duty has come, if it was ever begun."""
+        ...
+
+    async def reach(self, duty: str, at: float) -> None:
+        """Note how far it has come."""
+        ...
+
+    async def now(self) -> float:
+        """Seconds since 1970, by one clock for all."""
+        ...
+
+    async def claim_redelivery(self, guid: str) -> bool:
+        """Note that a delivery is asked for again. False: it is known, or was asked for before."""
+        ...
+
+    async def drop_redelivery(self, guid: str) -> None:
+        """Take that back: it couldn't be asked for."""
+        ...
+
+    async def known_heads(self, repository_id: int) -> Mapping[int, str | None]:
+        """The newest head that was heard of, for each pull request of a repository."""
+        ...
+
+    async def accept(self, delivery: str, ask: Ask) -> str:
+        """Store an ask."""
+        ...
+
+
+class BudgetSpentError(Exception):
+    """This round has made as many calls as it may."""
+
+
+def unanswered(attempts: Iterable[Delivered], since: float) -> list[Delivered]:
+    """The last attempt of each delivery, oldest first, where none succeeded and the last was at or after `since`."""
+    last: dict[str, Delivered] = {}
+    answered = set()
+    for attempt in sorted(attempts, key=lambda each: each.at):
+        last[attempt.guid] = attempt
+        if attempt.succeeded:
+            answered.add(attempt.guid)
+    return sorted(
+        (attempt for guid, attempt in last.items() if guid not in answered and attempt.at >= since),
+        key=lambda each: each.at,
+    )
+
+
+def unjudged(listed: Iterable[OpenPull], known: Mapping[int, str | None], since: float) -> list[OpenPull]:
+    """The pull requests that changed at or after `since` and whose head nobody told us of."""
+    return [pull for pull in listed if pull.at >= since and known.get(pull.number) != pull.head]
+
+
+class Sweep:
+    """Does its rounds in one process at a time.
+
+    `every` are the seconds between two rounds, `calls` the most that one of them makes to GitHub; a look that needs
+    more goes on in the next round.
+    """
+
+    def __init__(
+        self, github: GitHub, ledger: Ledger, *, every: float, calls: int, look_every: float = LOOK_EVERY
+    ) -> None:
+        self._github = github
+        self._ledger = ledger
+        self._every = every
+        self._calls = calls
+        self._look_every = look_every
+        self._left = 0
+        self._to_see: list[Reachable] = []
+        self._seeing_since = 0.0
+
+    async def keep_on(self) -> None:
+        """Do a round at once and then every few minutes, until cancelled."""
+        while True:
+            try:
+                await self.round()
+            except Exception:
+                # A sweep that ends would be missed only when something else is missed as well.
+                log.exception("sweep_failed")
+            await asyncio.sleep(self._every)
+
+    async def round(self) -> None:
+        """Do what is due, if no other process does."""
+        try:
+            if not await self._ledger.lead("sweep", self._every * 2):
+                return
+            self._left = self._calls
+            await self._ask_again()
+            await self._look()
+        except BudgetSpentError:
+            log.info("sweep_goes_on", calls=self._calls)
+        except (TryAgain, GiveUp, Moot, UnavailableError) as error:
+            log.warning("sweep_cut_short", why=str(error))
+
+    async def _ask_again(self) -> None:
+        """Ask for each failed delivery once more."""
+        reached = await self._ledger.reached("deliveries") or 0.0
+        failed: list[Delivered] = []
+        async for page in self._github.failed_deliveries(self._pay):
+            failed += page
+            if any(attempt.at < reached - LATE for attempt in page):
+                break
+        for attempt in unanswered(failed, reached - LATE):
+            if await self._ledger.claim_redelivery(attempt.guid):
+                try:
+                    self._pay()
+                    await self._github.redeliver(attempt.id)
+                except (GiveUp, Moot) as error:
+                    # Too old by now, or whatever it is: its pull request is looked at.
+                    log.warning("redelivery_refused", delivery=attempt.guid, why=str(error))
+                    continue
+                except BaseException:
+                    await self._ledger.drop_redelivery(attempt.guid)
+                    raise
+                log.info("redelivery_asked_for", delivery=attempt.guid)
+        if failed:
+            await self._ledger.reach("deliveries", max(attempt.at for attempt in failed))
+
+    async def _look(self) -> None:
+        """Have those open pull requests reviewed that changed since the last look, and that we know nothing of.
+
+        The first look of all only notes when it was: what was there before is nothing that was missed.
+        """
+        now = await self._ledger.now()
+        reached = await self._ledger.reached("look")
+        if reached is None:
+            await self._ledger.reach("look", now)
+            return
+        if not self._to_see:
+            if now < reached + self._look_every:
+                return
+            self._to_see = [place async for page in self._github.reachable(self._pay) for place in page]
+            self._seeing_since = now
+        while self._to_see:
+            try:
+                await self._look_at(self._to_see[-1], reached - LATE)
+            except (GiveUp, Moot) as error:
+                log.warning("repository_not_seen", repository=self._to_see[-1].full_name, why=str(error))
+            self._to_see.pop()
+        await self._ledger.reach("look", self._seeing_since)
+
+    async def _look_at(self, place: Reachable, since: float) -> None:
+        listed: list[OpenPull] = []
+        async for page in self._github.open_pulls(place, self._pay):
+            listed += page
+            if any(pull.at < since for pull in page):
+                break
+        owner, _, name = place.full_name.partition("/")
+        for pull in unjudged(listed, await self._ledger.known_heads(place.id), since):
+            whose = Pull(place.installation, place.id, owner, name, pull.number)
+            ask = Ask(whose, "sweep", pull.head, pull.at, outdates=True)
+            # Named for what it is about, so that it is the same ask whoever makes it.
+            answer = await self._ledger.accept(f"sweep {place.id}#{pull.number}@{pull.head}", ask)
+            log.info("pull_request_missed", pull=ask.pull.key, result=answer)
+
+    def _pay(self) -> None:
+        """Count one call, before it is made."""
+        if self._left <= 0:
+            raise BudgetSpentError
+        self._left -= 1
