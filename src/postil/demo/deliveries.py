@@ -7,6 +7,7 @@ import time
 import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -29,6 +30,13 @@ if TYPE_CHECKING:
 
 EXAMPLE_KEY = "It's a Secret to Everybody"  # the example of GitHub's documentation
 TIMEOUT = 10.0
+SERVER_TIMEOUT = 30.0
+NEWER = frozenset({
+    "active_lock_reason", "allow_auto_merge", "allow_update_branch", "archived_by", "auto_merge", "draft",
+    "has_discussions", "is_template", "node_id", "performed_via_github_app", "reactions", "state_reason", "timeline_url",
+    "topics", "use_squash_pr_title_as_default", "user_view_type", "visibility", "web_commit_signoff_required",
+})  # fmt: skip
+"""Fields that the example payloads of Enterprise Server 3.1 lack, or that are later than those."""
 Thing = TypeVar("Thing")
 
 
@@ -95,9 +103,15 @@ class Deliveries:
 
     def sign(self, event: str, payload: Json, guid: str | None = None) -> Delivery:
         """Any payload as a delivery, with GitHub's headers."""
+        server = {}
+        if self.fake.enterprise:
+            payload = _without(NEWER, payload)
+            host = urlsplit(self.fake.url).netloc
+            server = {"X-GitHub-Enterprise-Version": self.fake.enterprise, "X-GitHub-Enterprise-Host": host}
         body = json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode()
         return Delivery(
             {
+                **server,
                 "Accept": "*/*",
                 "Content-Type": "application/json",
                 "User-Agent": "GitHub-Hookshot/044aadd",
@@ -307,10 +321,12 @@ class Deliveries:
         raise LookupError(f"the stand-in sends no {event} events")
 
     async def send(self, delivery: Delivery, *, redelivery: bool = False) -> int:
-        """Send to the webhook's URL, at most ten seconds as GitHub does, and log what came back (0: nothing)."""
+        """Send to the webhook's URL, with GitHub's patience, and log what came back (0: nothing)."""
         webhook = self.fake.webhook
         started = time.perf_counter()
-        async with httpx.AsyncClient(transport=webhook.transport, timeout=TIMEOUT) as client:
+        async with httpx.AsyncClient(
+            transport=webhook.transport, timeout=SERVER_TIMEOUT if self.fake.enterprise else TIMEOUT
+        ) as client:
             try:
                 response = await client.post(webhook.url, content=delivery.body, headers=delivery.headers)
                 status, answer = response.status_code, response.text
@@ -351,6 +367,15 @@ class Deliveries:
             "request": {"headers": sent.delivery.headers, "payload": sent.delivery.payload},
             "response": {"headers": {}, "payload": sent.answer},
         }
+
+
+def _without(names: frozenset[str], value: Any) -> Any:
+    """The same payload without some fields, however deep."""
+    if isinstance(value, list):
+        return [_without(names, item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {key: _without(names, item) for key, item in value.items() if key not in names}
 
 
 def _needed(thing: Thing | None, name: str) -> Thing:

@@ -114,7 +114,10 @@ class FakeGitHub:
 
     `folder` holds the git repositories; `public_key` (PEM) proves the App's JWTs (None: signatures are not checked);
     `clock` is what tokens, limits and time stamps go by (JWTs go by the machine's time, as their makers do);
-    `webhook` is where `deliver` sends to; `schema` is the GraphQL schema to execute on (default: the package's own).
+    `enterprise` is the version of the Enterprise Server that it is: its API is below /api and nowhere else, it has no
+    limits, waits 30 seconds for the answer to a delivery, and its payloads lack what is newer; `api_versions` are those
+    of the REST API that it knows. `webhook` is where `deliver` sends to; `schema` is the GraphQL schema to execute on
+    (default: the package's own).
     """
 
     def __init__(
@@ -132,9 +135,14 @@ class FakeGitHub:
         url: str = "http://github.test",
         slug: str = "postil",
         schema: "GraphQLSchema | None" = None,
+        enterprise: str = "",
+        api_versions: tuple[str, ...] = API_VERSIONS,
     ) -> None:
         self.folder, self.app_id, self.public_key, self.clock = folder, app_id, public_key, clock
         self.limits, self.patch_lines, self.url, self.slug = limits, patch_lines, url.rstrip("/"), slug
+        self.enterprise, self.api_versions = enterprise, api_versions
+        if enterprise:
+            self.limits = None
         self.calls: list[Recorded] = []
         self.complaints: list[str] = []
         self.accounts: dict[str, Account] = {}
@@ -466,7 +474,8 @@ class FakeGitHub:
             await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"100")]})
             await send({"type": "http.response.body", "body": b"{", "more_body": True})
             raise httpx.ReadError("the connection was reset")
-        headers = {**answer.headers, "x-github-request-id": secrets.token_hex(8).upper()}
+        server = {"x-github-enterprise-version": self.enterprise} if self.enterprise else {}
+        headers = {**answer.headers, **server, "x-github-request-id": secrets.token_hex(8).upper()}
         body = answer.encoded()
         response = Response(body, answer.status, headers, answer.media_type if body else None)
         await response(scope, receive, send)
@@ -495,20 +504,22 @@ class FakeGitHub:
             try:
                 self._check_headers(call)
                 here, params = self._route(call)
+                if self.enterprise and here.auth != "none" and not call.origin.endswith(("/api/v3", "/api")):
+                    self.complaints.append(f"an Enterprise Server has no API there: {call.method} {call.path}")
+                    raise not_found()
                 call.params = params
                 answer = self._authorised(call, here)
             except Refused as refusal:
                 return refusal.answer()
             return self._conditional(call, answer)
 
-    @staticmethod
-    def _check_headers(call: Call) -> None:
+    def _check_headers(self, call: Call) -> None:
         if not call.headers.get("user-agent"):
             raise Refused(
                 403, "Request forbidden by administrative rules. Please make sure your request has a User-Agent"
             )
         version = call.headers.get("x-github-api-version")
-        if version is not None and version not in API_VERSIONS:
+        if version is not None and version not in self.api_versions:
             raise Refused(400, f"{version!r} is not a supported version of the API.")
 
     def _route(self, call: Call) -> tuple[Route, dict[str, Any]]:
@@ -696,7 +707,7 @@ class FakeGitHub:
     def shapes(self) -> Shapes:
         """How things are written as JSON at the present addresses."""
         return Shapes(
-            self.url,
+            f"{self.url}/api/v3" if self.enterprise else self.url,
             self.url,
             int(self.app_id),
             self.slug,

@@ -805,6 +805,8 @@ def get_commit(call: Call) -> Answer:
 @route("GET", "/rate_limit")
 def get_rate_limit(call: Call) -> Answer:
     """What is left in each bucket; asking is free."""
+    if call.fake.limits is None:
+        raise Refused(404, "Rate limiting is not enabled.")
     return Answer(200, call.fake.rate_limit(call.installation))
 
 

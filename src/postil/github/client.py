@@ -14,7 +14,7 @@ from githubkit.cache import MemCacheStrategy
 from pydantic import AwareDatetime, SecretStr
 
 from postil.github.answers import body_of, date_of
-from postil.github.connection import TIMEOUT, Connection, read
+from postil.github.connection import TIMEOUT, VERSION_HEADER, Connection, read
 from postil.github.errors import Invalid, Moot, TryAgain
 from postil.github.fetch import Clone
 from postil.github.model import App, Delivered, Hook, Installed, OpenPull, Reachable, Sent, Wire
@@ -30,13 +30,28 @@ LONGEST_WAIT = 20.0
 class _Lent(httpx.AsyncBaseTransport):
     """One client's connections, lent to the clients that githubkit makes and closes for every single call.
 
-    What passes here is logged: the way, the outcome and the time until the answer began, and nothing secret.
+    What passes here is logged: the way, the outcome and the time until the answer began, and nothing secret. An
+    Enterprise Server that doesn't know our version of the API is asked without naming one, from then on: it has one.
     """
 
     def __init__(self, client: httpx.AsyncClient) -> None:
         self._client = client
+        self._names_version = True
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if not self._names_version:
+            request.headers.pop(VERSION_HEADER, None)
+        response = await self._sent(request)
+        if response.status_code == httpx.codes.BAD_REQUEST and VERSION_HEADER in request.headers:
+            # Nothing was done, so that it may be sent again, whatever it is.
+            said = (await response.aread()).lower()
+            if b"version" in said:
+                log.warning("api_version_unknown", version=request.headers.pop(VERSION_HEADER))
+                self._names_version = False
+                return await self._sent(request)
+        return response
+
+    async def _sent(self, request: httpx.Request) -> httpx.Response:
         started = time.monotonic()
         outcome: int | str = "cancelled"
         try:
@@ -89,6 +104,7 @@ class GitHub:
         pauses: tuple[float, float] = (0.5, 2.0),
     ) -> None:
         self._client = httpx.AsyncClient(transport=transport, timeout=TIMEOUT, follow_redirects=False)
+        self._lent = _Lent(self._client)
         self._api_url = api_url
         self._web_url = web_url
         self._pauses = pauses
@@ -205,7 +221,7 @@ class GitHub:
             user_agent=f"postil/{version('postil')}",
             timeout=TIMEOUT,
             follow_redirects=False,
-            async_transport=_Lent(self._client),
+            async_transport=self._lent,
             cache_strategy=MemCacheStrategy(),  # holds the App's JWT; the default one is shared by every App
             http_cache=False,
             auto_retry=False,

@@ -21,6 +21,7 @@ from postil.github.errors import GiveUp, Moot, NoAnswer, TryAgain
 T = TypeVar("T")
 
 API_VERSION = "2022-11-28"  # the newest that every supported GitHub Enterprise Server knows; an unknown one is a 400
+VERSION_HEADER = "X-GitHub-Api-Version"
 TIMEOUT = httpx.Timeout(20, connect=5)
 DEADLINE = 60.0  # seconds for one call with all its reads: a timeout of httpx never ends an answer that trickles
 REDIRECTS = 3
@@ -156,7 +157,7 @@ class Connection:
         """One request and its answer, whatever its status. Errors are raised bare: theirs would carry the token."""
         if (url.scheme, url.host, url.port) != (self._base.scheme, self._base.host, self._base.port):
             raise GiveUp(f"GitHub sends us to another host, {url.host}; our token isn't shown there")
-        headers = {"Accept": accept, "X-GitHub-Api-Version": API_VERSION}
+        headers = {"Accept": accept, VERSION_HEADER: API_VERSION}
         answer: httpx.Response | TryAgain | GiveUp | Moot
         try:
             async with asyncio.timeout(DEADLINE):
