@@ -33,8 +33,9 @@ TIMEOUT = 10.0
 SERVER_TIMEOUT = 30.0
 NEWER = frozenset({
     "active_lock_reason", "allow_auto_merge", "allow_update_branch", "archived_by", "auto_merge", "draft",
-    "has_discussions", "is_template", "node_id", "performed_via_github_app", "reactions", "state_reason", "timeline_url",
-    "topics", "use_squash_pr_title_as_default", "user_view_type", "visibility", "web_commit_signoff_required",
+    "has_discussions", "is_template", "node_id", "performed_via_github_app", "reactions", "state_reason",
+    "timeline_url", "topics", "use_squash_pr_title_as_default", "user_view_type", "visibility",
+    "web_commit_signoff_required",
 })  # fmt: skip
 """Fields that the example payloads of Enterprise Server 3.1 lack, or that are later than those."""
 Thing = TypeVar("Thing")
