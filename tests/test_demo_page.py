@@ -9,8 +9,9 @@ import pytest
 
 from postil.demo import reviews
 from postil.demo.fake_github import FakeGitHub
-from postil.demo.markup import coloured, markdown
+from postil.demo.markup import markdown
 from postil.demo.state import FakePull, Review
+from postil.web.colour import coloured
 from validated_github import ValidatedGitHub
 
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(1)>\"'&lt;"

@@ -565,7 +565,7 @@ def test_a_marked_line_of_an_example_is_shown_with_what_is_said_of_it() -> None:
     shown = str(markdown("```python\na < b  # finding: `a` is <b>x</b>\nb = 1\n```", str))
 
     assert shown == snapshot("""\
-<pre tabindex="0"><code><mark>a &lt; b</mark><span class="said"><code>a</code> is &lt;b&gt;x&lt;/b&gt;</span>b = 1
+<pre tabindex="0"><code><mark><span class="n">a</span> <span class="o">&lt;</span> <span class="n">b</span></mark><span class="said"><code>a</code> is &lt;b&gt;x&lt;/b&gt;</span><span class="n">b</span> <span class="o">=</span> <span class="mi">1</span>
 </code></pre>
 """)
 

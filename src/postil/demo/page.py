@@ -18,8 +18,9 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from postil.demo.anchors import Row, hunks
 from postil.demo.exchange import Call
 from postil.demo.history import FileDiff
-from postil.demo.markup import coloured, markdown
+from postil.demo.markup import markdown
 from postil.demo.state import CheckRun, FakePull, FakeRepository, Review, ReviewComment, Thread
+from postil.web.colour import coloured
 
 if TYPE_CHECKING:
     from postil.demo.fake_github import FakeGitHub

@@ -1,20 +1,34 @@
 """The guideline as pages, so that the links in comments lead somewhere in a private installation too."""
 
 import difflib
+import json
 import posixpath
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
+from markupsafe import Markup
 
-from postil.lint.rule import Rule
+from postil.lint.engine import apply_edits
+from postil.lint.examples import ExampleError, run_example
+from postil.lint.finding import Severity
+from postil.lint.rule import Rule, option_names
 from postil.packs import Chapter, Guideline, Links
+from postil.web.colour import coloured
 from postil.web.pages import markdown, page
 
 CACHED = {"cache-control": "public, max-age=300"}
 NEAR = 8
+HEADINGS = {
+    "Bad": "What it catches",
+    "Good": "What to write instead",
+    "Known misses": "What it doesn't find as yet",
+    "When it is fine": "What it leaves alone",
+}
+"""The headings of a rule's page in the words of somebody who has just read a comment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +39,22 @@ class Entry:
     name: str
     title: str
     kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """What the search looks through for one page, in small letters."""
+
+    entry: Entry
+    names: tuple[str, ...]
+    title: str
+    body: str
+
+    def rank(self, words: list[str]) -> int:
+        """How well the page answers; 0 where a word is nowhere in it."""
+        names = " ".join(self.names)
+        found = [9 * (word in names) + 4 * (word in self.title) + (word in self.body) for word in words]
+        return sum(found) if all(found) else 0
 
 
 def links(guideline: Guideline, public_url: str) -> Links:
@@ -54,6 +84,7 @@ class Guide:
     def __init__(self, guideline: Guideline) -> None:
         self._guideline = guideline
         self._root = f"/guide/{guideline.version}"
+        self._fixes: dict[str, Markup | None] = {}
 
     def show(self, path: str, query: str = "") -> HTMLResponse:
         """Make the page at `path` below /guide, or a page that helps to find what was meant."""
@@ -74,10 +105,18 @@ class Guide:
         return self._missing("/".join(wanted))
 
     def _index(self, other: str, query: str) -> HTMLResponse:
-        found = list(self._search(query)) if query.strip() else []
-        chapters = [(chapter, list(self._rules(chapter))) for chapter in self._guideline.chapters]
+        found = self._search(query)
+        near = list(self._near(query)) if query.strip() and not found else []
         return self._page(
-            "index.html", "Guideline", "/guide", other, chapters=chapters, root=self._root, query=query, found=found
+            "index.html",
+            f"“{query.strip()[:60]}”" if query.strip() else "Guideline",
+            "/guide",
+            other,
+            chapters=[(chapter, list(self._rules(chapter))) for chapter in self._guideline.chapters],
+            root=self._root,
+            query=query,
+            found=found,
+            near=near,
         )
 
     def _chapter(self, chapter: Chapter, other: str) -> HTMLResponse:
@@ -102,8 +141,11 @@ class Guide:
             f"/guide/{rule.chapter}/{rule.name}",
             other,
             rule=rule,
-            body=markdown(rule.page.markdown, lambda href: self._link(rule.chapter, href)),
+            body=markdown(rule.page.markdown, lambda href: self._link(rule.chapter, href), HEADINGS),
             chapter_href=f"{self._root}/{rule.chapter}",
+            instead_of=[self._entry(other) for name in rule.page.instead_of if (other := self._guideline.rule(name))],
+            fixed=self._fixed(rule),
+            configuration=_configuration(rule),
         )
 
     def _missing(self, wanted: str) -> HTMLResponse:
@@ -138,23 +180,73 @@ class Guide:
             return href
         return f"{self._root}/{inside}".rstrip("/.")
 
-    def _search(self, query: str) -> Iterator[Entry]:
-        """Find the pages whose name, title or text holds every word."""
-        words = query.lower().split()[:10]
+    def _fixed(self, rule: Rule) -> Markup | None:
+        """What the rule's own fix makes of the first example that it can mend; None where it offers none."""
+        if rule.name not in self._fixes:
+            self._fixes[rule.name] = self._mend(rule)
+        return self._fixes[rule.name]
+
+    def _mend(self, rule: Rule) -> Markup | None:
+        for example in rule.page.bad:
+            if len(example.blocks) > 1:
+                continue
+            (block,) = example.blocks
+            try:
+                found = run_example(self._guideline.rules, rule, example)
+            except ExampleError:
+                continue
+            if edits := next((finding.edits for finding in found if finding.edits), ()):
+                mended = apply_edits(block.text, edits).rstrip("\n")
+                return Markup("\n").join(coloured(mended, language=block.language))
+        return None
+
+    @cached_property
+    def _texts(self) -> list[Text]:
+        texts = []
         for chapter in self._guideline.chapters:
-            if all(word in f"{chapter.name} {chapter.markdown}".lower() for word in words):
-                yield Entry(f"{self._root}/{chapter.name}", chapter.name, chapter.title, "chapter")
+            entry = self._chapter_entry(chapter)
+            texts.append(Text(entry, (entry.name,), entry.title.lower(), chapter.markdown.lower()))
         for rule in self._guideline.rules.rules:
-            if all(word in f"{rule.name} {rule.page.markdown}".lower() for word in words):
-                yield self._entry(rule)
+            names = (rule.name, *rule.page.aliases)
+            texts.append(Text(self._entry(rule), names, rule.title.lower(), rule.page.markdown.lower()))
+        return texts
+
+    def _search(self, query: str) -> list[Entry]:
+        """Find the pages whose names, title or text holds every word, those first that have them in their names."""
+        words = _words(query)[:10]
+        ranked = [(text.rank(words), text.entry) for text in self._texts]
+        return [entry for rank, entry in sorted(ranked, key=lambda each: -each[0]) if rank]
 
     def _near(self, wanted: str) -> Iterator[Entry]:
         """Find the pages whose names are like `wanted`, best first."""
-        entries = {rule.name: self._entry(rule) for rule in self._guideline.rules.rules}
-        for chapter in self._guideline.chapters:
-            entries[chapter.name] = Entry(f"{self._root}/{chapter.name}", chapter.name, chapter.title, "chapter")
-        close = difflib.get_close_matches(wanted[:100].lower(), entries, n=NEAR, cutoff=0.6)
-        words = {word for word in re.split(r"[^a-z]+", wanted[:100].lower()) if len(word) > 3}
+        entries = {name: text.entry for text in self._texts for name in text.names}
+        wanted = "-".join(wanted[:100].lower().split())
+        close = difflib.get_close_matches(wanted, entries, n=NEAR, cutoff=0.6)
+        words = {word for word in re.split(r"[^a-z]+", wanted) if len(word) > 3}
         alike = [name for name in entries if name not in close and words & set(name.split("-"))]
-        for name in [*close, *alike][:NEAR]:
-            yield entries[name]
+        yield from list(dict.fromkeys(entries[name] for name in [*close, *alike]))[:NEAR]
+
+    def _chapter_entry(self, chapter: Chapter) -> Entry:
+        return Entry(f"{self._root}/{chapter.name}", chapter.name, chapter.title, "chapter")
+
+
+def _words(query: str) -> list[str]:
+    """The words of a query, as parts of which they are looked for: `calls` finds `blocking-call` as well."""
+    words = re.split(r"[\s_-]+", query.lower().strip())
+    return [word.removesuffix("s") if len(word) > 3 else word for word in words if word]
+
+
+def _configuration(rule: Rule) -> Markup:
+    """The lines of `[tool.postil]` that switch the rule on or off, and set its options."""
+    severities = "[tool.postil.severities]"
+    if rule.opt_in:
+        lines = [severities, f'{rule.name} = "{rule.severity}"  # switches it on']
+    else:
+        other = Severity.WARNING if rule.severity is Severity.ERROR else Severity.ERROR
+        lines = ["[tool.postil]", f'ignore = ["{rule.name}"]', "", "# or another weight:", severities]
+        lines += [f'{rule.name} = "{other}"']
+    if options := option_names(rule.check):
+        lines += ["", f"[tool.postil.options.{rule.name}]"]
+        # JSON's plain values and lists are TOML's too.
+        lines += [f"{name} = {json.dumps(rule.options.get(name, default))}" for name, default in options.items()]
+    return Markup("\n").join(coloured("\n".join(lines), language="toml"))

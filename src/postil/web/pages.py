@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
+from types import MappingProxyType
 from urllib.parse import urlsplit
 
 from fastapi.responses import HTMLResponse
@@ -19,6 +20,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from postil.packs import slug
+from postil.web.colour import coloured
 
 STATIC = Path(__file__).parent / "static"
 HEADERS = {
@@ -65,10 +67,11 @@ class SecurityHeaders:
         await self._app(scope, receive, send_with_headers)
 
 
-def markdown(text: str, link: Callable[[str], str]) -> Markup:
+def markdown(text: str, link: Callable[[str], str], headings: Mapping[str, str] = MappingProxyType({})) -> Markup:
     """Render Markdown as HTML. Headings get GitHub's anchors, and `link` rewrites the relative paths of links.
 
-    Raw HTML is never passed on: it may stand in a pack that somebody else wrote.
+    `headings` are what some headings are shown as; their anchors stay. Raw HTML is never passed on: it may stand in a
+    pack that somebody else wrote.
     """
     tokens = _markdown.parse(text)
     seen: Counter[str] = Counter()
@@ -79,6 +82,8 @@ def markdown(text: str, link: Callable[[str], str]) -> Markup:
             anchor = f"{base}-{seen[base]}" if seen[base] else base
             seen[base] += 1
             token.attrSet("id", anchor)
+            if shown := headings.get(plain):
+                plain, inline.children = shown, [Token("text", "", 0, content=shown)]
             if token.tag != "h1" and inline.children is not None:
                 inline.children.append(_self_link(anchor, plain))
     for token in tokens:
@@ -120,17 +125,28 @@ def _render_html(
 def _render_fence(
     renderer: RendererHTML, tokens: Sequence[Token], index: int, options: OptionsDict, env: EnvType
 ) -> str:
-    """Render a block of code; a line that the page's own test marks stands out, with what is said of it below."""
+    """Render a block of code; a line that the page's own test marks stands out, with what is said of it below.
+
+    The second word behind the fence tells the sides of a change apart: "before" and "after".
+    """
+    language, side = [*tokens[index].info.split(), "", ""][:2]
+    said: dict[int, str] = {}
     lines = []
-    for line in tokens[index].content.splitlines():
+    for number, line in enumerate(tokens[index].content.splitlines()):
         marked = _FINDING.fullmatch(line)
-        if marked is None:
-            lines.append(Markup("{}\n").format(line))
+        lines.append(marked[1] if marked else line)
+        if marked:
+            said[number] = marked[2]
+    shown = []
+    for number, line in enumerate(coloured("\n".join(lines), language=language)):
+        if number in said:
+            words = Markup(_markdown.renderInline(said[number]))  # noqa: S704 - the renderer escapes
+            shown.append(Markup('<mark>{}</mark><span class="said">{}</span>').format(line, words))
         else:
-            said = Markup(_markdown.renderInline(marked[2]))  # noqa: S704 - the renderer escapes
-            lines.append(Markup('<mark>{}</mark><span class="said">{}</span>').format(marked[1], said))
+            shown.append(Markup("{}\n").format(line))
+    head = Markup('<p class="side">{}</p>\n').format(side.capitalize()) if side else ""
     # A block that scrolls sideways must be reachable by keyboard.
-    return str(Markup('<pre tabindex="0"><code>{}</code></pre>\n').format(Markup().join(lines)))
+    return str(head + Markup('<pre tabindex="0"><code>{}</code></pre>\n').format(Markup().join(shown)))
 
 
 _markdown = MarkdownIt("js-default", {"html": True, "linkify": False, "typographer": False})
