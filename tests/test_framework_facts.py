@@ -2,31 +2,64 @@
 
 import argparse
 import asyncio
+import contextlib
+import importlib
+import importlib.resources
 import io
 import json
 import subprocess
 import sys
+import traceback
 import warnings
-from collections.abc import AsyncGenerator, Callable, Iterator
-from contextlib import asynccontextmanager
+import zipfile
+from collections.abc import AsyncGenerator, Callable, Generator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, Self, runtime_checkable
-from unittest.mock import AsyncMock, Mock, create_autospec
+from typing import Annotated, Any, Protocol, Self, runtime_checkable
+from unittest.mock import AsyncMock, Mock, create_autospec, patch
 
 import click
+import fastapi.responses
+import pydantic
 import pytest
 import sqlalchemy as sa
+import typer
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.operations import Operations
+from alembic.util import CommandError
 from click.testing import CliRunner
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request
-from fastapi.responses import JSONResponse
+from fastapi.exceptions import FastAPIDeprecationWarning
+from fastapi.responses import JSONResponse, StreamingResponse
+from fastapi.sse import EventSourceResponse
 from fastapi.testclient import TestClient
-from pydantic import BaseModel, ConfigDict, PydanticDeprecatedSince20, ValidationError, field_validator, model_validator
-from sqlalchemy import make_url
-from sqlalchemy.exc import CompileError, DBAPIError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    PydanticDeprecatedSince20,
+    TypeAdapter,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy import make_url, orm
+from sqlalchemy.exc import (
+    CompileError,
+    DBAPIError,
+    IntegrityError,
+    InvalidRequestError,
+    PendingRollbackError,
+    SQLAlchemyError,
+)
+from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
+from sqlalchemy.orm import DeclarativeBase
 from starlette.exceptions import HTTPException as StarletteHTTPException
+from typer.testing import CliRunner as TyperRunner
 
 from postil.checks.fastapi import sync_driver_in_async_engine
 from postil.lint.commands import option_name
@@ -633,3 +666,620 @@ def test_a_dataclass_takes_what_it_is_given() -> None:
         number: int
 
     assert Order(**json.loads('{"number": ["one"]}')).number == ["one"]
+
+
+# FastAPI: what a chapter's prose says beyond the rules.
+
+
+def test_settings_moved_out_of_pydantic() -> None:
+    """Importing the name from pydantic raises, so nobody meets the old class by accident."""
+    name = "BaseSettings"
+
+    with pytest.raises(ImportError, match="pydantic-settings"):
+        getattr(pydantic, name)
+
+
+def test_settings_are_filled_by_nested_names_and_by_files(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """`DATABASE__HOST` fills `database.host`, a file of `secrets_dir` its field; what is missing stops the start."""
+
+    class Database(BaseModel):
+        host: str
+
+    class Settings(BaseSettings):
+        model_config = SettingsConfigDict(env_nested_delimiter="__", secrets_dir=tmp_path)
+        database: Database
+        token: str
+
+    monkeypatch.setenv("DATABASE__HOST", "db.internal")
+    with pytest.raises(ValidationError, match="token"):
+        Settings()
+    (tmp_path / "token").write_text("hidden")
+
+    settings = Settings()
+
+    assert (settings.database.host, settings.token) == ("db.internal", "hidden")
+
+
+def test_depends_refuses_the_result_of_a_call() -> None:
+    """depends-called-not-passed: when the endpoint is declared, which is when its module is imported."""
+
+    def lend() -> Iterator[str]:
+        yield "lent"
+
+    made: Any = lend()
+
+    def read(lent: Annotated[str, Depends(made)]) -> str:
+        return lent
+
+    with pytest.raises(TypeError, match="not a callable"):
+        FastAPI().get("/")(read)
+
+
+def test_an_override_stays_for_as_long_as_the_app_lives() -> None:
+    """dependency-override-not-cleared: the next client, as that of the next test, gets it too."""
+    app = FastAPI()
+
+    def name() -> str:
+        return "real"
+
+    @app.get("/")
+    def read(said: str = Depends(name)) -> str:
+        return said
+
+    app.dependency_overrides[name] = lambda: "test"
+
+    assert [TestClient(app).get("/").json() for _ in range(2)] == ["test", "test"]
+    app.dependency_overrides.clear()
+    assert TestClient(app).get("/").json() == "real"
+
+
+def test_what_follows_a_yield_runs_after_the_answer_unless_it_is_scoped_to_the_function() -> None:
+    """So it can't change the answer any more, and a stream still has what was lent to it."""
+    app, ran = FastAPI(), []
+
+    def lend(name: str) -> Callable[[], Iterator[None]]:
+        def lent() -> Iterator[None]:
+            yield
+            ran.append(name)
+
+        return lent
+
+    @app.get("/", dependencies=[Depends(lend("request")), Depends(lend("function"), scope="function")])
+    def read() -> StreamingResponse:
+        def pieces() -> Iterator[bytes]:
+            ran.append("answer")
+            yield b"answer"
+
+        return StreamingResponse(pieces())
+
+    assert asked(app) == 200
+    assert ran == ["function", "answer", "request"]
+
+
+@pytest.mark.parametrize("name", ["ORJSONResponse", "UJSONResponse"])
+def test_the_special_json_responses_warn_on_use(name: str) -> None:
+    """fastapi-deprecated-json-response: whether or not their libraries are there."""
+    with pytest.warns(FastAPIDeprecationWarning, match=name), contextlib.suppress(AssertionError):
+        getattr(fastapi.responses, name)({})
+
+
+def test_fastapi_streams_models_as_events() -> None:
+    """sse-third-party-redundant: no package is needed for it."""
+    app = FastAPI()
+
+    class Tick(BaseModel):
+        number: int
+
+    @app.get("/", response_class=EventSourceResponse)
+    async def ticks() -> AsyncGenerator[Tick]:
+        yield Tick(number=3)
+
+    answer = TestClient(app).get("/")
+
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    assert 'data: {"number":3}' in answer.text
+
+
+def test_what_an_exception_says_reaches_the_client() -> None:
+    """exception-text-in-response: FastAPI sends the detail of a 500 as it is."""
+    app = FastAPI()
+
+    @app.get("/")
+    def read() -> None:
+        raise HTTPException(500, detail=str(OSError("no /srv/orders")))
+
+    assert TestClient(app).get("/").json() == {"detail": "no /srv/orders"}
+
+
+@pytest.mark.parametrize(("url", "error"), [("sqlite://", InvalidRequestError), ("mysql://h/n", ModuleNotFoundError)])
+def test_the_async_engine_refuses_a_sync_driver_when_it_is_made(url: str, error: type[Exception]) -> None:
+    """sync-driver-in-async-engine names both errors; the second is for a driver that isn't installed."""
+    with pytest.raises(error):
+        create_async_engine(url)
+
+
+class Mapped(DeclarativeBase):
+    """The tables of the facts about SQLAlchemy."""
+
+
+class Order(Mapped):
+    """An order whose note is loaded when it is asked for."""
+
+    __tablename__ = "orders"
+    id: orm.Mapped[int] = orm.mapped_column(primary_key=True)
+    state: orm.Mapped[str | None]
+    note: orm.Mapped[str | None] = orm.mapped_column(deferred=True)
+
+
+@pytest.mark.filterwarnings("ignore:coroutine 'Connection.cursor' was never awaited")
+@pytest.mark.parametrize("expire", [True, False])
+def test_an_object_is_stale_after_a_commit_and_reading_it_needs_an_await(expire: bool) -> None:
+    """async-session-expire-on-commit: the read raises, unless the option says that objects stay as they are."""
+
+    async def committed() -> str | None:
+        engine = create_async_engine("sqlite+aiosqlite://")
+        async with engine.begin() as connection:
+            await connection.run_sync(Mapped.metadata.create_all)
+        try:
+            async with AsyncSession(engine, expire_on_commit=expire) as session:
+                order = Order(state="open")
+                session.add(order)
+                await session.commit()
+                return order.state
+        finally:
+            await engine.dispose()
+
+    if expire:
+        with pytest.raises(SQLAlchemyError, match="greenlet_spawn has not been called"):
+            asyncio.run(committed())
+    else:
+        assert asyncio.run(committed()) == "open"
+
+
+def test_a_shared_session_loses_writes_and_stays_broken_after_an_error() -> None:
+    """module-level-session: a rollback takes what another request wrote, and an error stops all until there is one."""
+    engine = sa.create_engine("sqlite://")
+    Mapped.metadata.create_all(engine)
+    with orm.Session(engine) as session:
+        session.add(Order(id=1))
+        session.flush()
+        session.rollback()
+        assert session.get(Order, 1) is None
+        session.execute(sa.insert(Order).values(id=1))
+        session.add(Order(id=1))
+        with pytest.raises(IntegrityError):
+            session.flush()
+        with pytest.raises(PendingRollbackError):
+            session.get(Order, 1)
+    engine.dispose()
+
+
+def test_a_query_for_a_model_names_each_of_its_columns() -> None:
+    """alembic-drop-still-referenced: all but those that are deferred, so one that is dropped breaks every query."""
+    assert " ".join(str(sa.select(Order)).split()) == "SELECT orders.id, orders.state FROM orders"
+
+
+# pytest, mocks and context managers.
+
+
+def test_pytest_stops_at_collection_where_names_and_values_differ_in_number(tmp_path: Path) -> None:
+    """`parametrize-ids-length-mismatch` says that no test of the module runs."""
+    (tmp_path / "test_names.py").write_text(
+        "import pytest\n@pytest.mark.parametrize('n, m', [(1, 2), (3,)])\ndef test_a(n, m): ...\ndef test_b(): ...\n"
+    )
+    printed = run_pytest(tmp_path)
+
+    assert "must be equal to the number of values" in printed
+    assert "passed" not in printed
+
+
+def test_an_unknown_mark_is_a_warning_and_with_strict_markers_an_error(tmp_path: Path) -> None:
+    """`unregistered-pytest-marker`: `-m` still runs the test whose mark is misspelt."""
+    (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers = slow\n")
+    (tmp_path / "test_marks.py").write_text("import pytest\n@pytest.mark.slwo\ndef test_a(): ...\n")
+    loose = run_pytest(tmp_path, "-m", "not slow")
+
+    assert "PytestUnknownMarkWarning" in loose
+    assert "1 passed, 1 warning" in loose
+    assert "'slwo' not found in `markers`" in run_pytest(tmp_path, "--strict-markers")
+
+
+def test_a_fixture_goes_on_after_the_test_whatever_happened_and_the_nearest_one_counts(tmp_path: Path) -> None:
+    """Why contextmanager-without-finally leaves fixtures alone, and fixture-scope-mismatch looks for the nearest."""
+    (tmp_path / "conftest.py").write_text(
+        "import pytest\n@pytest.fixture\ndef order():\n    yield 'far'\n    print('cleaned up')\n"
+    )
+    near = tmp_path / "near"
+    near.mkdir()
+    (near / "conftest.py").write_text("import pytest\n@pytest.fixture\ndef order():\n    return 'near'\n")
+    (near / "test_near.py").write_text("def test_near(order):\n    assert order == 'near'\n")
+    (tmp_path / "test_far.py").write_text("def test_far(order):\n    assert order == 'near'\n")
+    printed = run_pytest(tmp_path, "-s")
+
+    assert "cleaned up" in printed
+    assert "1 failed, 1 passed" in printed
+
+
+def test_temporary_folders_are_kept_for_three_runs(pytestconfig: pytest.Config) -> None:
+    """`tempfile-in-test` says so."""
+    assert str(pytestconfig.getini("tmp_path_retention_count")) == "3"
+    assert pytestconfig.getini("tmp_path_retention_policy") == "all"
+
+
+def test_autospec_sees_no_attributes_of_init_and_refuses_a_mock() -> None:
+    """Why `patch-without-autospec` leaves such targets alone."""
+
+    class Client:
+        def __init__(self) -> None:
+            self.number = 3
+
+    with pytest.raises(AttributeError, match="number"):
+        create_autospec(Client).return_value.number  # noqa: B018
+    with patch.object(asyncio, "run"), pytest.raises(Exception, match="already been mocked"):
+        patch.object(asyncio, "run", autospec=True).start()
+
+
+def test_a_runtime_checkable_protocol_compares_only_names() -> None:
+    """`isinstance-on-plain-protocol` says what the decoration is worth."""
+
+    @runtime_checkable
+    class Clock(Protocol):
+        def now(self) -> float: ...
+
+    class Shop:
+        now = "open"
+
+    assert isinstance(Shop(), Clock)
+
+
+def test_an_error_of_the_body_skips_what_follows_the_yield_of_a_context_manager() -> None:
+    """contextmanager-without-finally: it arrives at the `yield`; one that catches everything there drops it."""
+    ran: list[str] = []
+
+    @contextmanager
+    def bare() -> Generator[None]:
+        yield
+        ran.append("bare")
+
+    @contextmanager
+    def careful() -> Generator[None]:
+        try:
+            yield
+        finally:
+            ran.append("careful")
+
+    @contextmanager
+    def swallowing() -> Generator[None]:
+        with contextlib.suppress(Exception):
+            yield
+
+    with pytest.raises(KeyError), bare(), careful():
+        raise KeyError
+    with swallowing():
+        raise NameError
+
+    assert ran == ["careful"]
+
+
+def test_a_lifespan_goes_on_at_shutdown_whatever_its_requests_raised() -> None:
+    """Why contextmanager-without-finally leaves it alone."""
+    ran: list[str] = []
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
+        yield
+        ran.append("closed")
+
+    app = FastAPI(lifespan=lifespan)
+
+    @app.get("/")
+    def read() -> None:
+        raise KeyError
+
+    assert asked(app) == 500
+    assert ran == ["closed"]
+
+
+# Alembic with a history of revisions.
+
+
+ENVIRONMENT = """
+from alembic import context
+from sqlalchemy import create_engine
+
+if context.is_offline_mode():
+    context.configure(url="sqlite://", literal_binds=True)
+    with context.begin_transaction():
+        context.run_migrations()
+else:
+    engine = create_engine(context.config.get_main_option("sqlalchemy.url"))
+    with engine.begin() as connection:
+        context.configure(connection=connection)
+        context.run_migrations()
+    engine.dispose()
+"""
+
+
+class History:
+    """A folder of revisions and its database."""
+
+    def __init__(self, folder: Path) -> None:
+        (folder / "versions").mkdir()
+        (folder / "env.py").write_text(ENVIRONMENT)
+        self.folder = folder
+        self.printed = io.StringIO()
+        self.config = Config(output_buffer=self.printed)
+        self.config.set_main_option("script_location", str(folder))
+        self.config.set_main_option("sqlalchemy.url", f"sqlite:///{folder / 'shop.db'}")
+
+    def write(
+        self, name: str, after: str | tuple[str, ...] | None, upgrade: str = "pass", downgrade: str = "pass"
+    ) -> None:
+        """Write a revision."""
+        (self.folder / "versions" / f"{name}.py").write_text(
+            f"from alembic import op\nimport sqlalchemy as sa\nrevision = {name!r}\ndown_revision = {after!r}\n"
+            f"def upgrade():\n    {upgrade}\ndef downgrade():\n    {downgrade}\n"
+        )
+
+    @property
+    def tables(self) -> list[str]:
+        """The tables of the database, Alembic's own left out."""
+        engine = sa.create_engine(f"sqlite:///{self.folder / 'shop.db'}")
+        names = sa.inspect(engine).get_table_names()
+        engine.dispose()
+        return [name for name in names if name != "alembic_version"]
+
+
+@pytest.fixture
+def history(tmp_path: Path) -> History:
+    """A history of one revision that makes a table."""
+    made = History(tmp_path)
+    made.write("a1", None, "op.execute('CREATE TABLE orders (id int)')")
+    return made
+
+
+def test_an_edited_revision_is_not_run_again(history: History) -> None:
+    """alembic-merged-revision-edited: that it ran is remembered, not what it said."""
+    command.upgrade(history.config, "head")
+    history.write("a1", None, "op.execute('CREATE TABLE invoices (id int)')")
+    command.upgrade(history.config, "head")
+
+    assert history.tables == ["orders"]
+
+
+def test_a_database_at_a_deleted_revision_goes_neither_up_nor_down(history: History) -> None:
+    """alembic-merged-revision-deleted: its id can't be located."""
+    history.write("b1", "a1")
+    command.upgrade(history.config, "head")
+    (history.folder / "versions" / "b1.py").unlink()
+
+    with pytest.raises(CommandError, match="Can't locate revision identified by 'b1'"):
+        command.upgrade(history.config, "head")
+    with pytest.raises(CommandError, match="Can't locate revision identified by 'b1'"):
+        command.downgrade(history.config, "-1")
+
+
+def test_two_heads_stop_an_upgrade_until_a_revision_joins_them(history: History) -> None:
+    """alembic-multiple-heads: Alembic refuses to choose."""
+    history.write("b1", "a1")
+    history.write("b2", "a1")
+    with pytest.raises(CommandError, match="Multiple head revisions"):
+        command.upgrade(history.config, "head")
+    history.write("c1", ("b1", "b2"))
+    command.upgrade(history.config, "head")
+
+    assert history.tables == ["orders"]
+
+
+def test_an_empty_downgrade_succeeds_while_the_schema_stays(history: History) -> None:
+    """alembic-downgrade-missing: and the next upgrade fails on what is there."""
+    command.upgrade(history.config, "head")
+    command.downgrade(history.config, "base")
+
+    assert history.tables == ["orders"]
+    with pytest.raises(DBAPIError, match="already exists"):
+        command.upgrade(history.config, "head")
+
+
+def test_an_upgrade_can_print_its_sql_instead(history: History) -> None:
+    """What the chapter asks to read before the commit."""
+    command.upgrade(history.config, "head", sql=True)
+
+    assert "CREATE TABLE orders (id int);" in history.printed.getvalue()
+    assert not (history.folder / "shop.db").exists()
+
+
+def test_autogenerate_writes_a_rename_as_an_add_and_a_drop() -> None:
+    """alembic-add-drop-same-revision and the chapter: what it can't see, another default and other data among it."""
+    engine = sa.create_engine("sqlite://")
+    with engine.begin() as connection:
+        connection.execute(sa.text("CREATE TABLE orders (state varchar(8), kind varchar(8) DEFAULT 'web')"))
+        kind = sa.Column("kind", sa.String(8), server_default="shop")
+        wanted = sa.MetaData()
+        sa.Table("orders", wanted, sa.Column("status", sa.String(8)), kind)
+        found = compare_metadata(MigrationContext.configure(connection), wanted)
+    engine.dispose()
+
+    assert [(each[0], each[3].name) for each in found] == [("add_column", "status"), ("remove_column", "state")]
+
+
+def test_a_new_name_of_a_column_is_a_rename_in_place() -> None:
+    """alembic-rename-in-place: one statement, after which the old name is gone."""
+    assert rendered(lambda op: op.alter_column("orders", "state", new_column_name="status")) == (
+        "ALTER TABLE orders RENAME state TO status;"
+    )
+
+
+def test_a_batch_that_copies_the_table_fills_in_the_default_of_python() -> None:
+    """The one exception that the chapter names."""
+    column = sa.Column("kind", sa.String(8), nullable=False, default="web")
+
+    def upgrade(op: Operations) -> None:
+        with op.batch_alter_table("orders", recreate="always") as orders:
+            orders.add_column(column)
+        assert op.get_bind().execute(sa.text("SELECT kind FROM orders")).scalar() == "web"
+
+    run(upgrade)
+
+
+def test_a_name_that_is_marked_as_final_gets_no_prefix_of_a_naming_convention() -> None:
+    """Why alembic-merged-revision-edited takes `op.f("ck")` for another name than "ck"."""
+    metadata = sa.MetaData(naming_convention={"ck": "ck_%(table_name)s_%(constraint_name)s"})
+
+    assert "ADD CONSTRAINT ck_orders_paid CHECK" in rendered(
+        lambda op: op.create_check_constraint("paid", "orders", "total >= 0"), metadata
+    )
+    assert "ADD CONSTRAINT paid CHECK" in rendered(
+        lambda op: op.create_check_constraint(op.f("paid"), "orders", "total >= 0"), metadata
+    )
+
+
+# Command lines.
+
+
+@pytest.mark.parametrize(("written", "meant"), [("False", False), ("no", False), ("0", False), ("yes", True)])
+def test_bool_is_no_converter_for_argparse_and_one_for_click(written: str, meant: bool) -> None:
+    """argparse-type-bool: argparse calls `bool` with the text, Click reads the word."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--cache", type=bool)  # postil: allow argparse-type-bool -- this is what the test is about
+
+    assert parser.parse_args(["--cache", written]).cache is True
+    assert click.BOOL.convert(written, None, None) is meant
+
+
+def test_a_boolean_action_takes_both_ways_of_a_flag() -> None:
+    """argparse-type-bool names it as the cure."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--cache", action=argparse.BooleanOptionalAction)
+
+    assert parser.parse_args(["--cache"]).cache is True
+    assert parser.parse_args(["--no-cache"]).cache is False
+
+
+def test_argparse_names_the_value_after_the_long_option() -> None:
+    """In whatever order they are given."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("-o", "--out-dir")
+
+    assert parser.parse_args(["-o", "here"]).out_dir == "here"
+
+
+def test_a_click_command_with_a_parameter_that_nothing_fills_fails_when_it_is_called() -> None:
+    """click-param-name-mismatch: as with one that has another name."""
+
+    @click.command()
+    def convert(directory: str) -> None:
+        click.echo(directory)
+
+    assert isinstance(CliRunner().invoke(convert).exception, TypeError)
+
+
+def test_click_writes_errors_to_stderr_and_ends_with_a_code() -> None:
+    """click-error-to-stdout, and that a wrong value is reported before any work."""
+
+    @click.command()
+    @click.option("--file", type=click.Path(exists=True))
+    @click.version_option("1.2", prog_name="stock")
+    def convert(file: str | None) -> None:
+        click.secho("working", fg="red")
+        click.echo("odd", err=True)
+        raise click.ClickException("no such order")
+
+    told, refused = CliRunner().invoke(convert), CliRunner().invoke(convert, ["--file", "nowhere"])
+
+    assert (told.stdout, told.exit_code) == ("working\n", 1)
+    assert told.stderr == "odd\nError: no such order\n"
+    assert (refused.stdout, refused.exit_code) == ("", 2)
+    assert CliRunner().invoke(convert, ["--version"]).stdout == "stock, version 1.2\n"
+
+
+def test_typer_names_options_after_the_parameters() -> None:
+    """Why click-param-name-mismatch leaves its commands alone."""
+    app = typer.Typer()
+
+    @app.command()
+    def convert(out_dir: Annotated[str, typer.Option("--target")]) -> None:
+        typer.echo(out_dir)
+
+    assert TyperRunner().invoke(app, ["--target", "here"]).stdout == "here\n"
+
+
+def test_package_data_in_a_zip_is_found_by_the_package_and_not_by_a_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The chapter on command lines says where a path made from `__file__` fails."""
+    with zipfile.ZipFile(tmp_path / "shop.zip", "w") as archive:
+        archive.writestr("zipped_shop/__init__.py", "")
+        archive.writestr("zipped_shop/mail.txt", "Dear")
+    monkeypatch.syspath_prepend(tmp_path / "shop.zip")
+    shop = importlib.import_module("zipped_shop")
+
+    assert importlib.resources.files(shop).joinpath("mail.txt").read_text() == "Dear"
+    assert not Path(shop.__file__ or "").with_name("mail.txt").exists()
+
+
+# Errors.
+
+
+def test_a_chained_exception_reads_as_a_cause_and_another_as_a_second_bug() -> None:
+    """raise-without-from quotes the traceback; `from None` leaves the inner exception out."""
+
+    def raised(how: str) -> str:
+        try:
+            exec(f"try:\n    1 / 0\nexcept ZeroDivisionError as error:\n    raise ValueError('rate'){how}")  # noqa: S102
+        except ValueError as error:
+            return "".join(traceback.format_exception(error))
+        raise AssertionError
+
+    assert "During handling of the above exception, another exception occurred" in raised("")
+    assert "The above exception was the direct cause of the following exception" in raised(" from error")
+    assert "division by zero" not in raised(" from None")
+
+
+def test_pydantic_reports_all_faults_at_once() -> None:
+    """The chapter holds it up for other input."""
+
+    class Coupon(BaseModel):
+        code: str
+        cents: int
+
+    with pytest.raises(ValidationError) as caught:
+        Coupon.model_validate({"cents": "many"})
+
+    assert caught.value.error_count() == 2
+
+
+def test_a_dataclass_names_an_unknown_key_and_a_type_adapter_checks_the_values() -> None:
+    """unvalidated-object-from-json: what is there without validation, and its cure."""
+
+    @dataclass
+    class Sold:
+        number: int
+
+    with pytest.raises(TypeError, match="'colour'"):
+        Sold(number=1, colour="red")  # ty: ignore[unknown-argument]
+    with pytest.raises(ValidationError, match="number"):
+        TypeAdapter(Sold).validate_json('{"number": ["one"]}')
+
+
+# What the body of `class Coupon(BaseModel)` leaves, with a `class Config` in it.
+CONFIGURED = {
+    "__module__": __name__,
+    "__qualname__": "Coupon",
+    "Config": type("Config", (), {"__module__": __name__, "__qualname__": "Coupon.Config", "frozen": True}),
+}
+
+
+@pytest.mark.parametrize(
+    "declare",
+    [
+        lambda: type("Coupon", (BaseModel,), CONFIGURED),
+        lambda: pydantic.validator("code"),  # ty: ignore[deprecated]
+        lambda: pydantic.root_validator(pre=True),  # ty: ignore[deprecated]
+    ],
+    ids=["class Config", "validator", "root_validator"],
+)
+def test_pydantic_one_declarations_warn(declare: Callable[[], object]) -> None:
+    """pydantic-v1-validator: version 3 will not have them."""
+    with pytest.warns(PydanticDeprecatedSince20, match="V3.0"):
+        declare()
