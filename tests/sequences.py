@@ -307,6 +307,9 @@ class World:
     async def sends(self, delivery: Delivery) -> None:
         """GitHub sends this delivery, perhaps not for the first time."""
         self.deliveries.append(delivery)
+        await self._posts(delivery)
+
+    async def _posts(self, delivery: Delivery) -> None:
         headers, body = delivery
         response = await self._web.post("/webhooks/github", content=body, headers=headers)
         assert response.status_code == 202, response.text
@@ -328,11 +331,10 @@ class World:
         if commands:
             await self.tells("edited", "issue_comment", comment=commands[pick % len(commands)])
 
-    def transfer(self) -> None:
-        """The repository gets another owner. Runs under way lose sight of it, and what they were asked for is lost."""
-        self.github.transfer(f"owner{self.github.next_id()}")
-        self.lose()
-        self.unheard, self.asked = True, False
+    async def transfer(self) -> None:
+        """The repository gets another owner. Runs under way lose sight of it, and others do what they were to do."""
+        for delivery in self.github.transfer(f"owner{self.github.next_id()}"):
+            await self._posts(delivery)
 
     def lose(self) -> None:
         """Whatever has no answer by now may never get one."""

@@ -31,6 +31,7 @@ from postil.jobs import (
     Jobs,
     Outcome,
     Pull,
+    Shelved,
     Superseded,
     UnavailableError,
     UnusableDatabaseError,
@@ -204,6 +205,54 @@ def test_what_failed_in_an_installation_is_revived_at_once(url: str) -> None:
 
     assert (revived, sorted(seen)) == (2, ["o/r#1@run 2", "o/r#2@run 2"])
     assert states["dead"] == 3
+
+
+def test_what_was_shelved_waits_for_the_installation_that_sees_its_repository(url: str) -> None:
+    """GitHub tells of a pull request once, and another owner's installation isn't told of what was missed."""
+    seen: list[Job] = []
+    globex = 2
+
+    async def work(job: Job) -> Outcome:
+        seen.append(job)
+        return Done() if job.pull.installation == globex else Shelved("GitHub shows no such repository")
+
+    async def story() -> tuple[dict[str, int], int, int]:
+        async with working(url, work) as jobs:
+            await jobs.accept("d1", push("aaa"))
+            await jobs.accept("d2", push("bbb", to=Pull(1, 200, "o", "elsewhere", 1)))
+            waiting = await settled(jobs)
+            revived = await jobs.revive(globex, {100: ("globex", "r"), 300: ("globex", "new")})
+            await settled(jobs)
+            once_more = await jobs.revive(globex, {100: ("globex", "r")})
+            await jobs.purge(0)
+            return waiting, revived, once_more
+
+    waiting, revived, once_more = asyncio.run(story())
+
+    assert (waiting["idle"], waiting["dead"], revived, once_more) == (2, 0, 1, 0)
+    assert [(job.id, job.pull.key, job.deliveries) for job in seen][2:] == [("o/r#7@run 2", "globex/r#7", ("d1",))]
+    assert rows(url, "SELECT id FROM postil_deliveries") == []
+
+
+def test_a_run_that_loses_its_repository_after_that_was_shown_again_is_followed_by_another(sqlite_url: str) -> None:
+    """It works with what it began with, while the delivery that would cure it has come and gone."""
+    seen: list[Job] = []
+
+    async def story() -> None:
+        async def work(job: Job) -> Outcome:
+            seen.append(job)
+            if job.pull.installation == 1:
+                await jobs.revive(2, {100: ("globex", "r")})
+                return Shelved("GitHub shows no such repository")
+            return Done()
+
+        async with working(sqlite_url, work) as jobs:
+            await jobs.accept("d1", push("aaa"))
+            await settled(jobs)
+
+    asyncio.run(story())
+
+    assert [(job.pull.key, job.deliveries) for job in seen] == [("o/r#7", ("d1",)), ("globex/r#7", ("d1",))]
 
 
 def test_the_same_delivery_at_the_same_time_is_stored_once(url: str) -> None:

@@ -1,10 +1,13 @@
 """A pull request's whole life, told as its author sees it: what becomes of reviews, comments, verdicts and refusals."""
 
+from collections.abc import Callable
+
 import anyio
 import pytest
 from inline_snapshot import snapshot
 
 from postil.demo import faults
+from postil.demo.deliveries import Delivery
 from postil.demo.reviews import delete_comment
 from postil.demo.state import FakePull
 from story import CLEAN, PAY, REFUND, Postil, said, verdicts
@@ -291,24 +294,54 @@ async def test_a_repository_with_another_owner_is_reviewed_there(
     assert ends(pull)[-1] == ("failure", "2 findings: 2 warnings")
 
 
-async def test_a_repository_that_gets_another_owner_during_the_review_is_reviewed_from_there(
-    github: ValidatedGitHub, postil: Postil
+def transferred(github: ValidatedGitHub) -> list[Delivery]:
+    """The repository goes to another owner, who has the App as well."""
+    return list(github.transfer("globex"))
+
+
+def shown_again(github: ValidatedGitHub) -> list[Delivery]:
+    """The App is taken from the repository, and given it back."""
+    return [github.hide(), github.show()]
+
+
+def installed_anew(github: ValidatedGitHub) -> list[Delivery]:
+    """The App is removed from the account and installed again, as another installation."""
+    deleted = github.delivery("installation", "deleted")
+    github.installation.removed = True
+    github.installation = github.install(github.owner)
+    github.installation.repositories.append(github.repository)
+    return [deleted, github.delivery("installation", "created")]
+
+
+@pytest.mark.parametrize("told", ["during", "after"])
+@pytest.mark.parametrize("happens", [transferred, shown_again, installed_anew])
+async def test_a_review_that_loses_sight_of_its_repository_is_done_when_that_is_seen_again(
+    github: ValidatedGitHub, postil: Postil, happens: Callable[[ValidatedGitHub], list[Delivery]], told: str
 ) -> None:
-    """Its former owner's installation sees it no more; the next push ends the check run that was begun."""
+    """GitHub doesn't send the pull request's event again; whether the run has ended by then makes no difference."""
     pull = github.open_pull(base_files={"shop/a.py": CLEAN}, head_files={"shop/pay.py": PAY})
     await during_the_review(github, postil, pull)
-    github.transfer("globex")
-    await postil.rests()
-    before = said(pull)
-    pull.push({"shop/refund.py": REFUND})
-    await postil.receives(github.delivery("pull_request", "synchronize", pull=pull))
+    deliveries = happens(github)
+    if told == "after":
+        await postil.rests()
+    await postil.receives(*deliveries)
 
-    assert before == []
-    assert [path for path, _, _ in said(pull)] == ["shop/pay.py", "shop/refund.py"]
-    assert ends(pull) == [
-        ("cancelled", f"Superseded by {pull.head_sha[:7]}"),
-        ("failure", "2 findings: 2 warnings"),
-    ]
+    assert said(pull) == [("shop/pay.py", 5, "**Chain the new exception to its cause**")]
+    assert ends(pull) == [("failure", "1 finding: 1 warning")]
+
+
+async def test_what_waits_for_a_repository_and_is_closed_meanwhile_has_its_check_ended(
+    github: ValidatedGitHub, postil: Postil
+) -> None:
+    """Nobody told of the closing, as nobody was there to be told."""
+    pull = github.open_pull(base_files={"shop/a.py": CLEAN}, head_files={"shop/pay.py": PAY})
+    await during_the_review(github, postil, pull)
+    await postil.receives(github.hide())
+    pull.close()
+    await postil.receives(github.show())
+
+    assert said(pull) == []
+    assert ends(pull) == [("cancelled", "Not reviewed: closed")]
 
 
 async def test_a_push_under_the_new_name_waits_for_the_review_under_the_former(

@@ -209,7 +209,7 @@ class Does:
             case "rename":
                 world.github.rename(f"{world.github.repository.name}x")
             case "transfer":
-                world.transfer()
+                await world.transfer()
             case "restart":
                 await world.restart()
 

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from html.parser import HTMLParser
@@ -108,7 +108,7 @@ class Nowhere:
     async def accept(self, delivery: str, ask: Ask) -> str:
         raise AssertionError
 
-    async def revive(self, installation: int) -> int:
+    async def revive(self, installation: int, repositories: Mapping[int, tuple[str, str]]) -> int:
         raise AssertionError
 
     async def pulls_at(self, owner: str, name: str, head: str) -> Sequence[Pull]:

@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import json
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -368,7 +369,8 @@ def test_a_rerun_of_all_checks_means_every_pull_request_of_the_commit() -> None:
 def test_a_change_of_an_installation_makes_its_tokens_forgotten() -> None:
     """Tokens carry the old permissions and repositories."""
     assert decide("installation", example("installation", "deleted")) == Forget(2, "installation deleted")
-    assert isinstance(decide("installation_repositories", example("installation_repositories", "added")), Forget)
+    removed = decide("installation_repositories", example("installation_repositories", "removed"))
+    assert removed == Forget(2, "installation_repositories removed")
 
 
 @pytest.mark.parametrize("action", ["unsuspend", "new_permissions_accepted"])
@@ -378,6 +380,25 @@ def test_an_app_that_may_do_more_tries_again_what_failed(action: str) -> None:
 
     assert isinstance(decision, Forget)
     assert decision.revives
+
+    assert decision.repositories == ()
+
+
+def test_repositories_that_the_app_sees_now_are_named() -> None:
+    """What was asked for under another installation is done under this one; what is listed oddly is passed over."""
+    listed = [{"id": 7, "full_name": "globex/shop"}, {"id": "x", "full_name": "globex/shop"}, None, {"id": 8}]
+    odd = [*listed, {"id": 9, "full_name": "globex/../shop"}, {"id": 10, "full_name": "shop"}]
+    added = decide(
+        "installation_repositories",
+        example("installation_repositories", "added", installation__id=2, repositories_added=odd),
+    )
+    created = decide("installation", example("installation", "created", repositories=listed, installation__id=5))
+    none = decide("installation", example("installation", "created", repositories="all", installation__id=5))
+
+    shop = Repository(installation=5, id=7, owner="globex", name="shop")
+    assert added == Forget(2, "installation_repositories added", True, (replace(shop, installation=2),))
+    assert created == Forget(5, "installation created", True, (shop,))
+    assert none == Forget(5, "installation created")
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,7 @@ RERUN = frozenset({("check_run", "rerequested"), ("check_suite", "rerequested")}
 PRESSED = ("check_run", "requested_action")
 QUEUED = ("merge_group", "checks_requested")
 REVIVING = frozenset({("installation", "unsuspend"), ("installation", "new_permissions_accepted")})
+SHOWING = frozenset({("installation", "created"), ("installation_repositories", "added")})
 COMMENTED = frozenset(
     {("issue_comment", "created"), ("pull_request_review_comment", "created"), ("pull_request_review", "submitted")}
 )
@@ -109,12 +110,14 @@ class Queued:
 class Forget:
     """The installation's rights or repositories changed: what is remembered of its tokens is wrong.
 
-    `revives` says that the App may do more than before, so that what failed for it may succeed.
+    `revives` says that the App may do more than before, so that what failed for it may succeed: in the whole
+    installation or, where they are named, in `repositories`, which it sees only now.
     """
 
     installation: int
     why: str
     revives: bool = False
+    repositories: tuple[Repository, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +201,7 @@ _Maybe: TypeAlias = Annotated[_T | None, WrapValidator(_or_none)]
 _Id: TypeAlias = Annotated[int, Field(ge=1, lt=2**63)]
 # Letters, digits, hyphen, underscore and dot are all that GitHub allows; both names become part of addresses.
 _Name: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,100}$")]
+_FullName: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,100}/[A-Za-z0-9_.-]{1,100}$")]
 _Login: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,100}(\[bot\])?$")]
 _Sha: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40,64}$")]
 _Word: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[a-z_]{1,64}$")]
@@ -220,6 +224,13 @@ class _Repository(_Model):
     id: _Maybe[_Id] = None
     name: _Maybe[_Name] = None
     owner: _Maybe[_User] = None
+
+
+class _Listed(_Model):
+    """A repository as events about an installation list it: without its owner."""
+
+    id: _Maybe[_Id] = None
+    full_name: _Maybe[_FullName] = None
 
 
 class _Head(_Model):
@@ -273,6 +284,8 @@ class _Payload(_Model):
     action: _Maybe[_Word] = None
     installation: _Maybe[_Installation] = None
     repository: _Maybe[_Repository] = None
+    repositories: _Maybe[list[_Maybe[_Listed]]] = None
+    repositories_added: _Maybe[list[_Maybe[_Listed]]] = None
     sender: _Maybe[_User] = None
     pull_request: _Maybe[_Pull] = None
     changes: _Maybe[_Changes] = None
@@ -298,10 +311,7 @@ class _Payload(_Model):
 def _decide(event: str, payload: _Payload) -> Decision:
     action = payload.action or ""
     if event in ("installation", "installation_repositories"):
-        if payload.installation is None or payload.installation.id is None:
-            return Ignored("the payload names no installation")
-        revives = (event, action) in REVIVING
-        return Forget(payload.installation.id, f"{event} {action}".strip(), revives)
+        return _installation(event, action, payload)
     if event == "pull_request" and action in REVIEWED | DROPPED | {"edited"}:
         handle = _pull_request
     elif (event, action) in COMMENTED:
@@ -318,6 +328,21 @@ def _decide(event: str, payload: _Payload) -> Decision:
     if place is None:
         return Ignored("the payload names no repository or no installation")
     return handle(event, action, payload, place)
+
+
+def _installation(event: str, action: str, payload: _Payload) -> Decision:
+    if payload.installation is None or payload.installation.id is None:
+        return Ignored("the payload names no installation")
+    installation, why = payload.installation.id, f"{event} {action}".strip()
+    if (event, action) not in SHOWING:
+        return Forget(installation, why, (event, action) in REVIVING)
+    listed = payload.repositories if event == "installation" else payload.repositories_added
+    shown = []
+    for each in listed or ():
+        if each is not None and each.id is not None and each.full_name is not None:
+            owner, _, name = each.full_name.partition("/")
+            shown.append(Repository(installation, each.id, owner, name))
+    return Forget(installation, why, bool(shown), tuple(shown))
 
 
 def _pull_request(event: str, action: str, payload: _Payload, place: Repository) -> Decision:

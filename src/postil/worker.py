@@ -17,11 +17,11 @@ import structlog
 
 from postil.github import GitHub, Repository
 from postil.github.contents import BATCH
-from postil.github.errors import BadAnchors, GiveUp, Invalid, Moot, Suspended, TryAgain
+from postil.github.errors import BadAnchors, GiveUp, Invalid, Moot, TryAgain
 from postil.github.fetch import FetchError
 from postil.github.model import PullContext, Texts, Thread
 from postil.github.repository import WAYS
-from postil.jobs import MERGE_QUEUE, Again, Done, Failed, Intent, Job, Outcome, Standing, Superseded
+from postil.jobs import MERGE_QUEUE, Again, Done, Failed, Intent, Job, Outcome, Shelved, Standing, Superseded
 from postil.jobs import Command as Comment
 from postil.lint.change import Change
 from postil.lint.finding import Problem
@@ -130,7 +130,7 @@ class Reviewer:
         with structlog.contextvars.bound_contextvars(**bound):
             outcome = await self._outcome(job)
             seconds = time.monotonic() - began
-            why = {"why": outcome.why} if isinstance(outcome, Again | Failed) else {}
+            why = {"why": outcome.why} if isinstance(outcome, Shelved | Again | Failed) else {}
             log.info("job_ended", outcome=type(outcome).__name__.lower(), seconds=round(seconds, 3), **why)
         self.meter.ran(type(outcome).__name__.lower(), seconds)
         return outcome
@@ -147,13 +147,9 @@ class Reviewer:
         except GiveUp as error:
             await run.abandon(error.why)
             return Failed(error.why)
-        except Suspended as error:
-            # Kept, for it is run again when the installation is there again.
-            return Failed(error.why)
         except Moot as error:
             log.info("job_moot", why=error.why)
-            await run.leave(error.why)
-            return Done()
+            return await run.leave(error.why)
 
     async def give_up(self, job: Job, why: str) -> None:
         """Say in the check runs of a job that was cut short on its last try that they won't be finished."""
@@ -293,20 +289,24 @@ class _Run:
         except (TryAgain, GiveUp, Moot) as error:
             log.warning("check_left_open", why=str(error))
 
-    async def leave(self, why: str) -> None:
-        """Say in the check run, if there is one, what became of the pull request; `why` is what GitHub says."""
-        if self.check is None:
-            return
+    async def leave(self, why: str) -> Outcome:
+        """Say in the check run, if there is one, what became of the pull request; `why` is what GitHub says.
+
+        Where GitHub shows nothing of it, all that was asked for is kept: the App may be suspended or removed, or the
+        repository have another owner, and GitHub sends no event again when that changes.
+        """
         try:
             now = await self.repository.context(self.job.pull.number)
             if now.state != "OPEN":
                 await self._complete_check("cancelled", words.closed())
-            elif now.head_sha != self.check.head:
+            elif self.check is not None and now.head_sha != self.check.head:
                 await self._complete_check("cancelled", words.superseded(now.head_sha))
             else:
                 await self._complete_check("neutral", words.unfinished(why))
         except (TryAgain, GiveUp, Moot) as error:
-            log.warning("check_left_open", why=str(error))
+            log.warning("shelved", why=str(error))
+            return Shelved(why)
+        return Done()
 
     def _is_stale(self, pull: PullContext) -> bool:
         """Whether GitHub's answer may be older than its delivery, as a replica's may be. A second one is believed."""

@@ -317,7 +317,7 @@ class Deliveries:
             return {**whole, "repositories": repositories, "requester": None}
         if event == "installation_repositories":
             changed = {"repositories_added": [], "repositories_removed": []}
-            changed[f"repositories_{action}"] = repositories
+            changed[f"repositories_{action}"] = [one for one in repositories if one["id"] == self.fake.repository.id]
             return {**whole, **changed, "repository_selection": "selected", "requester": None}
         raise LookupError(f"the stand-in sends no {event} events")
 

@@ -204,13 +204,27 @@ class FakeGitHub:
         self.repository.former_names.append(self.repository.full_name)
         self.repository.name = name
 
-    def transfer(self, login: str) -> None:
-        """The repository goes to another account, where the App is installed as well; its old name redirects."""
+    def transfer(self, login: str) -> tuple[Delivery, Delivery]:
+        """The repository goes to another account, where the App is installed as well; its old name redirects.
+
+        Gives what GitHub tells the two installations.
+        """
+        removed = self.hide()
         self.repository.former_names.append(self.repository.full_name)
-        self.installation.repositories.remove(self.repository)
         self.owner = self.repository.owner = self.account(login, "Organization")
         self.installation = self.install(self.owner)
+        return removed, self.show()
+
+    def hide(self) -> Delivery:
+        """The repository is taken from those that the App sees; gives what GitHub tells it."""
+        removed = self.delivery("installation_repositories", "removed")
+        self.installation.repositories.remove(self.repository)
+        return removed
+
+    def show(self) -> Delivery:
+        """The repository is among those that the App sees from now on; gives what GitHub tells it."""
         self.installation.repositories.append(self.repository)
+        return self.delivery("installation_repositories", "added")
 
     def grant(self, **permissions: str) -> None:
         """The account's owner accepts more (or, with "none", fewer) permissions of the App."""

@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 
-from postil.github.errors import GiveUp, Invalid, Moot, NoAnswer, NotPermitted, Suspended, TryAgain
+from postil.github.errors import GiveUp, Invalid, Moot, NoAnswer, NotPermitted, TryAgain
 
 SECONDARY_WAIT = 60.0
 """Seconds to wait after a secondary rate limit that names no time, as GitHub asks."""
@@ -23,7 +23,7 @@ OUTAGE_WAIT = 30.0
 
 _SECRET = re.compile(r"gh[a-z]_[A-Za-z0-9._-]{36,}|eyJ[\w-]+\.[\w-]+\.[\w-]+")
 _BURST = ("secondary rate limit", "abuse detection", "submitted too quickly", "api rate limit exceeded")
-_GONE = ("archived", "repository access blocked")
+_GONE = ("archived", "repository access blocked", "suspended")
 
 
 def redact(text: str) -> str:
@@ -84,8 +84,6 @@ def problem(response: httpx.Response) -> TryAgain | GiveUp | Moot | None:
     match status:
         case 404 | 410 | 451:
             return Moot(said)
-        case 403 if "suspended" in words:
-            return Suspended(said)
         case 403 if any(word in words for word in _GONE):
             return Moot(said)
         case 403 if "not accessible by" in words:

@@ -53,12 +53,8 @@ class BadAnchors(Exception):
 
 
 class Moot(Exception):
-    """There is nothing left to do: the pull request, the repository or the installation is gone, or the head moved."""
+    """Its object is gone: the head moved, or GitHub shows us no such pull request or repository, perhaps any more."""
 
     def __init__(self, why: str) -> None:
         super().__init__(why)
         self.why = why
-
-
-class Suspended(Moot):
-    """The installation is suspended: there is nothing to do until it isn't any more."""

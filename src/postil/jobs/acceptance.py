@@ -1,4 +1,6 @@
-"""What was asked for: stored with the run that answers it, in one transaction."""
+"""What was asked for: stored with the run that answers it, in one transaction, and asked again where that may help."""
+
+from collections.abc import Mapping
 
 import sqlalchemy as sa
 
@@ -77,6 +79,33 @@ def accept(store: Store, delivery: str, ask: Ask) -> Accepted:
         if ask.wakes and store.enqueue_if(connection, this & pulls.c.state.in_(["idle", "dead"]), now, fresh=True):
             return "accepted"
         return "coalesced"
+
+
+def revive(store: Store, installation: int, repositories: Mapping[int, tuple[str, str]]) -> int:
+    """Enqueue a run for each pull request whose asks are open though nobody works on them, and say how many.
+
+    Concerned are those of `repositories` (owner and name by id), which the installation sees from now on, or without
+    any named all that are known to be the installation's. A run under way may yet fail for what it began with, and so
+    another one follows it.
+    """
+    is_open = sa.exists().where(deliveries.c.pull == pulls.c.key, ~deliveries.c.done)
+    waiting = sa.select(pulls.c.key, pulls.c.repository_id).where((pulls.c.state != "idle") | is_open)
+    if not repositories:
+        waiting = waiting.where(pulls.c.installation == installation)
+    revived = 0
+    with store.engine.begin() as connection:
+        now = store.now(connection)
+        for key, repository_id in connection.execute(waiting).fetchall():
+            this = pulls.c.key == key
+            if repository_id in repositories:
+                owner, name = repositories[repository_id]
+                seen = {"installation": installation, "owner": owner, "name": name}
+                connection.execute(sa.update(pulls).where(this).values(seen))
+            elif repositories:
+                continue
+            connection.execute(sa.update(pulls).where(this, pulls.c.state == "running").values(again=True))
+            revived += store.enqueue_if(connection, this & pulls.c.state.in_(["idle", "dead"]), now, fresh=True)
+    return revived
 
 
 def _key(connection: sa.Connection, pull: Pull) -> str:

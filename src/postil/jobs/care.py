@@ -110,16 +110,15 @@ def _start_anew(store: Store, row: Any, why: str, *, hopeless: bool) -> bool:
 def purge(store: Store, older_than: float) -> int:
     """Forget what was finished more than `older_than` seconds ago, and say how many runs that were.
 
-    A run that failed and that nobody cared for in that time counts as finished. What stays is one row for each pull
-    request: the numbers of its runs may never come again.
+    What was shelved counts as finished, and so does a run that failed and that nobody cared for in that time. What
+    stays is one row for each pull request: the numbers of its runs may never come again.
     """
     with store.engine.begin() as connection:
         before = store.now(connection) - older_than
         abandoned = (pulls.c.state == "dead") & (pulls.c.since < before)
-        keys = sa.select(pulls.c.key).where(abandoned)
-        connection.execute(sa.update(deliveries).where(deliveries.c.pull.in_(keys)).values(done=True))
         connection.execute(sa.update(pulls).where(abandoned).values(state="idle", why=None))
-        connection.execute(sa.delete(deliveries).where(deliveries.c.done, deliveries.c.received < before))
+        over = deliveries.c.done | deliveries.c.pull.in_(sa.select(pulls.c.key).where(pulls.c.state == "idle"))
+        connection.execute(sa.delete(deliveries).where(over, deliveries.c.received < before))
         connection.execute(sa.delete(redeliveries).where(redeliveries.c.at < before))
         connection.execute(sa.delete(intents).where(intents.c.at < before))
     horizon = datetime.fromtimestamp(before, UTC).isoformat()

@@ -52,15 +52,6 @@ def _is_dead(dead_id: str) -> sa.ColumnElement[bool]:
     return (pulls.c.key == key) & (pulls.c.run == number) & (pulls.c.state == "dead")
 
 
-def revive(store: Store, installation: int) -> int:
-    """Run every dead run of an installation again, and say how many."""
-    with store.engine.begin() as connection:
-        now = store.now(connection)
-        these = (pulls.c.installation == installation) & (pulls.c.state == "dead")
-        keys = connection.execute(sa.select(pulls.c.key).where(these)).scalars().all()
-        return sum(store.enqueue_if(connection, these & (pulls.c.key == key), now, fresh=True) for key in keys)
-
-
 def pulls_at(store: Store, owner: str, name: str, head: str) -> Sequence[Pull]:
     """The pull requests of a repository whose newest known head is `head`."""
     with store.engine.connect() as connection:

@@ -109,6 +109,13 @@ class Superseded:
 
 
 @dataclass(frozen=True, slots=True)
+class Shelved:
+    """GitHub shows us nothing of the pull request. What was asked for waits for the next ask, or for `Jobs.revive`."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Again:
     """Try again after so many seconds, in a run of its own."""
 
@@ -123,7 +130,7 @@ class Failed:
     why: str
 
 
-Outcome: TypeAlias = Done | Superseded | Again | Failed
+Outcome: TypeAlias = Done | Superseded | Shelved | Again | Failed
 Work: TypeAlias = Callable[[Job], Awaitable[Outcome]]
 LastWord: TypeAlias = Callable[[Job, str], Awaitable[None]]
 """What is still to be done for a job whose last try was cut short, and why it was."""

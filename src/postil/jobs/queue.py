@@ -9,9 +9,10 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import MappingProxyType
 from typing import Concatenate, ParamSpec, TypeVar
 
 import structlog
@@ -271,6 +272,16 @@ class Jobs:
         """
         return await self._call(acceptance.accept, delivery, ask)
 
+    async def revive(
+        self, installation: int, repositories: Mapping[int, tuple[str, str]] = MappingProxyType({})
+    ) -> int:
+        """Run again what failed or was shelved, and say how many runs: what stood in their way is gone.
+
+        That is so in `repositories` (owner and name by id), which the installation sees from now on, or without any
+        named in all of the installation. Raises UnavailableError.
+        """
+        return await self._call(acceptance.revive, installation, repositories)
+
     # One run
 
     async def _run(self, key: str, run: int) -> str:
@@ -403,10 +414,6 @@ class Jobs:
     async def retry(self, run_id: str) -> bool:
         """Run a dead run again, by its id. False when no such run is dead."""
         return await self._call(inspection.retry, run_id)
-
-    async def revive(self, installation: int) -> int:
-        """Run every dead run of an installation again, and say how many: what stood in their way is gone."""
-        return await self._call(inspection.revive, installation)
 
     async def pulls_at(self, owner: str, name: str, head: str) -> Sequence[Pull]:
         """The pull requests of a repository whose newest known head is `head`."""

@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-from postil.jobs.model import Again, Done, Failed, Intent, Job, Outcome, Standing, Superseded
+from postil.jobs.model import Again, Done, Failed, Intent, Job, Outcome, Shelved, Standing, Superseded
 from postil.jobs.schema import ask_of, deliveries, intents, leases, pull_of, pulls, run_id
 from postil.jobs.store import Store
 
@@ -78,6 +78,8 @@ def finish(store: Store, job: Job, outcome: Outcome) -> None:
                 end = {"state": "dead", "why": why}
             case Done():
                 end = {"state": "idle", "why": None}
+            case Shelved(why):
+                end = {"state": "idle", "why": why}
         if not store.enqueue_if(connection, mine & pulls.c.again, now, fresh=True):
             connection.execute(sa.update(pulls).where(mine).values(**end))
 

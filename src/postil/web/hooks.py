@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Protocol
@@ -31,8 +31,8 @@ class Inbox(Protocol):
         """Store an ask durably; say "accepted", "coalesced" or "duplicate". Raises UnavailableError."""
         ...
 
-    async def revive(self, installation: int) -> int:
-        """Run what failed in an installation again, and say how many runs. Raises UnavailableError."""
+    async def revive(self, installation: int, repositories: Mapping[int, tuple[str, str]]) -> int:
+        """Run again what an installation had no right to, in `repositories` or in all. Raises UnavailableError."""
         ...
 
     async def pulls_at(self, owner: str, name: str, head: str) -> Sequence[Pull]:
@@ -124,11 +124,11 @@ async def _take(delivery: webhook.Delivery, at: Desk) -> Accepted:
     match delivery.decision:
         case webhook.Ignored(why):
             return Accepted(result="ignored", why=why)
-        case webhook.Forget(installation, why, revives):
+        case webhook.Forget(installation, why, revives, repositories):
             at.forget(installation)
             await at.inbox.forget(installation)
             if revives:
-                await at.inbox.revive(installation)
+                await at.inbox.revive(installation, {each.id: (each.owner, each.name) for each in repositories})
             return Accepted(result="forgotten", why=why)
         case decision:
             asks = await _asks(decision, at.inbox)
