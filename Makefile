@@ -9,10 +9,13 @@ export PYTHONDONTWRITEBYTECODE = 1
 # How many random sequences `make soak` tries, and inputs `make fuzz`, from which seed, and what they are sent to.
 N ?= 3000
 TARGET ?= child
+# How many processes `make chaos` kills, and on which database the service runs meanwhile.
+KILLS ?= 100
+DB ?= sqlite
 SEED := $(or $(SEED),$(shell date +%s))
 
 .DEFAULT_GOAL := all
-.PHONY: all format format-check lint types imports test soak fuzz check-self audit demo rule new-rule try bench serve schema generated names picture
+.PHONY: all format format-check lint types imports test soak fuzz chaos check-self audit demo rule new-rule try bench serve schema generated names picture
 
 all: format-check lint types imports test  ## what CI runs
 
@@ -44,6 +47,9 @@ soak: $(UV_READY)  ## random lives of pull requests: make soak N=3000 [SEED=7]
 
 fuzz: $(UV_READY)  ## hostile files through the analysing process, or requests to the webhook: make fuzz N=10000 [TARGET=endpoint] [SEED=7]
 	@echo "N=$(N) SEED=$(SEED)"; FUZZ=$(N) SEED=$(SEED) $(RUN) pytest tests/test_fuzz_$(TARGET).py
+
+chaos: $(UV_READY)  ## kill, freeze and starve the service: make chaos [KILLS=100] [DB=postgresql] [SEED=7], or FREEZES=50
+	@PYTHONPATH=scripts $(RUN) python -m chaos --database $(DB) --kills $(KILLS) --seed $(SEED) $(if $(FREEZES),--freezes $(FREEZES))
 
 check-self: $(UV_READY)  ## Postil on its own code
 	$(RUN) postil check src tests

@@ -170,6 +170,10 @@ class Ledger:
         await self._line.passing(on_the_wire=False)
         return await self._jobs.standing(job)
 
+    async def held(self, job: Job) -> float:
+        """As `Jobs.held`."""
+        return await self._jobs.held(job)
+
     async def intend(self, job: Job, what: str) -> Intent:
         """As `Jobs.intend`."""
         await self._line.passing(on_the_wire=False)

@@ -1,6 +1,7 @@
 """GitHub as we speak to it. Single answers come from a routed transport, whole ways from the stand-in for GitHub."""
 
 import asyncio
+import contextlib
 import gzip
 import json
 import re
@@ -743,6 +744,25 @@ def test_a_hostile_path_is_no_part_of_a_query(router: respx.Router) -> None:
 
     assert "evil" not in sent(route)[0]["query"]
     assert sent(route)[0]["variables"]["x0"] == f"c0ffee:{path}"
+
+
+@pytest.mark.parametrize(("seconds", "sent_on"), [(60.0, 1), (0.0, 0)])
+def test_nothing_is_written_without_a_permit_that_holds(router: respx.Router, seconds: float, sent_on: int) -> None:
+    """A process that slept may wake up right before it posts what others have posted meanwhile."""
+    route = router.post(f"{API}/repos/acme/shop/issues/7/comments").respond(201, json={"id": 1})
+
+    async def permit() -> float:
+        return seconds - 0.001
+
+    async def story() -> None:
+        transport = httpx.MockTransport(router.async_handler)
+        async with GitHub("1", KEY.decode(), API, transport, spacing=0, pauses=(0, 0)) as github:
+            await github.repository(5, 77, "acme", "shop", permit).comment(7, "Hello")
+
+    with contextlib.nullcontext() if sent_on else pytest.raises(TryAgain, match="slept too long"):
+        asyncio.run(story())
+
+    assert route.call_count == sent_on
 
 
 # The whole way, against the stand-in for GitHub

@@ -346,6 +346,31 @@ def test_a_recheck_during_a_run_is_another_run_and_stops_nothing(url: str) -> No
     assert seen == [("o/r#7@run 1", "current"), ("o/r#7@run 2", "current")]
 
 
+def test_a_run_is_held_for_half_a_lease_by_the_process_that_does_it(url: str) -> None:
+    """Until then nobody else can have taken it over, so what it posts isn't posted by another as well."""
+    held: list[float] = []
+
+    async def story() -> None:
+        jobs = Jobs(url, lease=20)
+
+        async def work(job: Job) -> Outcome:
+            other = Jobs(url, lease=20)
+            await other.open()
+            held.extend([await jobs.held(job), await other.held(job)])
+            await other.stop()
+            return Done()
+
+        await jobs.start(work, lock_wait=0)
+        await jobs.accept("d1", push("aaa"))
+        await settled(jobs)
+        await jobs.stop(grace=1)
+
+    asyncio.run(story())
+
+    assert 0 < held[0] <= 10
+    assert held[1] == 0
+
+
 def test_closing_stops_the_run_under_way_and_starts_none_by_itself(url: str) -> None:
     """An idle pull request that is closed costs nothing."""
     seen: list[tuple[str, str]] = []

@@ -177,6 +177,7 @@ class _Service:
             concurrency=begun,
             share=settings.concurrency,
             keep=settings.retention_days * 86400.0,
+            lease=settings.lease,
         )
         self.github = github
         self.desk = hooks.Desk(secrets, self.jobs, github.forget, settings.site.answer_within)

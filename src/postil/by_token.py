@@ -1,5 +1,6 @@
 """Reviews one pull request with a given token, once: without an App, without a queue, by the worker's own way."""
 
+import math
 import re
 import secrets
 from collections.abc import Mapping, Sequence
@@ -102,6 +103,11 @@ class _NoBook:
         """Nothing else is at work on it."""
         del job
         return "current"
+
+    async def held(self, job: Job) -> float:
+        """Nobody else will take it."""
+        del job
+        return math.inf
 
     async def intend(self, job: Job, what: str) -> Intent:
         """Nothing was begun before."""

@@ -267,6 +267,12 @@ class Settings(BaseSettings):
         description="Give for how many days finished work is remembered: 8 or more, as GitHub may send a delivery "
         "again for seven.",
     )
+    lease: int = Field(
+        30,
+        ge=3,
+        le=600,
+        description="Give the seconds of silence after which a worker counts as dead and others do its work: 3 to 600.",
+    )
     listen: Annotated[Listen, NoDecode, BeforeValidator(_listen)] = Field(
         Listen("127.0.0.1", 8000), description="Give HOST:PORT, such as 127.0.0.1:8000, or 0.0.0.0:8000 in a container."
     )

@@ -21,7 +21,19 @@ from postil.github.errors import BadAnchors, GiveUp, Invalid, Moot, TryAgain
 from postil.github.fetch import FetchError
 from postil.github.model import PullContext, Texts, Thread
 from postil.github.repository import WAYS
-from postil.jobs import MERGE_QUEUE, Again, Done, Failed, Intent, Job, Outcome, Shelved, Standing, Superseded
+from postil.jobs import (
+    MERGE_QUEUE,
+    Again,
+    Done,
+    Failed,
+    Intent,
+    Job,
+    Outcome,
+    Shelved,
+    Standing,
+    Superseded,
+    UnavailableError,
+)
 from postil.jobs import Command as Comment
 from postil.lint.change import Change
 from postil.lint.finding import Problem
@@ -63,6 +75,10 @@ class Book(Protocol):
 
     async def standing(self, job: Job) -> Standing:
         """Whether the run is still worth posting ("current"), out of date, or not ours any more ("lost")."""
+        ...
+
+    async def held(self, job: Job) -> float:
+        """For how many seconds from now the run is surely ours; 0 where it may be another's."""
         ...
 
     async def intend(self, job: Job, what: str) -> Intent:
@@ -139,6 +155,8 @@ class Reviewer:
         run = _Run(self, job)
         try:
             return await (run.pass_merge_groups() if job.pull.number == MERGE_QUEUE else run.review())
+        except UnavailableError as error:
+            return Again(1.0, str(error))
         except (TryAgain, SandboxError) as error:
             after, why = (error.after, error.why) if isinstance(error, TryAgain) else (5.0, str(error))
             if job.last_try:
@@ -194,7 +212,7 @@ class _Run:
         self.job = job
         pull = job.pull
         self.repository: Repository = reviewer.github.repository(
-            pull.installation, pull.repository_id, pull.owner, pull.name
+            pull.installation, pull.repository_id, pull.owner, pull.name, lambda: reviewer.book.held(job)
         )
         self.check: _Check | None = None
         self.left: _Check | None = None

@@ -1,8 +1,11 @@
 """GitHub for one App: its credentials, its tokens, its connections, and the pace of its writes."""
 
 import asyncio
+import math
 import time
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from importlib.metadata import version
 from typing import Any, Self
 
@@ -25,6 +28,12 @@ log = structlog.get_logger(__name__)
 
 LONGEST_WAIT = 20.0
 """Seconds that a write may wait for its turn inside a job."""
+
+Permit = Callable[[], Awaitable[float]]
+"""Asked right before each write: for how many seconds from now it may be sent."""
+
+_send_by: ContextVar[float] = ContextVar("send_by", default=math.inf)
+"""Until when the request that is being made may be sent (`time.monotonic`)."""
 
 
 class _Lent(httpx.AsyncBaseTransport):
@@ -53,6 +62,8 @@ class _Lent(httpx.AsyncBaseTransport):
 
     async def _sent(self, request: httpx.Request) -> httpx.Response:
         started = time.monotonic()
+        if started > _send_by.get():
+            raise TryAgain(0.0, "this process slept too long to know whether the run is still its own")
         outcome: int | str = "cancelled"
         try:
             response = await self._client.send(request, stream=True)
@@ -119,8 +130,13 @@ class GitHub:
     async def __aexit__(self, *exc_info: object) -> None:
         await self._client.aclose()
 
-    def repository(self, installation: int, repository_id: int | None, owner: str, name: str) -> Repository:
-        """One repository as one installation of the App sees it. Asks nothing yet."""
+    def repository(
+        self, installation: int, repository_id: int | None, owner: str, name: str, permit: Permit | None = None
+    ) -> Repository:
+        """One repository as one installation of the App sees it. Asks nothing yet.
+
+        `permit` is asked before each write; what is not sent in the time that it gives isn't sent.
+        """
         key = name if repository_id is None else repository_id
         return self._kind(
             owner,
@@ -131,7 +147,7 @@ class GitHub:
             lambda full_name: Clone(
                 f"{self._web_url}/{full_name}.git", lambda: self._tokens.get(Scope(installation, key, FETCH))
             ),
-            lambda: self._turn(installation),
+            lambda: self._turn(installation, permit),
         )
 
     def forget(self, installation: int) -> None:
@@ -201,11 +217,12 @@ class GitHub:
     def _repository_connection(self, scope: Scope) -> Connection:
         return self._connection(_Signed(TokenAuth(self._tokens, scope)))
 
-    async def _turn(self, installation: int) -> None:
-        """Wait until an installation's next write may be sent.
+    @asynccontextmanager
+    async def _turn(self, installation: int, permit: Permit | None) -> AsyncGenerator[None]:
+        """Wait until an installation's next write may be sent, which is done in the block.
 
         Raises:
-            TryAgain: that is too long to wait inside a job.
+            TryAgain: that is too long to wait inside a job, or (in the block) the permit is over.
         """
         now = time.monotonic()
         at = max(now, self._next_write.get(installation, 0.0))
@@ -213,6 +230,16 @@ class GitHub:
             raise TryAgain(at - now, "too many writes wait for their turn in this installation")
         self._next_write[installation] = at + self._spacing
         await asyncio.sleep(at - now)
+        if permit is None:
+            yield
+            return
+        asked = time.monotonic()
+        # A process may be frozen at any moment, and wake up when its work is long done by another.
+        before = _send_by.set(asked + await permit())
+        try:
+            yield
+        finally:
+            _send_by.reset(before)
 
     def _connection(self, auth: BaseAuthStrategy) -> Connection:
         kit = githubkit.GitHub(

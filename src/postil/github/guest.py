@@ -9,7 +9,7 @@ from typing import Literal
 
 import httpx
 
-from postil.github.client import GitHub
+from postil.github.client import GitHub, Permit
 from postil.github.errors import GiveUp, NotPermitted
 from postil.github.model import Thread
 from postil.github.repository import WAYS, Repository
@@ -105,9 +105,11 @@ class GivenToken(GitHub):
 
     _kind = Guest
 
-    def repository(self, installation: int, repository_id: int | None, owner: str, name: str) -> Repository:
+    def repository(
+        self, installation: int, repository_id: int | None, owner: str, name: str, permit: Permit | None = None
+    ) -> Repository:
         """The repository, which is kept as `guest`."""
-        made = super().repository(installation, repository_id, owner, name)
+        made = super().repository(installation, repository_id, owner, name, permit)
         assert isinstance(made, Guest)  # noqa: S101
         made.writes = self._writes
         self.guest = made

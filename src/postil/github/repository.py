@@ -7,6 +7,7 @@ repository is asked before anything is sent again. Everything that is read here 
 import contextlib
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, TypeVar
@@ -121,7 +122,7 @@ class Repository:
         reactions: signs with the right to react to comments, which an installation may not have granted.
         resolving: signs with the right to resolve threads, likewise.
         clone: gives the repository of a full name as git sees it.
-        turn: waits until the next write may be sent.
+        turn: waits until the next write may be sent, which is done in its block.
 
     Every method that speaks to GitHub raises `TryAgain`, `GiveUp` or `Moot`, besides what it names itself.
     """
@@ -134,7 +135,7 @@ class Repository:
         reactions: Connection,
         resolving: Connection,
         clone: Callable[[str], Clone],
-        turn: Callable[[], Awaitable[None]],
+        turn: Callable[[], AbstractAsyncContextManager[None]],
     ) -> None:
         if not _NAME.fullmatch(owner) or not _NAME.fullmatch(name):
             raise GiveUp("no repository of GitHub has such a name")
@@ -427,8 +428,8 @@ class Repository:
         path = f"{self._root}/{'pulls' if of_review else 'issues'}/comments/{comment_id}/reactions"
         connection = self._connection if of_review else self._reactions
         try:
-            await self._turn()
-            await connection.rest("POST", path, json={"content": content}, repeat=True)
+            async with self._turn():
+                await connection.rest("POST", path, json={"content": content}, repeat=True)
         except (GiveUp, Moot):
             return False
         return True
@@ -476,9 +477,9 @@ class Repository:
         given = {f"i{number}": each for number, each in enumerate(ids)}
         for number, (comment, text) in enumerate(texts):
             given |= {f"e{number}": comment.node_id, f"t{number}": text}
-        await self._turn()
         connection = self._connection if hiding else self._resolving
-        await connection.graphql(queries.change(way, len(ids), len(texts)), given)
+        async with self._turn():
+            await connection.graphql(queries.change(way, len(ids), len(texts)), given)
 
     # The parts of it
 
@@ -514,9 +515,11 @@ class Repository:
             threads.extend(page.nodes)
         return threads
 
-    async def _write(self, method: str, path: str, asked: Mapping[str, Any], *, repeat: bool = False) -> httpx.Response:
-        await self._turn()
-        return await self._connection.rest(method, path, json=asked, repeat=repeat)
+    async def _write(
+        self, method: str, path: str, asked: Mapping[str, Any] | None = None, *, repeat: bool = False
+    ) -> httpx.Response:
+        async with self._turn():
+            return await self._connection.rest(method, path, json=asked, repeat=repeat)
 
     async def _create(self, path: str, asked: Mapping[str, Any]) -> int:
         return read(_Created, body_of(await self._write("POST", path, asked)), "something new").id
@@ -552,8 +555,7 @@ class Repository:
             response = await self._connection.rest("GET", listed)
             for review in read(list[_Listed], _list_of(response), "the list of reviews"):
                 if review.state == "PENDING":
-                    await self._turn()
-                    await self._connection.rest("DELETE", f"{path}/{review.id}")
+                    await self._write("DELETE", f"{path}/{review.id}")
             listed = response.links.get("next", {}).get("url", "")
 
 

@@ -82,7 +82,7 @@ class Jobs:
         self._concurrency = concurrency
         self._share = share
         self._keep = keep
-        self._executor_id = f"{socket.gethostname()}-{uuid.uuid4().hex[:12]}"
+        self._executor_id = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:12]}"
         self._sqlite = self._url.get_backend_name() == "sqlite"
         self._threads = ThreadPoolExecutor(8, thread_name_prefix="postil-jobs")
         self._stopping = threading.Event()
@@ -318,6 +318,13 @@ class Jobs:
         lease hears so even if nobody has taken its run over yet.
         """
         return await self._call(runs.standing, job)
+
+    async def held(self, job: Job) -> float:
+        """For how many seconds from now a run is surely ours, so that it may post; 0 where it may be another's.
+
+        A process that was frozen in between learns by its own clock that these are over.
+        """
+        return await self._call(runs.held, job)
 
     async def intend(self, job: Job, what: str) -> Intent:
         """Write down that `what` is about to be posted. A repeat is told so, with GitHub's id if that was confirmed."""

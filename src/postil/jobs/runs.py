@@ -86,6 +86,20 @@ def finish(store: Store, job: Job, outcome: Outcome) -> None:
 
 def standing(store: Store, job: Job) -> Standing:
     """What a run is still good for."""
+    seconds, outdated = _hold(store, job)
+    if seconds <= 0:
+        return "lost"
+    return "outdated" if outdated else "current"
+
+
+def held(store: Store, job: Job) -> float:
+    """For how many seconds from now a run is surely this process's."""
+    seconds, _ = _hold(store, job)
+    return seconds
+
+
+def _hold(store: Store, job: Job) -> tuple[float, bool]:
+    """The seconds until half of the lease is over, which leaves the other half to be wrong in, and "outdated"."""
     with store.engine.connect() as connection:
         row = connection.execute(
             sa.select(leases.c.seen, pulls.c.outdated)
@@ -97,9 +111,9 @@ def standing(store: Store, job: Job) -> Standing:
                 pulls.c.executor == store.executor,
             )
         ).first()
-        if row is None or row.seen < store.now(connection) - store.lease / 2:
-            return "lost"
-        return "outdated" if row.outdated else "current"
+        if row is None:
+            return 0.0, False
+        return max(0.0, row.seen + store.lease / 2 - store.now(connection)), row.outdated
 
 
 def intend(store: Store, job: Job, what: str) -> Intent:

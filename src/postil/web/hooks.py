@@ -20,6 +20,8 @@ from postil.web.metrics import Metrics
 
 log = structlog.get_logger(__name__)
 
+STORED_WITHIN = 8.0
+"""Seconds in which a delivery must be stored: GitHub gives up after 10, and should hear what became of it."""
 SMALL = 256 * 1024
 """Bytes up to which bodies are held side by side; GitHub's have some 30 KB. Of larger ones one is held at a time."""
 
@@ -109,9 +111,12 @@ def router(desk: Callable[[], Desk | None], metrics: Metrics, limit: int = webho
             return failure(delivery.status, delivery.why)
         with structlog.contextvars.bound_contextvars(delivery=delivery.id):
             try:
-                answer = await _take(delivery, at)
-            except UnavailableError as error:
-                log.warning("delivery_not_stored", event_name=delivery.event, error=str(error))
+                async with asyncio.timeout(STORED_WITHIN):
+                    answer = await _take(delivery, at)
+            except (UnavailableError, TimeoutError) as error:
+                # Where the database only was slow it may be stored all the same: sent again, it is a duplicate.
+                why = str(error) or "The database takes too long."
+                log.warning("delivery_not_stored", event_name=delivery.event, error=why)
                 return failure(503, "The delivery can't be stored at the moment.")
             log.info("delivery", event_name=delivery.event, action=delivery.action, **answer.model_dump())
             return answer

@@ -1,0 +1,218 @@
+"""What breaks, and when: processes killed and frozen, the database gone, its disk full, GitHub in trouble."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import time
+from collections import Counter
+from collections.abc import Coroutine
+from dataclasses import dataclass, field
+from random import Random
+
+from chaos.books import Ledger
+from chaos.hosting import Database, Fleet, Replica, SQLite
+from postil.demo import faults
+from postil.demo.fake_github import FakeGitHub
+from postil.settings import Role
+
+TROUBLES = (
+    ("POST", r"/pulls/\d+/reviews$", faults.BAD_GATEWAY_AFTER_THE_WORK),
+    ("POST", r"/pulls/\d+/reviews$", faults.CONNECTION_RESET_AFTER_THE_WORK),
+    ("POST", r"/pulls/\d+/reviews$", faults.secondary_limit(2)),
+    ("POST", r"/check-runs$", faults.BAD_GATEWAY_AFTER_THE_WORK),
+    ("POST", r"/issues/\d+/comments$", faults.CONNECTION_RESET_AFTER_THE_WORK),
+    ("PATCH", r"/check-runs/", faults.BAD_GATEWAY),
+    ("PATCH", r"/check-runs/", faults.BAD_GATEWAY_AFTER_THE_WORK),
+    ("POST", r"/graphql$", faults.secondary_limit(1)),
+    ("GET", r"/pulls/\d+/files", faults.GATEWAY_TIMEOUT),
+    ("GET", r"/pulls/\d+/files", faults.slow(3.0)),
+    ("*", r"/repos/", faults.BAD_CREDENTIALS),
+    ("POST", r"/access_tokens$", faults.BAD_GATEWAY),
+)
+"""What GitHub does on a bad day. A write that it carried out without saying so is the one that is easily repeated."""
+FALLEN = "processes that fell and were started anew"
+SILENT = (("POST", r"/pulls/\d+/reviews$", faults.slow(25.0, after_the_work=True)),)
+"""The same, with the time of a whole timeout."""
+
+
+@dataclass
+class Takeovers:
+    """How long work that a dead or frozen process held lay there until another process took it up."""
+
+    ledger: Ledger
+    interrupted: int = 0
+    seconds: list[float] = field(default_factory=list)
+    _waiting: dict[tuple[str, int, str], float] = field(default_factory=dict)
+
+    def note(self, replica: Replica) -> None:
+        """A process is gone: remember what it was at."""
+        for key, run, executor in self.ledger.at_work():
+            if f"-{replica.pid}-" in executor:
+                self._waiting[key, run, executor] = time.monotonic()
+                self.interrupted += 1
+
+    async def watch(self) -> None:
+        """See what is taken up, until cancelled."""
+        while True:
+            await asyncio.to_thread(self._look)
+            await asyncio.sleep(0.2)
+
+    def _look(self) -> None:
+        # With the database away nothing is seen at work, and nothing was taken up.
+        if self._waiting and self.ledger.known():
+            now = set(self.ledger.at_work())
+            for each in [each for each in self._waiting if each not in now]:
+                self.seconds.append(time.monotonic() - self._waiting.pop(each))
+
+    @property
+    def longest(self) -> float:
+        """The longest wait, in seconds."""
+        return max(self.seconds, default=0.0)
+
+
+@dataclass(frozen=True)
+class Measure:
+    """How much breaks: processes killed; times that the database, the disk and (frozen) a worker are away.
+
+    `pause` is between two of these, `outage` how long the database is away, in seconds. `silence` lets GitHub be slower
+    than our patience.
+    """
+
+    kills: int = 100
+    outages: int = 3
+    freezes: int = 5
+    pause: float = 1.0
+    outage: float = 10.0
+    silence: bool = True
+
+
+@dataclass
+class Faults:
+    """Breaks things.
+
+    `lease` is the service's, in seconds. On PostgreSQL a killed worker stays dead, and another one joins up to one and
+    a half leases later; on SQLite, which has one, it is started at once.
+    """
+
+    fleet: Fleet
+    database: Database
+    fake: FakeGitHub
+    takeovers: Takeovers
+    chance: Random
+    measure: Measure
+    lease: float
+    done: Counter[str] = field(default_factory=Counter)
+    _later: set[asyncio.Task[None]] = field(default_factory=set)
+
+    async def strike(self) -> None:
+        """Do it all, and put everything right again."""
+        supervising = asyncio.create_task(self._supervise())
+        plan = [self._kill] * self.measure.kills
+        plan += [self._outage] * self.measure.outages + [self._freeze] * self.measure.freezes
+        if self._has_own_disk:
+            plan += [self._fill_disk] * self.measure.outages
+        self.chance.shuffle(plan)
+        for deed in plan:
+            if self.chance.random() < 0.7:
+                self._trouble()
+            await deed()
+            await asyncio.sleep(self.chance.uniform(0, 2 * self.measure.pause))
+        await asyncio.gather(*self._later)
+        supervising.cancel()
+        # What fell for want of a database comes back.
+        self.done[FALLEN] += await asyncio.to_thread(self.fleet.up)
+
+    async def _supervise(self) -> None:
+        while True:
+            if fallen := self.fleet.supervise():
+                self.done[FALLEN] += fallen
+            await asyncio.sleep(0.5)
+
+    @property
+    def _one_worker(self) -> bool:
+        return isinstance(self.database, SQLite)
+
+    @property
+    def _has_own_disk(self) -> bool:
+        return isinstance(self.database, SQLite) and self.database.folder.is_mount()
+
+    def _trouble(self) -> None:
+        silent = self.measure.silence and self.chance.random() < 0.05
+        method, path, fault = self.chance.choice(SILENT if silent else TROUBLES)
+        self.fake.misbehave(method, path, fault)
+        self.done["GitHub's faults"] += 1
+
+    async def _kill(self) -> None:
+        """Kill one: mostly workers, for they hold the work."""
+        victim = self.chance.choices(["worker", "web", "analysis"], [6, 2, 2])[0]
+        if victim == "analysis":
+            children = [pid for worker in self.fleet.living(Role.WORKER) for pid in worker.children()]
+            if children:
+                # It may have ended by itself, as it does with its parent.
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(self.chance.choice(children), signal.SIGKILL)
+                self.done["analysis killed"] += 1
+                return
+            victim = "worker"
+        role = Role.WEB if victim == "web" else Role.WORKER
+        # Mostly one that has come up, for it is in the middle of something; else whichever, in the middle of its start.
+        at_work = self.chance.random() < 0.7
+        least = 2 if role is Role.WORKER and not self._one_worker else 1
+        while len(candidates := await asyncio.to_thread(self._candidates, role, at_work=at_work)) < least:  # noqa: ASYNC110
+            await asyncio.sleep(0.2)
+        replica = self.chance.choice(candidates)
+        await asyncio.to_thread(replica.kill)
+        self.done[f"{victim} killed"] += 1
+        if role is Role.WEB:
+            self.fleet.start(role, url=replica.url)
+            return
+        await asyncio.to_thread(self.takeovers.note, replica)
+        if self._one_worker:
+            self.fleet.start(role)
+        else:
+            self._soon(self._join(self.chance.uniform(0, 1.5 * self.lease)))
+
+    def _candidates(self, role: Role, *, at_work: bool) -> list[Replica]:
+        return [each for each in self.fleet.living(role) if not at_work or each.answers()]
+
+    async def _join(self, after: float) -> None:
+        await asyncio.sleep(after)
+        self.fleet.start(Role.WORKER)
+
+    async def _freeze(self) -> None:
+        """Freeze a worker, and let it go on when its lease is over; on SQLite, where nobody takes over, sooner."""
+        candidates = self.fleet.living(Role.WORKER)
+        if not candidates:
+            return
+        replica = self.chance.choice(candidates)
+        replica.freeze()
+        self.done["workers frozen"] += 1
+        if self._one_worker:
+            await asyncio.sleep(3)
+            replica.wake()
+            return
+        await asyncio.to_thread(self.takeovers.note, replica)
+        self._soon(self._wake(replica, self.lease * self.chance.uniform(1.1, 1.6)))
+
+    async def _wake(self, replica: Replica, after: float) -> None:
+        await asyncio.sleep(after)
+        replica.wake()
+
+    async def _outage(self) -> None:
+        await asyncio.to_thread(self.database.go)
+        await asyncio.sleep(self.measure.outage)
+        await asyncio.to_thread(self.database.come_back)
+        self.done["database gone"] += 1
+
+    async def _fill_disk(self) -> None:
+        assert isinstance(self.database, SQLite)  # noqa: S101 - `_has_own_disk` says so
+        await asyncio.to_thread(self.database.fill_up)
+        await asyncio.sleep(self.measure.outage / 2)
+        await asyncio.to_thread(self.database.make_room)
+        self.done["disk full"] += 1
+
+    def _soon(self, happening: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(happening)
+        self._later.add(task)
+        task.add_done_callback(self._later.discard)
