@@ -17,6 +17,8 @@ from postil.demo.state import FakePull, Installation, IssueComment
 
 PATIENCE = 10.0
 """Seconds after which GitHub gives up on an answer."""
+AT_ONCE = 8
+"""Deliveries that wait for their answers side by side: all that were refused at once would only be refused again."""
 CALM_WITHIN = 300.0
 """Seconds after the storm in which every delivery must be accepted."""
 FAULTY = """\
@@ -66,6 +68,7 @@ class Storm:
     sent: int = 0
     chance: Random = field(init=False)
     _numbers: int = 0
+    _lines: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
     _in_flight: set[asyncio.Task[int]] = field(default_factory=set)
     _installed: list[Installation] = field(default_factory=list)
     _client: httpx.AsyncClient = field(default_factory=lambda: httpx.AsyncClient(timeout=PATIENCE))
@@ -108,14 +111,15 @@ class Storm:
 
     async def _sent(self, delivery: Delivery) -> int:
         self.sent += 1
-        address = self.chance.choice(self.addresses())
-        try:
-            answer = await self._client.post(
-                f"{address}/webhooks/github", content=delivery.body, headers=delivery.headers
-            )
-            status = answer.status_code
-        except httpx.TransportError:
-            status = 0
+        async with self._lines:
+            address = self.chance.choice(self.addresses())
+            try:
+                answer = await self._client.post(
+                    f"{address}/webhooks/github", content=delivery.body, headers=delivery.headers
+                )
+                status = answer.status_code
+            except httpx.TransportError:
+                status = 0
         self.statuses[status] += 1
         if status == httpx.codes.ACCEPTED:
             self.accepted[delivery.guid] = delivery
