@@ -14,8 +14,8 @@ from postil.demo.state import CheckRun
 from postil.jobs import create_engine, database_url
 from postil.review.marker import Marker, read_marker
 
-RESTS_WITHIN = 240.0
-"""Seconds after the storm in which all must be done: a dead replica's lease, some tries, and a busy machine."""
+STILL = 120.0
+"""Seconds without a move after which what is left counts as stuck: a dead replica's lease, and a busy machine."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +74,10 @@ class Ledger:
         """The deliveries that no run has answered."""
         return [str(each) for (each,) in self.rows("SELECT id FROM postil_deliveries WHERE NOT done")]
 
+    def written(self) -> int:
+        """How much was noted as about to be posted: it grows while a run works, which else shows only at its end."""
+        return sum(int(str(count)) for (count,) in self.rows("SELECT count(*) FROM postil_intents"))
+
     def known(self) -> set[str]:
         """The ids of all deliveries that were stored."""
         return {str(each) for (each,) in self.rows("SELECT id FROM postil_deliveries")}
@@ -84,13 +88,19 @@ class Ledger:
 
 
 async def rest(ledger: Ledger) -> None:
-    """Wait until nothing is left to do, or too long."""
-    end = time.monotonic() + RESTS_WITHIN
-    while time.monotonic() < end:
-        # An empty answer may also mean that the database is away.
+    """Wait until nothing is left to do, or until nothing moves any more."""
+    seen: object = None
+    end = 0.0
+    while True:
+        # Nothing known means that the database is away.
         known = await asyncio.to_thread(ledger.known)
         busy = await asyncio.to_thread(ledger.busy)
         if known and not any(" is queued " in each or " is running " in each for each in busy):
+            return
+        moves = (busy, await asyncio.to_thread(ledger.written))
+        if moves != seen:
+            seen, end = moves, time.monotonic() + STILL
+        if time.monotonic() > end:
             return
         await asyncio.sleep(0.2)
 
