@@ -6,13 +6,14 @@ Each of these edits is a change of text, and half of the false alarms of such ru
 
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import FrameType
 
 import pytest
 
 from postil import packs
 from postil.lint import Change, ChangeSet, FileChange, Project
+from postil.lint.contract import ContractChange, ModelChange
 from postil.lint.source import parse
 from postil.review.analysis import analyse
 
@@ -209,21 +210,53 @@ def test_the_sample_is_one_in_which_the_rules_would_find_something() -> None:
     }
 
 
-def test_base_and_head_are_parsed_once_each() -> None:
-    """By all rules together, fixes aside: they are proved on texts of their own."""
-    changes = edited(EDITS["a field moves to a new base"])
-    parsed: Counter[str] = Counter()
-
-    def count(frame: FrameType, event: str, _: object) -> None:
-        if event == "call" and frame.f_code is parse.__code__:
-            parsed[frame.f_locals["text"]] += 1
-
-    sys.setprofile(count)
+def analysed(changes: Sequence[Change], see: Callable[[FrameType], None]) -> None:
+    """Run all rules on a change set, and show each call of a Python function on the way."""
+    sys.setprofile(lambda frame, event, _: see(frame) if event == "call" else None)
     try:
         analyse(RULES, changes, PROJECT, PROJECT)
     finally:
         sys.setprofile(None)
-    texts = {text for change in changes for text in (change.base, change.head) if text is not None}
 
-    assert {text: parsed[text] for text in texts if parsed[text] > 1} == {}
+
+def parses(changes: Sequence[Change]) -> dict[str, int]:
+    """How often the texts of a change set are parsed, by text."""
+    parsed: Counter[str] = Counter()
+
+    def see(frame: FrameType) -> None:
+        if frame.f_code is parse.__code__:
+            parsed[frame.f_locals["text"]] += 1
+
+    analysed(changes, see)
+    return {text: parsed[text] for each in changes for text in (each.base, each.head) if text is not None}
+
+
+def test_base_and_head_are_parsed_once_each() -> None:
+    """By all rules together, fixes aside: they are proved on texts of their own."""
+    changes = edited(EDITS["a field moves to a new base"])
+    parsed = parses(changes)
+
+    assert max(parsed.values()) == 1
     assert all(parsed[change.head or ""] == 1 for change in changes)
+
+
+def test_a_file_that_stays_as_it_is_is_parsed_once_for_both_sides() -> None:
+    """Its base is its head."""
+    assert set(parses([Change(path, text, text) for path, text in FILES.items()]).values()) == {1}
+
+
+def test_definitions_are_compared_once_each_and_unchanged_ones_go_no_further() -> None:
+    """By all rules together: what looks into both sides of a definition sees the one that was touched, and once."""
+    compared: Counter[str] = Counter()
+    read: Counter[str] = Counter()
+
+    def see(frame: FrameType) -> None:
+        if frame.f_code is ContractChange._same.__code__:
+            compared[frame.f_locals["before"].name.value] += 1
+        elif frame.f_code is ModelChange.__init__.__code__:
+            read[frame.f_locals["before"].node.name.value] += 1
+
+    analysed(edited([("    id: int\n", "")]), see)
+
+    assert compared == {"State": 1, "OrderCreate": 1, "OrderRead": 1}
+    assert read == {"OrderRead": 1}

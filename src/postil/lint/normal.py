@@ -96,6 +96,8 @@ class Forms:
                 return ("Arg", node.star, keyword.value if keyword is not None else None, self.of(node.value))
             case cst.Call(args=[cst.Arg(keyword=None, star="", value=value)]) if self._marks(node.func):
                 return self.of(value)
+            case cst.Lambda(body=body) if self._idle(cst.Expr(body)):
+                return ("Lambda",)
             case cst.Param():
                 return ("Param", str(node.star), node.name.value, self.of(node.default))
         return self._fields(node)

@@ -18,6 +18,8 @@ _KINDS = tuple(
     )
 )
 _UNTESTED = re.compile(r"#\s*pragma:\s*no cover\b", re.IGNORECASE)
+# Any of them, in a comment or not: telling comments from the rest takes Python's tokenizer, which is slow.
+_ANY = re.compile("|".join(pattern.pattern for pattern in (*(each for each, _ in _KINDS), _UNTESTED)), re.IGNORECASE)
 _DEFINITION = re.compile(r"(?:async\s+def|def|class)\s")
 _WORDS = ("noqa", "ignore", "pylint:", "no cover")
 _GENERATED = re.compile(r"\bgenerated\b|\bdo not edit\b", re.IGNORECASE)
@@ -25,11 +27,20 @@ _VENDORED = re.compile(r"(?:^|/)(?:_?vendor(?:ed)?|third_party|_?generated)/|_pb
 
 
 def check(change_set: ChangeSet) -> Notes:
+    added = [(file, lines) for file in change_set.files if (lines := _silencing(file))]
+    if not added:
+        return
     moved = Counter(line.code for file in change_set.files if file.mentions(*_WORDS) for line in file.removed)
-    for file in change_set.files:
-        if not file.compared or not any(word in (file.head_text or "") for word in _WORDS) or _is_generated(file):
-            continue
-        yield from _new_in(file, moved)
+    for file, lines in added:
+        yield from _new_in(file, lines, moved)
+
+
+def _silencing(file: FileChange) -> dict[int, Span]:
+    """The added lines that may hold a suppression, by number."""
+    text = file.head_text or ""
+    if not any(word in text for word in _WORDS) or _ANY.search(text) is None or _is_generated(file):
+        return {}
+    return {line.line: line for line in file.added if _ANY.search(line.code)}
 
 
 def _is_generated(file: FileChange) -> bool:
@@ -37,11 +48,8 @@ def _is_generated(file: FileChange) -> bool:
     return _VENDORED.search(file.path) is not None or _GENERATED.search(head) is not None
 
 
-def _new_in(file: FileChange, moved: Counter[str]) -> Notes:
+def _new_in(file: FileChange, added: dict[int, Span], moved: Counter[str]) -> Notes:
     """The suppressions on added lines; as many of one kind as the file has more of than it had."""
-    added = {line.line: line for line in file.added if any(word in line.code for word in _WORDS)}
-    if not added:
-        return
     before = Counter(says for _, _, says in _suppressions(file.base_text))
     now = list(_suppressions(file.head_text))
     more = Counter(says for _, _, says in now) - before
