@@ -65,7 +65,7 @@ def fill(connection: sa.Connection) -> None:
         )
         connection.execute(sa.insert(intents).values(pull=key, what="review", at=T0, github_id=1000 + number))
     connection.execute(sa.insert(leases).values(executor="host-1", version="1", seen=T0))
-    connection.execute(sa.insert(duties).values(name="sweep", holder="host-1", until=T0, reached=T0))
+    connection.execute(sa.insert(duties).values(name="look", holder="host-1", until=T0, reached=T0, stopped="here"))
     connection.execute(sa.insert(redeliveries).values(guid="push 1", at=T0))
     connection.execute(sa.insert(learned).values(installation=1, what="way", value="edited"))
 

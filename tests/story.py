@@ -14,6 +14,7 @@ from postil import packs
 from postil.app import create_app
 from postil.demo.deliveries import Delivery
 from postil.demo.state import FakePull
+from postil.jobs import create_engine, database_url
 from postil.settings import Settings
 from validated_github import ValidatedGitHub
 
@@ -33,9 +34,9 @@ CLEAN = "def total(prices):\n    return sum(prices)\n"
 class Postil:
     """The running service, as GitHub sees it."""
 
-    def __init__(self, app: FastAPI, github: ValidatedGitHub, database: Path) -> None:
+    def __init__(self, app: FastAPI, github: ValidatedGitHub, database: str) -> None:
         self._github = github
-        self._engine = sa.create_engine(f"sqlite:///{database}")
+        self._engine = create_engine(database_url(database))
         self.transport = httpx.ASGITransport(app)
         self._http = httpx.AsyncClient(transport=self.transport, base_url="https://postil.example.com")
 
@@ -91,14 +92,16 @@ class Postil:
 async def running(
     github: ValidatedGitHub, app_key: tuple[str, str], folder: Path, **changes: str
 ) -> AsyncGenerator[Postil]:
-    """The service with a database in `folder`, speaking to `github`: over HTTP where the API's address is given."""
-    database = folder / "postil.db"
+    """The service, speaking to `github`: over HTTP where the API's address is given.
+
+    `changes` are settings; without a database among them it is one in `folder`.
+    """
     env = {
         "POSTIL_GITHUB_APP_ID": github.app_id,
         "POSTIL_GITHUB_PRIVATE_KEY": app_key[0],
         "POSTIL_GITHUB_WEBHOOK_SECRET": github.webhook.secret,
         "POSTIL_PUBLIC_URL": "https://postil.example.com",
-        "POSTIL_DATABASE_URL": f"sqlite:///{database}",
+        "POSTIL_DATABASE_URL": f"sqlite:///{folder}/postil.db",
         # Stories count calls; the sweep has its own.
         "POSTIL_SWEEP_MINUTES": "0",
     }
@@ -106,7 +109,7 @@ async def running(
     transport = None if "GITHUB_API_URL" in changes else httpx.ASGITransport(github)
     app = create_app(settings, None if settings.packs else GUIDELINE, transport, spacing=0)
     async with app.router.lifespan_context(app):
-        postil = Postil(app, github, database)
+        postil = Postil(app, github, settings.database_url.get_secret_value())
         try:
             yield postil
         finally:

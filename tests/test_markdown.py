@@ -222,7 +222,7 @@ def test_no_part_of_an_answer_does(login: str, written: str, rule: str, reason: 
     """What a command says comes back in its answer, and so do the configuration and who ordered what."""
     setting = whole(setting)
     config = Config(select=(setting,), exclude=(setting,), include=(setting,))
-    plan = Plan(config, setting, Choice(("raise-without-from",)), (setting, reason), {rule: "raise-without-from"}, {})
+    plan = Plan(config, setting, Choice(("raise-without-from",)), (setting, reason), {rule: "raise-without-from"}, ())
     known = {
         "raise-without-from": page("raise-without-from", "Chain it", "Why."),
         "sleep-in-async": page("sleep-in-async", "Sleep", "Why."),

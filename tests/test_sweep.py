@@ -8,25 +8,36 @@ from pathlib import Path
 
 import httpx
 import pytest
+from inline_snapshot import snapshot
 
+from postgres import fresh_postgres, postgres_url
 from postil.demo import faults
 from postil.demo.deliveries import Webhook
 from postil.demo.state import FakePull
 from postil.github import GitHub
-from postil.github.model import Delivered, OpenPull
+from postil.github.model import Attempt, OpenPull
 from postil.jobs import Jobs, care
 from postil.sweep import Sweep, unanswered, unjudged
 from story import CLEAN, PAY, running, said, verdicts
 from validated_github import ValidatedGitHub
+
+__all__ = ["fresh_postgres", "postgres_url"]
 
 pytestmark = pytest.mark.anyio
 
 EVERY = 300.0
 
 
-def attempt(number: int, guid: str, status: int, at: float = 0.0) -> Delivered:
+@pytest.fixture
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database: SQLite, unless the test asks for the other one as well."""
+    kind = getattr(request, "param", "sqlite")
+    return f"sqlite:///{tmp_path}/postil.db" if kind == "sqlite" else request.getfixturevalue("fresh_postgres")
+
+
+def attempt(number: int, guid: str, status: int, at: float = 0.0) -> Attempt:
     """One line of GitHub's log."""
-    return Delivered.model_construct(id=number, guid=guid, status_code=status, at=at or float(number))
+    return Attempt.model_construct(id=number, guid=guid, status_code=status, at=at or float(number))
 
 
 def pull(number: int, head: str, at: float) -> OpenPull:
@@ -74,10 +85,10 @@ class Lossy(httpx.AsyncBaseTransport):
 
 @asynccontextmanager
 async def replica(
-    github: ValidatedGitHub, app_key: tuple[str, str], folder: Path, calls: int = 100
+    github: ValidatedGitHub, app_key: tuple[str, str], url: str, calls: int = 100
 ) -> AsyncGenerator[Sweep]:
     """Another process at the same database that only sweeps; its looks are due at once."""
-    jobs = Jobs(f"sqlite:///{folder}/postil.db")
+    jobs = Jobs(url)
     await jobs.open()
     door = GitHub(github.app_id, app_key[0], transport=httpx.ASGITransport(github), pauses=(0.0, 0.0))
     async with door:
@@ -97,14 +108,15 @@ def asked_again(github: ValidatedGitHub) -> Counter[str]:
     return Counter(sent.delivery.guid for sent in github.deliveries.log if sent.redelivery)
 
 
+@pytest.mark.parametrize("url", ["sqlite", "postgresql"], indirect=True)
 async def test_every_pull_request_gets_its_verdict_though_deliveries_are_lost(
-    github: ValidatedGitHub, app_key: tuple[str, str], tmp_path: Path
+    github: ValidatedGitHub, app_key: tuple[str, str], tmp_path: Path, url: str
 ) -> None:
     """Three in ten are refused, lost, or answered too late, one was never sent; two replicas sweep at once."""
     async with (
-        running(github, app_key, tmp_path) as postil,
-        replica(github, app_key, tmp_path) as first,
-        replica(github, app_key, tmp_path) as second,
+        running(github, app_key, tmp_path, DATABASE_URL=url) as postil,
+        replica(github, app_key, url) as first,
+        replica(github, app_key, url) as second,
     ):
         way = Lossy(postil.transport)
         github.webhook = Webhook("https://postil.example.com/webhooks/github", github.webhook.secret, way)
@@ -127,7 +139,7 @@ async def test_every_pull_request_gets_its_verdict_though_deliveries_are_lost(
 
 
 async def test_what_fails_a_second_time_is_not_asked_for_for_ever(
-    github: ValidatedGitHub, app_key: tuple[str, str], tmp_path: Path
+    github: ValidatedGitHub, app_key: tuple[str, str], url: str
 ) -> None:
     """A delivery that the service can't take would otherwise come every few minutes, for days."""
 
@@ -136,7 +148,7 @@ async def test_what_fails_a_second_time_is_not_asked_for_for_ever(
 
     github.webhook = Webhook("https://postil.example.com/webhooks/github", transport=httpx.MockTransport(refuse))
     await github.deliver(github.delivery("pull_request", "opened", pull=opened(github, 1)))
-    async with replica(github, app_key, tmp_path) as sweep:
+    async with replica(github, app_key, url) as sweep:
         for _ in range(3):
             await sweep.round()
 
@@ -144,15 +156,15 @@ async def test_what_fails_a_second_time_is_not_asked_for_for_ever(
 
 
 async def test_a_replica_that_leaves_hands_the_sweep_on_and_one_that_stays_keeps_it(
-    github: ValidatedGitHub, app_key: tuple[str, str], tmp_path: Path
+    github: ValidatedGitHub, app_key: tuple[str, str], tmp_path: Path, url: str
 ) -> None:
     """Two that sweep would ask twice as often as GitHub allows for; none would be missed by nobody."""
 
     def lists() -> int:
         return sum(call.path == "/app/hook/deliveries" for call in github.calls)
 
-    async with replica(github, app_key, tmp_path) as second:
-        async with running(github, app_key, tmp_path), replica(github, app_key, tmp_path) as first:
+    async with replica(github, app_key, url) as second:
+        async with running(github, app_key, tmp_path, DATABASE_URL=url), replica(github, app_key, url) as first:
             jobs = first._ledger
             assert isinstance(jobs, Jobs)
             await jobs._call(care.show_life)
@@ -163,27 +175,42 @@ async def test_a_replica_that_leaves_hands_the_sweep_on_and_one_that_stays_keeps
         assert lists() == 2
 
 
-async def test_a_sweep_that_has_spent_its_calls_goes_on_where_it_stopped(
-    github: ValidatedGitHub, app_key: tuple[str, str], tmp_path: Path
+async def test_a_look_that_has_spent_its_calls_goes_on_where_it_stopped_in_whatever_process(
+    github: ValidatedGitHub, app_key: tuple[str, str], url: str
 ) -> None:
-    """A large organisation's look would else take the calls that its reviews need."""
+    """A large organisation's look would else take the calls that its reviews need, or never come to its end."""
     for number in range(4):
         github.add_repository(f"other{number}")
-    async with replica(github, app_key, tmp_path, calls=4) as sweep:
-        await sweep.round()
-        lists = []
-        for _ in range(4):
-            github.calls.clear()
+        # Nothing is in some of the installations, and the lists of all of them take more calls than a round has.
+        github.install(github.account(f"empty{number}", "Organization"))
+        there = github.install(github.account(f"small{number}", "Organization"))
+        there.repositories.append(github.add_repository("one", f"small{number}", installed=False))
+    paths: list[list[str]] = []
+    for _ in range(12):
+        github.calls.clear()
+        async with replica(github, app_key, url, calls=6) as sweep:
             await sweep.round()
-            lists.append(sorted(call.path for call in github.calls if call.path.endswith("/pulls")))
+        paths.append([call.path for call in github.calls if "access_tokens" not in call.path])
+    seen = [path for each in paths for path in each if path.endswith("/pulls")]
 
-    seen = [path for paths in lists for path in paths]
-    assert len(set(seen[:5])) == 5
-    assert max(len(paths) for paths in lists) <= 3
+    assert max(map(len, paths)) == 6
+    assert seen[:9] == snapshot(
+        [
+            "/repos/acme/shop/pulls",
+            "/repos/acme/other0/pulls",
+            "/repos/acme/other1/pulls",
+            "/repos/acme/other2/pulls",
+            "/repos/acme/other3/pulls",
+            "/repos/small0/one/pulls",
+            "/repos/small1/one/pulls",
+            "/repos/small2/one/pulls",
+            "/repos/small3/one/pulls",
+        ]
+    )
 
 
 async def test_a_fault_of_github_s_leaves_the_rest_for_the_next_round(
-    github: ValidatedGitHub, app_key: tuple[str, str], tmp_path: Path
+    github: ValidatedGitHub, app_key: tuple[str, str], url: str
 ) -> None:
     """The claim on a redelivery that could not be asked for is taken back."""
     github.webhook = Webhook(
@@ -191,7 +218,7 @@ async def test_a_fault_of_github_s_leaves_the_rest_for_the_next_round(
     )
     await github.deliver(github.delivery("pull_request", "opened", pull=opened(github, 1)))
     github.misbehave("POST", "/attempts$", faults.BAD_GATEWAY)
-    async with replica(github, app_key, tmp_path) as sweep:
+    async with replica(github, app_key, url) as sweep:
         await sweep.round()
         none = len(asked_again(github))
         await sweep.round()

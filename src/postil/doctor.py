@@ -11,6 +11,7 @@ import textwrap
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -20,7 +21,7 @@ import httpx
 from postil import packs, stored
 from postil.github import GitHub
 from postil.github.errors import GiveUp, Moot, TryAgain
-from postil.github.model import App, Sent
+from postil.github.model import App, Attempt
 from postil.github.registration import Answered, reach
 from postil.jobs import NewerDatabaseError, UnavailableError, UnusableDatabaseError, examine_database
 from postil.manifest import WEBHOOK_PATH, Need, suffices, wants
@@ -322,7 +323,7 @@ def _rights(app: App, page: str) -> Iterator[Finding]:
 
 
 async def _installations(github: GitHub, app: App, page: str) -> AsyncIterator[Finding]:
-    there = await github.installations()
+    there = [each async for some in github.installations() for each in some]
     if not there:
         yield broken("installed", "The App is installed nowhere.", f"Install it on repositories: {page}/installations")
     for each in there:
@@ -354,11 +355,11 @@ async def _webhook(github: GitHub, settings: Settings, page: str) -> AsyncIterat
     if hook.insecure_ssl not in ("", "0"):
         said = "GitHub doesn't verify this service's certificate."
         yield warning("webhook", said, f"Enable SSL verification at {page}.")
-    for each in _log(await github.recent_deliveries(), page):
+    for each in _log(await anext(github.deliveries()), page):
         yield each
 
 
-def _log(sent: Sequence[Sent], page: str) -> Iterator[Finding]:
+def _log(sent: Sequence[Attempt], page: str) -> Iterator[Finding]:
     """What GitHub's own log of deliveries says, the newest first."""
     if not sent:
         cure = f"Tick “Active” under Webhook at {page}, and press “Redeliver” on the ping under Advanced."
@@ -376,8 +377,12 @@ def _log(sent: Sequence[Sent], page: str) -> Iterator[Finding]:
     if "timed out" in newest.status.lower():
         why, cure = "no answer came in time", "Look at the database: a delivery is answered once it is stored."
     answer = newest.status_code or "nothing"
-    said = f"The newest delivery ({newest.event}, {newest.delivered_at}) was answered with {answer}: {why}."
+    said = f"The newest delivery ({newest.event}, {_time(newest.at)}) was answered with {answer}: {why}."
     yield broken("deliveries", said, cure)
+
+
+def _time(seconds: float) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _listed(needs: Sequence[Need]) -> str:

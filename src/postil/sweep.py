@@ -6,14 +6,16 @@ Sources: "Handling failed webhook deliveries" and "Redelivering webhooks" in Git
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping
+import json
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Protocol
 
 import structlog
 
 from postil.github import GitHub
 from postil.github.errors import GiveUp, Moot, TryAgain
-from postil.github.model import Delivered, OpenPull, Reachable
+from postil.github.model import Attempt, Installed, OpenPull, Reachable
 from postil.jobs import Ask, Pull, UnavailableError
 
 log = structlog.get_logger(__name__)
@@ -36,7 +38,15 @@ class Ledger(Protocol):
         ...
 
     async def reach(self, duty: str, at: float) -> None:
-        """Note how far it has come."""
+        """Note how far it has come, to its end for this time."""
+        ...
+
+    async def stopped(self, duty: str) -> str | None:
+        """Where a duty stopped, in its own words; None where it came to its end."""
+        ...
+
+    async def stop_at(self, duty: str, where: str) -> None:
+        """Note where it is to go on."""
         ...
 
     async def now(self) -> float:
@@ -64,9 +74,34 @@ class BudgetSpentError(Exception):
     """This round has made as many calls as it may."""
 
 
-def unanswered(attempts: Iterable[Delivered], since: float) -> list[Delivered]:
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """Where a look stands, for the round that goes on with it: by pages, as GitHub's lists come in pages.
+
+    `began` is when the look began, in seconds since 1970; `installations` a page of installations, `installation` one
+    of them, `repositories` a page of its repositories, and `repository` the last that was looked at. Zero: none yet.
+    """
+
+    began: float
+    installations: int = 1
+    installation: int = 0
+    repositories: int = 1
+    repository: int = 0
+
+    def ahead(self, listed: Sequence[Installed]) -> Sequence[Installed]:
+        """Those of a page of installations that are left to do; all of them where ours isn't there any more."""
+        ids = [each.id for each in listed]
+        return listed[ids.index(self.installation) :] if self.installation in ids else listed
+
+    def left(self, listed: Sequence[Reachable]) -> Sequence[Reachable]:
+        """Those of a page of repositories that are left to do; all of them where ours isn't there any more."""
+        ids = [each.id for each in listed]
+        return listed[ids.index(self.repository) + 1 :] if self.repository in ids else listed
+
+
+def unanswered(attempts: Iterable[Attempt], since: float) -> list[Attempt]:
     """The last attempt of each delivery, oldest first, where none succeeded and the last was at or after `since`."""
-    last: dict[str, Delivered] = {}
+    last: dict[str, Attempt] = {}
     answered = set()
     for attempt in sorted(attempts, key=lambda each: each.at):
         last[attempt.guid] = attempt
@@ -99,8 +134,6 @@ class Sweep:
         self._calls = calls
         self._look_every = look_every
         self._left = 0
-        self._to_see: list[Reachable] = []
-        self._seeing_since = 0.0
 
     async def keep_on(self) -> None:
         """Do a round at once and then every few minutes, until cancelled."""
@@ -126,12 +159,15 @@ class Sweep:
             log.warning("sweep_cut_short", why=str(error))
 
     async def _ask_again(self) -> None:
-        """Ask for each failed delivery once more."""
+        """Ask for each failed delivery once more.
+
+        A log that takes more than half of a round's calls isn't read to its end: the pull requests tell of the rest.
+        """
         reached = await self._ledger.reached("deliveries") or 0.0
-        failed: list[Delivered] = []
-        async for page in self._github.failed_deliveries(self._pay):
+        failed: list[Attempt] = []
+        async for page in self._github.deliveries(self._pay, failed=True):
             failed += page
-            if any(attempt.at < reached - LATE for attempt in page):
+            if self._left < self._calls / 2 or any(attempt.at < reached - LATE for attempt in page):
                 break
         for attempt in unanswered(failed, reached - LATE):
             if await self._ledger.claim_redelivery(attempt.guid):
@@ -159,18 +195,39 @@ class Sweep:
         if reached is None:
             await self._ledger.reach("look", now)
             return
-        if not self._to_see:
-            if now < reached + self._look_every:
-                return
-            self._to_see = [place async for page in self._github.reachable(self._pay) for place in page]
-            self._seeing_since = now
-        while self._to_see:
-            try:
-                await self._look_at(self._to_see[-1], reached - LATE)
-            except (GiveUp, Moot) as error:
-                log.warning("repository_not_seen", repository=self._to_see[-1].full_name, why=str(error))
-            self._to_see.pop()
-        await self._ledger.reach("look", self._seeing_since)
+        stopped = await self._ledger.stopped("look")
+        if stopped is None and now < reached + self._look_every:
+            return
+        spot = Spot(now) if stopped is None else Spot(**json.loads(stopped))
+        async for here, places in self._ahead(spot):
+            await self._stop_at(here)
+            for place in places:
+                try:
+                    await self._look_at(place, reached - LATE)
+                except (GiveUp, Moot) as error:
+                    log.warning("repository_not_seen", repository=place.full_name, why=str(error))
+                await self._stop_at(replace(here, repository=place.id))
+        await self._ledger.reach("look", spot.began)
+
+    async def _stop_at(self, spot: Spot) -> None:
+        await self._ledger.stop_at("look", json.dumps(asdict(spot)))
+
+    async def _ahead(self, spot: Spot) -> AsyncGenerator[tuple[Spot, Sequence[Reachable]]]:
+        """Page by page the repositories from a spot on, and where each page is."""
+        at = spot.installations
+        async for listed in self._github.installations(self._pay, at):
+            for each in spot.ahead(listed):
+                if each.suspended_at is not None:
+                    continue
+                page = spot.repositories if each.id == spot.installation else 1
+                try:
+                    async for places in self._github.reachable(each.id, self._pay, page):
+                        here = replace(spot, installations=at, installation=each.id, repositories=page)
+                        yield here, spot.left(places)
+                        page += 1
+                except (GiveUp, Moot) as error:
+                    log.warning("installation_not_seen", installation=each.id, why=str(error))
+            at += 1
 
     async def _look_at(self, place: Reachable, since: float) -> None:
         listed: list[OpenPull] = []

@@ -20,7 +20,7 @@ from postil.github.answers import body_of, date_of
 from postil.github.connection import TIMEOUT, VERSION_HEADER, Connection, read
 from postil.github.errors import Invalid, Moot, TryAgain
 from postil.github.fetch import Clone
-from postil.github.model import App, Delivered, Hook, Installed, OpenPull, Reachable, Sent, Wire
+from postil.github.model import App, Attempt, Hook, Installed, OpenPull, Reachable, Wire
 from postil.github.repository import Repository
 from postil.github.tokens import FETCH, LOOK, REACT, RESOLVE, Scope, Token, TokenAuth, Tokens
 
@@ -166,25 +166,17 @@ class GitHub:
         """Where the App's deliveries go. Raises GiveUp, TryAgain, Moot."""
         return read(Hook, body_of(await self._app.rest("GET", "app/hook/config")), "GET /app/hook/config")
 
-    async def installations(self) -> list[Installed]:
-        """Where the App is installed, a hundred at most. Raises GiveUp, TryAgain, Moot."""
-        answer = await self._app.rest("GET", "app/installations", params={"per_page": 100})
-        return read(list[Installed], answer.json(), "GET /app/installations")
+    # Lists of any length; `pay` is called before each call, and may raise to prevent it
 
-    async def recent_deliveries(self) -> list[Sent]:
-        """The newest lines of GitHub's log of deliveries, the newest first. Raises GiveUp, TryAgain, Moot."""
-        answer = await self._app.rest("GET", "app/hook/deliveries", params={"per_page": 50})
-        return read(list[Sent], answer.json(), "GET /app/hook/deliveries")
-
-    # What the sweep asks; `pay` is called before each call, and may raise to prevent it
-
-    async def failed_deliveries(self, pay: Callable[[], None]) -> AsyncGenerator[Sequence[Delivered]]:
-        """Page by page what the log of the App's webhook holds of attempts that failed, newest first."""
-        asked = {"status": "failure", "per_page": 100}
+    async def deliveries(
+        self, pay: Callable[[], None] = lambda: None, *, failed: bool = False
+    ) -> AsyncGenerator[Sequence[Attempt]]:
+        """Page by page the log of the App's webhook, newest first; only what `failed`, if that is wanted."""
+        asked = {"per_page": 100, **({"status": "failure"} if failed else {})}
         async for items in _pages(self._app, "app/hook/deliveries", asked, pay):
-            attempts = read(list[Delivered], items, "the log of deliveries")
+            attempts = read(list[Attempt], items, "the log of deliveries")
             # Enterprise Server may be older than the parameter.
-            yield [attempt for attempt in attempts if not attempt.succeeded]
+            yield [attempt for attempt in attempts if not (failed and attempt.succeeded)]
 
     async def redeliver(self, attempt: int) -> None:
         """Have GitHub send a delivery again, by the id of one of its attempts. It does so once it has answered.
@@ -195,17 +187,22 @@ class GitHub:
         """
         await self._app.rest("POST", f"app/hook/deliveries/{attempt}/attempts")
 
-    async def reachable(self, pay: Callable[[], None]) -> AsyncGenerator[Sequence[Reachable]]:
-        """Page by page the repositories of all installations that aren't suspended."""
-        async for items in _pages(self._app, "app/installations", {"per_page": 100}, pay):
-            for installation in read(list[Installed], items, "the list of installations"):
-                if installation.suspended_at is None:
-                    connection = self._repository_connection(Scope(installation.id, None, LOOK))
-                    async for places in _pages(
-                        connection, "installation/repositories", {"per_page": 100}, pay, "repositories"
-                    ):
-                        found = read(list[Reachable], places, "the list of repositories")
-                        yield [place.model_copy(update={"installation": installation.id}) for place in found]
+    async def installations(
+        self, pay: Callable[[], None] = lambda: None, start: int = 1
+    ) -> AsyncGenerator[Sequence[Installed]]:
+        """Where the App is installed, page by page from that one on."""
+        async for items in _pages(self._app, "app/installations", {"per_page": 100, "page": start}, pay):
+            yield read(list[Installed], items, "the list of installations")
+
+    async def reachable(
+        self, installation: int, pay: Callable[[], None], start: int = 1
+    ) -> AsyncGenerator[Sequence[Reachable]]:
+        """The repositories that an installation reaches, page by page from that one on."""
+        connection = self._repository_connection(Scope(installation, None, LOOK))
+        asked = {"per_page": 100, "page": start}
+        async for items in _pages(connection, "installation/repositories", asked, pay, "repositories"):
+            found = read(list[Reachable], items, "the list of repositories")
+            yield [place.model_copy(update={"installation": installation}) for place in found]
 
     async def open_pulls(self, place: Reachable, pay: Callable[[], None]) -> AsyncGenerator[Sequence[OpenPull]]:
         """Page by page the open pull requests of a repository, the last changed first."""

@@ -151,30 +151,21 @@ class Installed(Wire):
     suspended_at: str | None = None
 
 
-class Sent(Wire):
-    """A line of GitHub's log of deliveries. `status_code` is 0 where nobody answered; `status` says it in words."""
-
-    event: Text = ""
-    delivered_at: Text = ""
-    status: Text = ""
-    status_code: int = 0
-
-    @property
-    def succeeded(self) -> bool:
-        """Whether it was accepted."""
-        return 200 <= self.status_code < 300
-
-
 Moment = Annotated[float, BeforeValidator(lambda value: datetime.fromisoformat(value).timestamp())]
 """Seconds since 1970, written as a date and a time."""
 
 
-class Delivered(Wire):
-    """One attempt to deliver a webhook, from GitHub's log; `guid` is the delivery's, the same for each attempt."""
+class Attempt(Wire):
+    """One attempt to deliver a webhook, from GitHub's log; `guid` is the delivery's, the same for each attempt.
+
+    `status_code` is 0 where nobody answered; `status` says it in words.
+    """
 
     id: int
     guid: str
     at: Moment = Field(validation_alias="delivered_at")
+    event: Text = ""
+    status: Text = ""
     status_code: int
 
     @property

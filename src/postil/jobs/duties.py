@@ -1,5 +1,7 @@
 """What one process does for all: who does it, how far it has come, and which deliveries were asked for again."""
 
+from collections.abc import Mapping
+
 import sqlalchemy as sa
 
 from postil.jobs.schema import deliveries, duties, leases, pulls, redeliveries
@@ -31,10 +33,25 @@ def reached(store: Store, duty: str) -> float | None:
 
 
 def reach(store: Store, duty: str, at: float) -> None:
-    """Note how far a duty has come."""
+    """Note how far a duty has come, to its end for this time."""
+    _note(store, duty, {"reached": at, "stopped": None})
+
+
+def stopped(store: Store, duty: str) -> str | None:
+    """Where a duty stopped, in its own words; None where it came to its end."""
+    with store.engine.connect() as connection:
+        return connection.execute(sa.select(duties.c.stopped).where(duties.c.name == duty)).scalar()
+
+
+def stop(store: Store, duty: str, where: str) -> None:
+    """Note where a duty is to go on."""
+    _note(store, duty, {"stopped": where})
+
+
+def _note(store: Store, duty: str, what: Mapping[str, object]) -> None:
     with store.engine.begin() as connection:
-        new = store.insert(duties).values(name=duty, holder="", until=0.0, reached=at)
-        connection.execute(new.on_conflict_do_update(index_elements=["name"], set_={"reached": at}))
+        new = store.insert(duties).values(name=duty, holder="", until=0.0, **what)
+        connection.execute(new.on_conflict_do_update(index_elements=["name"], set_=what))
 
 
 def claim_redelivery(store: Store, guid: str) -> bool:

@@ -385,8 +385,16 @@ class Jobs:
         return await self._call(duties.reached, duty)
 
     async def reach(self, duty: str, at: float) -> None:
-        """Note how far a duty has come."""
+        """Note how far a duty has come, to its end for this time."""
         await self._call(duties.reach, duty, at)
+
+    async def stopped(self, duty: str) -> str | None:
+        """Where a duty stopped, in its own words; None where it came to its end."""
+        return await self._call(duties.stopped, duty)
+
+    async def stop_at(self, duty: str, where: str) -> None:
+        """Note where a duty is to go on."""
+        await self._call(duties.stop, duty, where)
 
     async def now(self) -> float:
         """Seconds since 1970 by the clock that all processes go by."""

@@ -87,6 +87,8 @@ duties = sa.Table(
     sa.Column("holder", sa.String(150), nullable=False),
     sa.Column("until", sa.Float, nullable=False),
     sa.Column("reached", sa.Float),
+    # Where it goes on, in its own words; null when it has come to its end.
+    sa.Column("stopped", sa.Text),
 )
 
 redeliveries = sa.Table(
