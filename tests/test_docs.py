@@ -52,7 +52,14 @@ DOCUMENTS = {
     "CHANGELOG.md": CHANGELOG,
     **{
         name: (ROOT / name).read_text(encoding="utf-8")
-        for name in ("SECURITY.md", "docs/security.md", "docs/install.md", "docs/packs.md")
+        for name in (
+            "SECURITY.md",
+            "docs/install.md",
+            "docs/operate.md",
+            "docs/packs.md",
+            "docs/security.md",
+            "docs/watch.md",
+        )
     },
 }
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")

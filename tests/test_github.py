@@ -34,11 +34,13 @@ from postil.demo.faults import (
     Fault,
 )
 from postil.github import GitHub, Repository, queries, redact
+from postil.github.budget import Budgets
 from postil.github.errors import BadAnchors, GiveUp, Invalid, Moot, NoAnswer, NotPermitted, TryAgain
 from postil.github.model import CheckRun, PullContext, Texts
 from postil.review.compose import Notice
 from postil.review.marker import marker
 from postil.review.model import Annotation, ChangedFile, CheckOutput, Comment, Conclusion
+from postil.web.metrics import Metrics
 
 T = TypeVar("T")
 
@@ -625,6 +627,58 @@ def test_writes_of_an_installation_take_turns() -> None:
             return outcomes
 
     assert asyncio.run(run()) == snapshot(["1", "too many writes wait for their turn in this installation", "1"])
+
+
+def test_a_reserve_of_the_hourly_calls_is_kept_for_what_people_ask_for() -> None:
+    """REST and GraphQL count apart; the scarcer one decides, and another installation has its own."""
+
+    def answer(resource: str, remaining: int) -> dict[str, str]:
+        reset = str(int(NOW.timestamp()) + 900)
+        counted = {"x-ratelimit-limit": "5000", "x-ratelimit-remaining": str(remaining), "x-ratelimit-reset": reset}
+        return DATE | counted | {"x-ratelimit-resource": resource}
+
+    budgets = Budgets()
+    budgets.hear(5, answer("core", 4000))
+    budgets.hear(5, answer("graphql", 500))
+    budgets.hear(6, answer("core", 0))
+    budgets.hear(7, answer("core", 501))
+    budgets.hear(8, {"x-ratelimit-remaining": "0"})
+    waits = {
+        whose: [round(budgets.wait(whose, asked_for=asked_for), -1) for asked_for in (False, True)]
+        for whose in (5, 6, 7, 8)
+    }
+
+    assert waits == {5: [900, 0], 6: [900, 900], 7: [0, 0], 8: [0, 0]}
+    assert sorted(budgets.left()) == [0, 0.1, 501 / 5000]
+
+
+def test_calls_are_measured_by_kind_and_outcome_and_tokens_by_whether_one_was_there(router: respx.Router) -> None:
+    """A path would be a label for each pull request."""
+    metrics = Metrics("1", "1.0")
+    answers = [httpx.Response(201, json={"id": 1}), httpx.Response(429, json={})]
+    router.post(f"{REPOSITORY}/issues/7/comments").mock(side_effect=answers)
+
+    async def run() -> None:
+        transport = httpx.MockTransport(router.async_handler)
+        async with GitHub("1", KEY.decode(), API, transport, spacing=0, pauses=(0, 0), meter=metrics) as github:
+            repository = github.repository(5, 77, "acme", "shop")
+            for _ in answers:
+                with contextlib.suppress(TryAgain):
+                    await repository.comment(7, "Hello")
+
+    asyncio.run(run())
+    text = metrics.show(None).decode()
+    calls = re.findall(r"^postil_github_call_seconds_count\{(.*)\} (\S+)", text, re.MULTILINE)
+    lookups = re.findall(r"^postil_cache_lookups_total\{(.*)\} (\S+)", text, re.MULTILINE)
+
+    assert calls == snapshot(
+        [
+            ('endpoint="token",outcome="ok"', "1.0"),
+            ('endpoint="comments",outcome="ok"', "1.0"),
+            ('endpoint="comments",outcome="limited"', "1.0"),
+        ]
+    )
+    assert lookups == snapshot([('cache="token",outcome="miss"', "1.0"), ('cache="token",outcome="hit"', "1.0")])
 
 
 # Contents

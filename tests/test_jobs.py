@@ -29,6 +29,7 @@ from postil.jobs import (
     Intent,
     Job,
     Jobs,
+    Later,
     Outcome,
     Pull,
     Shelved,
@@ -569,6 +570,84 @@ def test_a_storm_of_pushes_never_runs_a_pull_request_twice_at_once(url: str) -> 
     assert worst["installation"] <= 2
     assert judged == {f"o/r#{number}": "head5" for number in range(12)}
     assert answers["accepted"] + answers["coalesced"] == 72
+
+
+def test_a_small_installation_does_not_wait_for_the_queue_of_a_busy_one(url: str) -> None:
+    """Two hundred pull requests of one organisation, none of which ends before the one of another has begun."""
+    small = asyncio.Event()
+    begun: list[int] = []
+
+    async def work(job: Job) -> Outcome:
+        begun.append(job.pull.installation)
+        if job.pull.installation == 2:
+            small.set()
+        await small.wait()
+        return Done()
+
+    async def story() -> list[int]:
+        jobs = Jobs(url, concurrency=32, share=8)
+        await jobs.open()
+        for number in range(200):
+            await jobs.accept(f"busy {number}", push("aaa", to=pull(number, 1)))
+        await jobs.start(work, lock_wait=0)
+        while len(begun) < 8:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+        await jobs.accept("small", push("bbb", to=pull(999, 2)))
+        async with asyncio.timeout(60):
+            await small.wait()
+        before = list(begun)
+        await jobs.stop(grace=0)
+        return before
+
+    assert asyncio.run(story()) == [1] * 8 + [2]
+
+
+def test_what_a_person_asks_for_goes_ahead_in_its_installation(url: str) -> None:
+    """Somebody waits for it; what a push asks for is looked at later."""
+    seen, work = recorder()
+
+    async def story() -> None:
+        jobs = Jobs(url, concurrency=1, share=1)
+        await jobs.open()
+        for number in (1, 2, 3):
+            await jobs.accept(f"push {number}", push("aaa", to=pull(number)))
+        await jobs.accept("comment", recheck(1, pull(99)))
+        await jobs.start(work, lock_wait=0)
+        await settled(jobs)
+        await jobs.stop(grace=0)
+
+    asyncio.run(story())
+
+    assert seen[0].pull.number == 99
+    assert len(seen) == 4
+
+
+def test_work_that_is_put_off_spends_no_try_and_a_comment_ends_its_pause(url: str) -> None:
+    """That GitHub's hour isn't over is no failure, and what a person asks for may use the reserve."""
+    seen: list[Job] = []
+
+    async def work(job: Job) -> Outcome:
+        seen.append(job)
+        match len(seen):
+            case 1:
+                return Later(0.1, "nearly spent")
+            case 2:
+                return Later(3600.0, "nearly spent")
+        return Done()
+
+    async def story() -> list[str]:
+        async with working(url, work) as jobs:
+            answers: list[str] = [await jobs.accept("d1", push("aaa"))]
+            async with asyncio.timeout(60):
+                while len(seen) < 2 or (await jobs.counts()).states["running"]:  # noqa: ASYNC110
+                    await asyncio.sleep(0.05)
+            answers += [await jobs.accept("d2", push("bbb", 2.0)), await jobs.accept("d3", recheck(1))]
+            await settled(jobs)
+        return answers
+
+    assert asyncio.run(story()) == ["accepted", "coalesced", "accepted"]
+    assert [job.tries for job in seen] == [0, 0, 0]
+    assert [job.deliveries for job in seen] == [("d1",), ("d1",), ("d1", "d2", "d3")]
 
 
 def test_a_run_that_vanished_is_started_anew(url: str) -> None:

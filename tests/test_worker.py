@@ -18,6 +18,7 @@ from inline_snapshot import snapshot
 
 from postil import packs
 from postil.demo import faults
+from postil.demo.fake_github import Limits
 from postil.demo.faults import Fault
 from postil.demo.state import FakePull
 from postil.github import GitHub
@@ -319,6 +320,33 @@ def test_a_try_that_failed_before_the_pull_request_was_put_aside_leaves_no_check
     asyncio.run(story())
 
     assert verdicts(pull) == [("cancelled", f"Not reviewed: {'closed' if fate == 'closed' else 'a draft'}")]
+
+
+def test_what_the_hour_has_no_calls_left_for_waits_for_the_next_one(
+    github: ValidatedGitHub, bench: Callable[..., Any], tmp_path: Path
+) -> None:
+    """A run that would be refused half-way leaves a check run that spins; one that isn't begun leaves nothing."""
+    github.limits = Limits(requests_per_hour=4)
+    pull = github.open_pull(base_files={"a.py": CLEAN}, head_files={"pay.py": PAY})
+
+    async def story() -> tuple[Counter[str], int]:
+        async with bench() as worker:
+            await worker.asks(pull)
+            await worker.rests()
+            calls = len(github.calls)
+            pull.push({"pay.py": CLEAN})
+            await worker.asks(pull)
+            engine = create_engine(database_url(f"sqlite:///{tmp_path}/postil.db"))
+            with engine.connect() as connection:
+                await worker.until(lambda: connection.execute(sa.select(pulls.c.why)).scalar())
+            engine.dispose()
+            return Counter((await worker.jobs.counts()).states), len(github.calls) - calls
+
+    states, calls = asyncio.run(story())
+
+    assert +states == {"queued": 1}
+    assert calls == 0
+    assert [run.conclusion for run in pull.check_runs] == ["failure"]
 
 
 def test_anchors_that_github_refuses_cost_the_place_and_not_the_review(

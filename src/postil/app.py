@@ -154,7 +154,9 @@ class _House:
             self._transport,
             web_url=settings.web_url,
             spacing=self._spacing,
+            meter=self.measured,
         )
+        self.measured.watch(github.budgets.left)
         return _Service(settings, credentials, self.guideline, self.measured, github)
 
 
@@ -184,11 +186,11 @@ class _Service:
         self._sweep = None
         if settings.sweep_minutes:
             every = settings.sweep_minutes * 60.0
-            self._sweep = Sweep(github, self.jobs, every=every, calls=settings.sweep_calls)
+            self._sweep = Sweep(github, self.jobs, every=every, calls=settings.sweep_calls, swept=measured.swept)
         self._works = settings.role is not Role.WEB
         # Reviews mostly wait for GitHub, analyses for a processor: more of these than processors only take memory.
         children = min(settings.concurrency, os.cpu_count() or 1)
-        self._analyst = Analyst(_pack_paths(settings), Limits(children=children))
+        self._analyst = Analyst(_pack_paths(settings), Limits(children=children), measured.died)
         self._reviewer = Reviewer(
             github=self.github,
             analyst=self._analyst,

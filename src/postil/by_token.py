@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from postil.github.guest import GivenToken
-from postil.jobs.model import Again, Ask, Failed, Intent, Job, Pull, Standing
+from postil.jobs.model import Again, Ask, Failed, Intent, Job, Later, Pull, Standing
 from postil.packs import Guideline, Links
 from postil.review.model import Review
 from postil.sandbox import Analyst
@@ -89,7 +89,7 @@ async def visit(
         outcome = await reviewer(Job(name, pull.key, 1, pull, name, None, 0, (Ask(pull, "asked for"),), ()))
     guest = github.guest
     refused = guest.refused if guest else ()
-    if isinstance(outcome, Again | Failed):
+    if isinstance(outcome, Again | Later | Failed):
         return Visit(None, outcome.why, refused)
     notice = guest.notice if guest else None
     why = notice.summary if notice else "the pull request is closed, or GitHub doesn't show it to this token"
@@ -140,5 +140,14 @@ class _NoMeter:
     def ran(self, outcome: str, seconds: float) -> None:
         """Not counted."""
 
+    def spent(self, phase: str, seconds: float) -> None:
+        """Not counted."""
+
+    def found(self, rule: str) -> None:
+        """Not counted."""
+
     def said(self, rule: str, count: int = 1) -> None:
+        """Not counted."""
+
+    def unread(self, kind: str) -> None:
         """Not counted."""

@@ -16,7 +16,7 @@ import os
 import resource
 import signal
 import sys
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -85,11 +85,20 @@ class _DeathError(Exception):
 
 
 class Analyst:
-    """Children that analyse change sets under the rules of `paths`, kept warm, replaced when they die."""
+    """Children that analyse change sets under the rules of `paths`, kept warm, replaced when they die.
 
-    def __init__(self, paths: Sequence[Path] = (packs.BUILT_IN,), limits: Limits | None = None) -> None:
+    `died` is told of each death, and gets its kind, which is that of the problem that it becomes.
+    """
+
+    def __init__(
+        self,
+        paths: Sequence[Path] = (packs.BUILT_IN,),
+        limits: Limits | None = None,
+        died: Callable[[str], None] = lambda _: None,
+    ) -> None:
         self._paths = [str(path.resolve()) for path in paths]
         self._limits = limits or Limits()
+        self._died = died
         self._free = asyncio.Semaphore(self._limits.children)
         self._idle: list[_Child] = []
         self._all: set[_Child] = set()
@@ -149,6 +158,7 @@ class Analyst:
                         return await child.ask(request)
                 except _DeathError as death:
                     log.warning("child_died", file=death.path, kind=death.kind, why=death.message)
+                    self._died(death.kind)
                     if death.final:
                         why = death.message
                         break

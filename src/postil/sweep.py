@@ -7,7 +7,7 @@ Sources: "Handling failed webhook deliveries" and "Redelivering webhooks" in Git
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Protocol
 
@@ -122,17 +122,25 @@ class Sweep:
     """Does its rounds in one process at a time.
 
     `every` are the seconds between two rounds, `calls` the most that one of them makes to GitHub; a look that needs
-    more goes on in the next round.
+    more goes on in the next round. `swept` is told of each thing that was missed: "redelivery" or "pull request".
     """
 
     def __init__(
-        self, github: GitHub, ledger: Ledger, *, every: float, calls: int, look_every: float = LOOK_EVERY
+        self,
+        github: GitHub,
+        ledger: Ledger,
+        *,
+        every: float,
+        calls: int,
+        look_every: float = LOOK_EVERY,
+        swept: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._github = github
         self._ledger = ledger
         self._every = every
         self._calls = calls
         self._look_every = look_every
+        self._swept = swept
         self._left = 0
 
     async def keep_on(self) -> None:
@@ -182,6 +190,7 @@ class Sweep:
                     await self._ledger.drop_redelivery(attempt.guid)
                     raise
                 log.info("redelivery_asked_for", delivery=attempt.guid)
+                self._swept("redelivery")
         if failed:
             await self._ledger.reach("deliveries", max(attempt.at for attempt in failed))
 
@@ -242,6 +251,7 @@ class Sweep:
             # Named for what it is about, so that it is the same ask whoever makes it.
             answer = await self._ledger.accept(f"sweep {place.id}#{pull.number}@{pull.head}", ask)
             log.info("pull_request_missed", pull=ask.pull.key, result=answer)
+            self._swept("pull request")
 
     def _pay(self) -> None:
         """Count one call, before it is made."""

@@ -6,7 +6,8 @@ marker before anything is posted.
 
 import asyncio
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import PurePosixPath
@@ -28,6 +29,7 @@ from postil.jobs import (
     Failed,
     Intent,
     Job,
+    Later,
     Outcome,
     Shelved,
     Standing,
@@ -113,8 +115,20 @@ class Meter(Protocol):
         """One run ended so, after so many seconds."""
         ...
 
+    def spent(self, phase: str, seconds: float) -> None:
+        """A part of a run took so many seconds."""
+        ...
+
+    def found(self, rule: str) -> None:
+        """A rule found something that a pull request introduces."""
+        ...
+
     def said(self, rule: str, count: int = 1) -> None:
         """So many findings of a rule were said."""
+        ...
+
+    def unread(self, kind: str) -> None:
+        """A file could not be analysed, or only in part, for this kind of problem."""
         ...
 
 
@@ -146,12 +160,24 @@ class Reviewer:
         with structlog.contextvars.bound_contextvars(**bound):
             outcome = await self._outcome(job)
             seconds = time.monotonic() - began
-            why = {"why": outcome.why} if isinstance(outcome, Shelved | Again | Failed) else {}
+            why = {"why": outcome.why} if isinstance(outcome, Shelved | Again | Later | Failed) else {}
             log.info("job_ended", outcome=type(outcome).__name__.lower(), seconds=round(seconds, 3), **why)
         self.meter.ran(type(outcome).__name__.lower(), seconds)
         return outcome
 
+    @contextmanager
+    def phase(self, name: str) -> Generator[None]:
+        """Measure a part of a run."""
+        began = time.monotonic()
+        try:
+            yield
+        finally:
+            self.meter.spent(name, time.monotonic() - began)
+
     async def _outcome(self, job: Job) -> Outcome:
+        asked_for = job.pull.number == MERGE_QUEUE or any(ask.command for ask in job.asks)
+        if wait := self.github.budgets.wait(job.pull.installation, asked_for=asked_for):
+            return Later(wait, "GitHub's hourly budget of this installation is nearly spent")
         run = _Run(self, job)
         try:
             return await (run.pass_merge_groups() if job.pull.number == MERGE_QUEUE else run.review())
@@ -238,7 +264,8 @@ class _Run:
 
     async def review(self) -> Outcome:
         """Take the steps, one after the other."""
-        pull = await self.repository.context(self.job.pull.number)
+        with self.us.phase("context"):
+            pull = await self.repository.context(self.job.pull.number)
         if pull.state != "OPEN":
             await self._end_earlier_checks(pull, words.closed())
             return Done()
@@ -268,9 +295,13 @@ class _Run:
             # Not neutral, which a required check takes for a yes: an author could pause and merge.
             await self._complete_check("action_required", words.paused(self.orders.paused_by))
             return Done()
+        waits = time.monotonic()
         async with self.us.room:
-            files = await self.repository.changed_files(pull.number)
+            self.us.meter.spent("room", time.monotonic() - waits)
+            with self.us.phase("files"):
+                files = await self.repository.changed_files(pull.number)
             analysis, preview = await self._analyse(pull, files, agreed)
+        self._count(analysis)
         said = _said(pull, name)
         unlisted = pull.changed_files > len(files)
         former = {} if unlisted else carried_over(_named(_found(analysis)), said, _base_names(files))
@@ -280,17 +311,25 @@ class _Run:
         standing = await self.us.book.standing(self.job)
         if standing == "lost" or (standing == "outdated" and await self._is_outdated(pull, drafts=drafts)):
             return Superseded()
-        if review.body is not None:
-            review = await self._post(
-                name, pull, review, lambda: agreed.review(analysis, _without_patches(files), occasion)
-            )
-        await self._close_gone(pull, analysis, former, agreed, None if unlisted else {file.path for file in files})
-        await self._close_ignored(pull, analysis, former, agreed)
-        await self._reopen(pull, analysis, former)
-        await self.repository.finish_check(check.id, review.check, repeated=check.repeated)
+        with self.us.phase("posting"):
+            if review.body is not None:
+                review = await self._post(
+                    name, pull, review, lambda: agreed.review(analysis, _without_patches(files), occasion)
+                )
+            await self._close_gone(pull, analysis, former, agreed, None if unlisted else {file.path for file in files})
+            await self._close_ignored(pull, analysis, former, agreed)
+            await self._reopen(pull, analysis, former)
+            await self.repository.finish_check(check.id, review.check, repeated=check.repeated)
         await self._note_end(check)
         log.info("reviewed", conclusion=review.check.conclusion, found=review.accounting.found)
         return Done()
+
+    def _count(self, analysis: Analysis) -> None:
+        """Measure what an analysis found."""
+        for each in analysis.introduced:
+            self.us.meter.found(each.finding.rule)
+        for problem in analysis.problems:
+            self.us.meter.unread(problem.kind)
 
     async def abandon(self, why: str) -> None:
         """Say in the check run, if there is one, that it won't be finished."""
@@ -482,7 +521,8 @@ class _Run:
         self, pull: PullContext, files: Sequence[ChangedFile], agreed: Plan
     ) -> tuple[Analysis, Preview | None]:
         """Fetch what the rules look at, and have it judged; and what a change of the configuration would bring."""
-        material = await self._material(pull, files, agreed)
+        with self.us.phase("texts"):
+            material = await self._material(pull, files, agreed)
         heads, bases = material.heads, material.bases
         changes = _changes(material.concerned, heads, bases)
         missing = {**bases.missing, **heads.missing}
@@ -493,7 +533,8 @@ class _Run:
         bases_of_project = {c.previous_path or c.path: c.base for c in changes if c.base and is_project_file(c.path)}
         base_project = {**unchanged, **pull.base_files, **bases_of_project}
         kept, nobodys = agreed.sifted(changes)
-        analysis = await self.us.analyst.analyse(kept, project, base_project, agreed.choice)
+        with self.us.phase("analysis"):
+            analysis = await self.us.analyst.analyse(kept, project, base_project, agreed.choice)
         ignored = self.orders.by_rule(agreed.aliases)
         skipped = [Skipped(f.path, why) for f in material.left_out if (why := agreed.leaves_out(f.path))]
         settled = agreed.settled(analysis, [*problems, *material.problems], [*skipped, *nobodys], ignored)

@@ -2,12 +2,13 @@
 
 import asyncio
 import math
+import re
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from importlib.metadata import version
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import githubkit
 import httpx
@@ -17,6 +18,7 @@ from githubkit.cache import MemCacheStrategy
 from pydantic import AwareDatetime, SecretStr
 
 from postil.github.answers import body_of, date_of
+from postil.github.budget import Budgets
 from postil.github.connection import TIMEOUT, VERSION_HEADER, Connection, read
 from postil.github.errors import Invalid, Moot, TryAgain
 from postil.github.fetch import Clone
@@ -34,18 +36,53 @@ Permit = Callable[[], Awaitable[float]]
 
 _send_by: ContextVar[float] = ContextVar("send_by", default=math.inf)
 """Until when the request that is being made may be sent (`time.monotonic`)."""
+ENDPOINTS = {
+    "graphql": r"/graphql$",
+    "token": r"/access_tokens$",
+    "checks": r"/check-runs(/\d+)?$",
+    "files": r"/pulls/\d+/files$",
+    "reviews": r"/pulls/\d+/reviews(/\d+)?$",
+    "comments": r"/comments(/\d+)?$",
+    "reactions": r"/reactions$",
+    "deliveries": r"/app/hook/deliveries",
+}
+"""The kinds of calls that are counted apart, by the end of their paths; all others are "other"."""
+
+
+class Meter(Protocol):
+    """Where calls are measured."""
+
+    def called(self, endpoint: str, outcome: str, seconds: float) -> None:
+        """One call to a kind of endpoint, how it ended, and the seconds until its answer began."""
+        ...
+
+    def looked_up(self, cache: str, *, hit: bool) -> None:
+        """Something was looked for in a cache."""
+        ...
+
+
+class _Unmeasured:
+    """Where nobody looks."""
+
+    def called(self, endpoint: str, outcome: str, seconds: float) -> None:
+        """Forget it."""
+
+    def looked_up(self, cache: str, *, hit: bool) -> None:
+        """Forget it."""
 
 
 class _Lent(httpx.AsyncBaseTransport):
     """One client's connections, lent to the clients that githubkit makes and closes for every single call.
 
-    What passes here is logged: the way, the outcome and the time until the answer began, and nothing secret. An
-    Enterprise Server that doesn't know our version of the API is asked without naming one, from then on: it has one.
+    What passes here is logged and measured: the way, the outcome and the time until the answer began, and nothing
+    secret. An Enterprise Server that doesn't know our version of the API is asked without naming one, from then on: it
+    has one.
     """
 
-    def __init__(self, client: httpx.AsyncClient) -> None:
+    def __init__(self, client: httpx.AsyncClient, meter: Meter) -> None:
         self._client = client
         self._names_version = True
+        self._meter = meter
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         if not self._names_version:
@@ -64,16 +101,45 @@ class _Lent(httpx.AsyncBaseTransport):
         started = time.monotonic()
         if started > _send_by.get():
             raise TryAgain(0.0, "this process slept too long to know whether the run is still its own")
-        outcome: int | str = "cancelled"
+        status: int | str = "cancelled"
+        outcome = "no answer"
         try:
             response = await self._client.send(request, stream=True)
-            outcome = response.status_code
+            status, outcome = response.status_code, _outcome(response)
         except httpx.TransportError as error:
-            outcome = type(error).__name__
+            status = type(error).__name__
             raise
         finally:
-            seconds = round(time.monotonic() - started, 3)
-            log.debug("github_call", method=request.method, path=request.url.path, status=outcome, seconds=seconds)
+            seconds = time.monotonic() - started
+            self._meter.called(_endpoint(request.url.path), outcome, seconds)
+            rounded = round(seconds, 3)
+            log.debug("github_call", method=request.method, path=request.url.path, status=status, seconds=rounded)
+        return response
+
+
+def _endpoint(path: str) -> str:
+    return next((name for name, form in ENDPOINTS.items() if re.search(form, path)), "other")
+
+
+def _outcome(response: httpx.Response) -> str:
+    """What an answer's head tells: `answers.problem` knows more, but needs the body, which isn't read yet."""
+    status, headers = response.status_code, response.headers
+    if status == 429 or (status == 403 and (headers.get("x-ratelimit-remaining") == "0" or "retry-after" in headers)):
+        return "limited"
+    return "ok" if status < 400 else "refused" if status < 500 else "failed"
+
+
+class _Heard(httpx.AsyncBaseTransport):
+    """Hears from the answers to an installation's calls what is left of its budget."""
+
+    def __init__(self, lent: _Lent, budgets: Budgets, installation: int) -> None:
+        self._lent = lent
+        self._budgets = budgets
+        self._installation = installation
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        response = await self._lent.handle_async_request(request)
+        self._budgets.hear(self._installation, response.headers)
         return response
 
 
@@ -99,6 +165,7 @@ class GitHub:
         transport: carries the requests; None for the network (proxies of the environment are honoured).
         spacing: seconds between two writes of one installation. GitHub asks for a second at least.
         pauses: seconds before the first and second repeat of a read.
+        meter: measures the calls.
     """
 
     _kind: type[Repository] = Repository
@@ -113,16 +180,19 @@ class GitHub:
         web_url: str = "https://github.com",
         spacing: float = 1.0,
         pauses: tuple[float, float] = (0.5, 2.0),
+        meter: Meter | None = None,
     ) -> None:
         self._client = httpx.AsyncClient(transport=transport, timeout=TIMEOUT, follow_redirects=False)
-        self._lent = _Lent(self._client)
+        self._meter = meter or _Unmeasured()
+        self._lent = _Lent(self._client, self._meter)
         self._api_url = api_url
         self._web_url = web_url
         self._pauses = pauses
         self._spacing = spacing
         self._next_write: dict[int, float] = {}
+        self.budgets = Budgets()
         self._app = self._connection(githubkit.AppAuthStrategy(app_id, private_key))
-        self._tokens = Tokens(self._mint)
+        self._tokens = Tokens(self._mint, lambda hit: self._meter.looked_up("token", hit=hit))
 
     async def __aenter__(self) -> Self:
         return self
@@ -212,7 +282,7 @@ class GitHub:
             yield read(list[OpenPull], items, "the list of open pull requests")
 
     def _repository_connection(self, scope: Scope) -> Connection:
-        return self._connection(_Signed(TokenAuth(self._tokens, scope)))
+        return self._connection(_Signed(TokenAuth(self._tokens, scope)), scope.installation)
 
     @asynccontextmanager
     async def _turn(self, installation: int, permit: Permit | None) -> AsyncGenerator[None]:
@@ -238,14 +308,14 @@ class GitHub:
         finally:
             _send_by.reset(before)
 
-    def _connection(self, auth: BaseAuthStrategy) -> Connection:
+    def _connection(self, auth: BaseAuthStrategy, installation: int | None = None) -> Connection:
         kit = githubkit.GitHub(
             auth,
             base_url=self._api_url,
             user_agent=f"postil/{version('postil')}",
             timeout=TIMEOUT,
             follow_redirects=False,
-            async_transport=self._lent,
+            async_transport=_Heard(self._lent, self.budgets, installation) if installation else self._lent,
             cache_strategy=MemCacheStrategy(),  # holds the App's JWT; the default one is shared by every App
             http_cache=False,
             auto_retry=False,

@@ -58,10 +58,14 @@ class Tokens:
 
     Args:
         mint: asks GitHub for a new token.
+        looked_up: is told of each look whether there was one.
     """
 
-    def __init__(self, mint: Callable[[Scope], Awaitable[Token]]) -> None:
+    def __init__(
+        self, mint: Callable[[Scope], Awaitable[Token]], looked_up: Callable[[bool], None] = lambda _: None
+    ) -> None:
         self._mint = mint
+        self._looked_up = looked_up
         self._held: dict[Scope, tuple[str, float]] = {}
         self._locks: dict[Scope, asyncio.Lock] = {}
 
@@ -69,7 +73,9 @@ class Tokens:
         """A token that is good for the next call. Callers that ask at the same time wait for one minting."""
         async with self._locks.setdefault(scope, asyncio.Lock()):
             text, until = self._held.get(scope, ("", 0.0))
-            if time.monotonic() < until:
+            held = time.monotonic() < until
+            self._looked_up(held)
+            if held:
                 return text
             asked = time.monotonic()
             token = await self._mint(scope)

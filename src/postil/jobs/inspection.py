@@ -65,7 +65,9 @@ def counts(store: Store) -> Counts:
         rows = connection.execute(
             sa.select(pulls.c.state, sa.func.count(), sa.func.min(pulls.c.since)).group_by(pulls.c.state)
         ).fetchall()
+        queued = sa.select(sa.func.count(pulls.c.installation.distinct())).where(pulls.c.state == "queued")
+        installations = connection.execute(queued).scalar_one()
         now = store.now(connection)
     states = {"idle": 0, "queued": 0, "running": 0, "dead": 0} | {state: count for state, count, _ in rows}
     waiting = [since for state, _, since in rows if state == "queued"]
-    return Counts(states, max(0.0, now - waiting[0]) if waiting else 0.0)
+    return Counts(states, max(0.0, now - waiting[0]) if waiting else 0.0, installations)

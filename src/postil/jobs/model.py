@@ -124,13 +124,21 @@ class Again:
 
 
 @dataclass(frozen=True, slots=True)
+class Later:
+    """Not begun: come back after so many seconds. That is no try that failed."""
+
+    after: float
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Failed:
     """Trying again is of no use. The run is kept where an operator sees it."""
 
     why: str
 
 
-Outcome: TypeAlias = Done | Superseded | Shelved | Again | Failed
+Outcome: TypeAlias = Done | Superseded | Shelved | Again | Later | Failed
 Work: TypeAlias = Callable[[Job], Awaitable[Outcome]]
 LastWord: TypeAlias = Callable[[Job, str], Awaitable[None]]
 """What is still to be done for a job whose last try was cut short, and why it was."""
@@ -187,10 +195,14 @@ class LiveJob:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How many pull requests are in which state, and the age in seconds of the oldest that waits for its run."""
+    """How many pull requests are in which state, and the age in seconds of the oldest that waits for its run.
+
+    `waiting_installations` is in how many installations some wait.
+    """
 
     states: dict[str, int]
     oldest_waiting: float
+    waiting_installations: int
 
 
 @dataclass(frozen=True, slots=True)

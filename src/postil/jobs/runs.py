@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-from postil.jobs.model import Again, Done, Failed, Intent, Job, Outcome, Shelved, Standing, Superseded
+from postil.jobs.model import Again, Done, Failed, Intent, Job, Later, Outcome, Shelved, Standing, Superseded
 from postil.jobs.schema import ask_of, deliveries, intents, leases, pull_of, pulls, run_id
 from postil.jobs.store import Store
 
@@ -69,6 +69,9 @@ def finish(store: Store, job: Job, outcome: Outcome) -> None:
             case Again(after, why) if not job.last_try:
                 delay = max(after, min(2.0**job.tries, MAX_BACKOFF))
                 store.enqueue_if(connection, mine, now, fresh=False, delay=delay, why=why)
+                return
+            case Later(after, why):
+                store.enqueue_if(connection, mine, now, fresh=False, delay=after, why=why, tried=False)
                 return
             case Superseded():
                 # The asks stay open, and the next run answers them.

@@ -16,6 +16,8 @@ from postil.jobs.schema import pulls, run_id
 QUEUE = "reviews"
 # Changes only with the sequence of steps in a run: a run is taken up again only under the version that began it.
 VERSION = "1"
+# The engine takes the lowest number of a partition first.
+ASKED_FOR, UNASKED = 1, 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,8 +53,14 @@ class Store:
         fresh: bool,
         delay: float = 0.0,
         why: str | None = None,
+        tried: bool = True,
+        asked_for: bool = False,
     ) -> bool:
-        """Give the pull request that meets `condition` its next run, in this transaction. False when none meets it."""
+        """Give the pull request that meets `condition` its next run, in this transaction. False when none meets it.
+
+        A run that isn't `fresh` follows one that `tried` in vain, or was put off. What a person `asked_for` goes ahead
+        of what else waits in its installation.
+        """
         run = pulls.c.run + 1
         row = connection.execute(
             sa.update(pulls)
@@ -62,7 +70,7 @@ class Store:
                 since=now,
                 run=run,
                 origin=run if fresh else pulls.c.origin,
-                tries=0 if fresh else pulls.c.tries + 1,
+                tries=0 if fresh else pulls.c.tries + int(tried),
                 executor=None,
                 again=False,
                 outdated=False,
@@ -77,6 +85,7 @@ class Store:
             "queue_name": QUEUE,
             "workflow_id": run_id(row.key, row.run),
             "queue_partition_key": f"installation {row.installation}",
+            "priority": ASKED_FOR if asked_for else UNASKED,
             # The run ends itself at its timeout; this is for one that hangs without the loop.
             "workflow_timeout": self.timeout * 1.5,
         }
