@@ -177,6 +177,9 @@ OFFLOADED = {
     "generator-that-is-sent": (
         "import asyncio\nasync def f():\n    await asyncio.to_thread(list, (here(x) for x in y))"
     ),
+    "generator-that-is-named-and-sent": (
+        "import asyncio\nasync def f():\n    read = (here(x) for x in y)\n    await asyncio.to_thread(list, read)"
+    ),
 }
 
 

@@ -74,6 +74,11 @@ KNOWN = {
         "import redis\nclass A:\n    r: redis.Redis\n    def f(self):\n        use(self.r)",
         "redis.Redis",
     ),
+    "class-body": (
+        "import redis\nclass A:\n    r = redis.Redis()\n    def f(self):\n        use(self.r)",
+        "redis.Redis",
+    ),
+    "class-itself": ("import redis\nclass A:\n    r = redis.Redis()\ndef f():\n    use(A.r)", "redis.Redis"),
     "attribute-of-a-value": (
         "import redis\nclass A:\n    def __init__(self):\n        self.r = redis.Redis()\ndef f(a: A):\n    use(a.r)",
         "redis.Redis",
@@ -117,6 +122,10 @@ UNKNOWN = {
     "attributes-disagree": (
         "import redis, fakeredis\nclass A:\n    def __init__(self):\n        self.r = redis.Redis()\n"
         "    def g(self):\n        self.r = fakeredis.FakeRedis()\n    def f(self):\n        use(self.r)"
+    ),
+    "body-and-method-disagree": (
+        "import redis\nclass A:\n    r = 3\n    def g(self):\n        self.r = redis.Redis()\n"
+        "    def f(self):\n        use(self.r)"
     ),
     "result-of-a-task": "import asyncio\nasync def f():\n    use(await asyncio.create_task(g()))",
     "not-awaited": "import redis\nasync def make() -> redis.Redis:\n    ...\ndef f():\n    use(make())",

@@ -357,7 +357,10 @@ class Contexts:
         for handover in file.handovers:
             elsewhere.update(self._referred(handover.value))
             # A generator is consumed where it is sent to: `to_thread(list, (read(p) for p in paths))`.
-            elsewhere.update(id(arg.value) for arg in handover.call.args if isinstance(arg.value, cst.GeneratorExp))
+            for arg in handover.call.args:
+                given = file.value_of(arg.value) if arg.value.__class__ is cst.Name else arg.value
+                if given.__class__ is cst.GeneratorExp:
+                    elsewhere.add(id(given))
         for call in file.nodes(cst.Call):
             for value in _called_by_loop(call, file):
                 callbacks.update(self._referred(value))

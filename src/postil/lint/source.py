@@ -368,6 +368,20 @@ class SourceFile:
         found = self.spelling_of(owner) if owner else None
         return f"{found}.{last}" if found is not None else None
 
+    def called(self, call: cst.Call) -> str | None:
+        """The last part of the name of what is called, an alias of the module's imports undone: a first cheap look.
+
+        "Client" for `httpx.Client()`, and for `C()` behind `from httpx import Client as C`.
+        """
+        func = call.func
+        if func.__class__ is cst.Attribute:
+            return cst.ensure_type(func, cst.Attribute).attr.value
+        if func.__class__ is not cst.Name:
+            return None
+        name = cst.ensure_type(func, cst.Name).value
+        origin = self.imports.get(name)
+        return origin.rpartition(".")[2] if origin is not None else name
+
     def name_of(self, expression: cst.CSTNode) -> str | None:
         """The dotted name that an expression stands for, whatever the style of its import.
 

@@ -160,13 +160,15 @@ class Types:
         owner: cst.ClassDef | None = None
         if isinstance(attribute.value, cst.Name) and attribute.value.value in ("self", "cls"):
             owner = self._file.enclosing_class(attribute)
+        elif isinstance(found := self._file.definition_of(attribute.value), cst.ClassDef):
+            owner = found
         elif (kind := self.of(attribute.value, depth)) is not None and "." not in kind:
             owner = self._file.class_named(kind)
         seen = 0
         while owner is not None and seen < _DEPTH:
-            found = self._attributes_of(owner).get(attribute.attr.value)
-            if found is not None:
-                return self._of_assigned(found, depth)
+            assigned = self._kept_by(owner, attribute.attr.value)
+            if assigned:
+                return self._of_assigned(assigned, depth)
             bases = [self._file.definition_of(base.value) for base in owner.bases]
             owner = next((base for base in bases if isinstance(base, cst.ClassDef)), None)
             seen += 1
@@ -193,6 +195,12 @@ class Types:
         value = values[0] if len(values) == 1 else None
         value = value.value if isinstance(value, cst.AnnAssign) else value
         return value if isinstance(value, cst.BaseExpression) else None
+
+    def _kept_by(self, owner: cst.ClassDef, name: str) -> list[cst.CSTNode]:
+        """What a class assigns to an attribute: to `self.x` in its methods, and to `x` in its body."""
+        own = self._attributes_of(owner).get(name, [])
+        body = self._bindings.of(owner).assignments.get(name, ())
+        return [*own, *(value for value in body if isinstance(value, cst.BaseExpression))]
 
     def _attributes_of(self, owner: cst.ClassDef) -> dict[str, list[cst.CSTNode]]:
         if id(owner) not in self._attributes:

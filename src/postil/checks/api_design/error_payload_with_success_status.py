@@ -1,6 +1,7 @@
 """Finds endpoints that tell of an error in an answer of success."""
 
 import re
+from collections.abc import Iterator
 
 import libcst as cst
 
@@ -25,7 +26,7 @@ def check(file: SourceFile) -> Notes:
     for route in file.routes:
         if route.framework not in ("fastapi", "flask") or route.method == "websocket":
             continue
-        if is_probe(route) or _is_others(route, file) or _sets_status(route, file):
+        if is_probe(route) or _is_others(route, file) or _sets_status(route, file) or _has_forms(route):
             continue
         for value in returned(route.function):
             told = _error(value, route, file)
@@ -39,6 +40,29 @@ def _is_others(route: Route, file: SourceFile) -> bool:
         return True
     status = argument(route.call, "status_code")
     return status is not None and "207" in file.code(status)
+
+
+def _has_forms(route: Route) -> bool:
+    """Whether an endpoint promises one of several forms, of which an error may be one: `-> Order | Failure`."""
+    declared = argument(route.call, "response_model")
+    if declared is None and route.function.returns is not None:
+        declared = route.function.returns.annotation
+    return declared is not None and len([part for part in _members(declared) if not _is_no_form(part)]) > 1
+
+
+def _members(annotation: cst.BaseExpression) -> Iterator[cst.BaseExpression]:
+    if isinstance(annotation, cst.BinaryOperation) and isinstance(annotation.operator, cst.BitOr):
+        yield from _members(annotation.left)
+        yield from _members(annotation.right)
+    elif isinstance(annotation, cst.Subscript) and (dotted(annotation.value) or "").rpartition(".")[2] == "Union":
+        yield from (each.slice.value for each in annotation.slice if isinstance(each.slice, cst.Index))
+    else:
+        yield annotation
+
+
+def _is_no_form(part: cst.BaseExpression) -> bool:
+    name = (dotted(part) or "").rpartition(".")[2]
+    return name == "None" or name.endswith("Response")
 
 
 def _sets_status(route: Route, file: SourceFile) -> bool:

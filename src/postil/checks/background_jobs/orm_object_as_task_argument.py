@@ -5,6 +5,7 @@ import re
 import libcst as cst
 
 from postil.lint import Note, Notes, SourceFile
+from postil.lint.answers import is_row
 from postil.lint.names import dotted
 from postil.lint.queues import WORDS, enqueued
 
@@ -39,7 +40,9 @@ def _is_row(name: cst.Name, file: SourceFile) -> bool:
     if value is not None:
         if isinstance(value, cst.Await):
             value = value.expression
-        return isinstance(value, cst.Call) and (_takes_one(value, file) or _is_model(value.func, file))
+        return isinstance(value, cst.Call) and (
+            _takes_one(value, file) or _is_model(value.func, file) or is_row(value, file)
+        )
     loop = _loop_of(name, file)
     if loop is not None:
         return _is_many(loop.iter, file)

@@ -16,7 +16,7 @@ _ENDS = frozenset({"sys.exit", "exit", "quit", "os._exit"})
 
 
 def check(call: cst.Call, file: SourceFile) -> Notes:
-    last = call.func.attr.value if isinstance(call.func, cst.Attribute) else getattr(call.func, "value", None)
+    last = file.called(call)
     if last not in ("echo", "secho") or file.name_of(call.func) not in _ECHO or not call.args or has_unpacking(call):
         return
     if argument(call, "err") is not None or argument(call, "file", 1) is not None or file.in_test(call):

@@ -68,7 +68,7 @@ def _parses(call: cst.Call) -> bool:
 def _answer(node: cst.CSTNode, file: SourceFile) -> tuple[list[cst.BaseExpression], int | None] | None:
     """What an expression or statement tells a client, with its status as far as it is written there."""
     if isinstance(node, cst.Call):
-        last = (dotted(node.func) or "").rpartition(".")[2]
+        last = file.called(node) or ""
         if last in ("HTTPException", "abort"):
             origin = file.name_of(node.func) or ""
             if not origin.startswith(_RESPONSES_OF):

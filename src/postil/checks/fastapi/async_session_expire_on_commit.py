@@ -11,7 +11,7 @@ _MODULES = ("sqlalchemy.", "sqlmodel.")
 
 
 def check(call: cst.Call, file: SourceFile) -> Notes:
-    last = call.func.attr.value if isinstance(call.func, cst.Attribute) else getattr(call.func, "value", None)
+    last = file.called(call)
     if last not in _MAKERS or not call.args or has_unpacking(call) or argument(call, "expire_on_commit") is not None:
         return
     if not file.is_service or not (file.name_of(call.func) or "").startswith(_MODULES):

@@ -11,7 +11,7 @@ _PLAIN = frozenset({"str", "int", "float", "bool", "bytes", "dict", "list", "set
 
 
 def check(call: cst.Call, file: SourceFile) -> Notes:
-    last = call.func.attr.value if isinstance(call.func, cst.Attribute) else getattr(call.func, "value", None)
+    last = file.called(call)
     if last not in ("Depends", "Security") or not (file.name_of(call.func) or "").startswith("fastapi."):
         return
     given = argument(call, "dependency", 0)

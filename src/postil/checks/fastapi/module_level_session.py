@@ -9,7 +9,7 @@ MENTIONS = ("Session", "session")
 
 
 def check(call: cst.Call, file: SourceFile) -> Notes:
-    last = call.func.attr.value if isinstance(call.func, cst.Attribute) else getattr(call.func, "value", None)
+    last = file.called(call)
     if not isinstance(last, str) or "ession" not in last:
         return
     if not file.is_service or file.is_command or not opens_session(call, file):

@@ -32,7 +32,7 @@ ASYNC = {
 
 
 def check(call: cst.Call, file: SourceFile) -> Notes:
-    last = call.func.attr.value if isinstance(call.func, cst.Attribute) else getattr(call.func, "value", None)
+    last = file.called(call)
     if last != "create_async_engine" or file.name_of(call.func) not in _MAKERS or file.in_test(call):
         return
     url = argument(call, "url", 0)

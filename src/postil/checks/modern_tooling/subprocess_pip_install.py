@@ -60,7 +60,10 @@ def _command(call: cst.Call, file: SourceFile) -> str:
     if isinstance(command, cst.Name):
         command = file.value_of(command)
     if isinstance(command, cst.BinaryOperation):
-        command = command.left
+        while isinstance(command, cst.BinaryOperation):
+            command = command.left
+        if isinstance(command, cst.SimpleString):
+            return _word(command, file)
     if isinstance(command, cst.FormattedString):
         return "".join(_part(part, file) for part in command.parts)
     if isinstance(command, (cst.List, cst.Tuple)):

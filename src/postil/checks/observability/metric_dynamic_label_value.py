@@ -58,7 +58,7 @@ def _differs(value: cst.BaseExpression, file: SourceFile, depth: int = 0) -> str
     """What makes a value different each time, in words; None where it may be one of a few."""
     match value:
         case cst.Name():
-            if _is_caught(value, file):
+            if _is_caught(value, file) or (file.type_of(value) or "").endswith(("Exception", "Error")):
                 return "the text of an exception"
             assigned = file.value_of(value) if depth < 2 and file.is_local(value) else None
             return _differs(assigned, file, depth + 1) if assigned is not None else None

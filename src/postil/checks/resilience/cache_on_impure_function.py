@@ -6,9 +6,11 @@ from collections.abc import Iterator
 import libcst as cst
 
 from postil.lint import Note, Notes, Secondary, SourceFile
+from postil.lint.answers import is_session
 from postil.lint.blocking import blocks, may_block
 from postil.lint.caches import Cache
 from postil.lint.catalogue.caches import FUNCTOOLS_CACHES
+from postil.lint.names import dotted
 from postil.lint.tree import walk_scope
 
 MENTIONS = ("functools",)
@@ -39,6 +41,7 @@ _CHANCE = frozenset(
         *(f"random.{name}" for name in ("choice", "choices", "randint", "random", "randrange", "sample", "uniform")),
     }
 )
+_QUERIES = frozenset({"execute", "scalars", "scalar", "query", "get", "get_one"})
 _LAST = frozenset(name.rpartition(".")[2] for name in _CLOCK | _CHANCE)
 # What is made once and kept on purpose. The name says it, as do those of keys that change with time.
 _MADE_ONCE = re.compile(
@@ -80,11 +83,18 @@ def _reasons(cache: Cache, has_keys: bool, file: SourceFile) -> Iterator[tuple[s
             if node.__class__ is not cst.Call:
                 continue
             call = cst.ensure_type(node, cst.Call)
-            last = call.func.attr.value if isinstance(call.func, cst.Attribute) else getattr(call.func, "value", None)
+            last = file.called(call)
             if last in _LAST:
                 name = file.name_of(call.func)
                 if name in _CHANCE or (name in _CLOCK and not _measures(call, file)):
                     yield f"`{name}`", call
+            if (
+                has_keys
+                and last in _QUERIES
+                and isinstance(call.func, cst.Attribute)
+                and is_session(call.func.value, file)
+            ):
+                yield f"`{dotted(call.func) or last}`", call
             if has_keys and may_block(call, file):
                 asked = blocks(call, file)
                 if asked is not None and not asked.startswith(_NOT_A_QUESTION):

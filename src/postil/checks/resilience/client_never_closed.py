@@ -16,7 +16,7 @@ _LEAVES = frozenset({"enter_async_context", "enter_context", "push_async_callbac
 
 
 def check(call: cst.Call, file: SourceFile) -> Notes:
-    last = call.func.attr.value if call.func.__class__ is cst.Attribute else getattr(call.func, "value", None)
+    last = file.called(call)
     if last not in _LAST:
         return
     name = file.name_of(call.func)

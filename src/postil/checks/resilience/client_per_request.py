@@ -27,7 +27,7 @@ _CACHES = re.compile(r"cache|singleton|once|memo")
 
 def check(call: cst.Call, file: SourceFile) -> Notes:
     func = call.func
-    last = func.attr.value if func.__class__ is cst.Attribute else getattr(func, "value", None)
+    last = file.called(call)
     if last not in _LAST:
         return
     name = file.name_of(func)

@@ -20,7 +20,7 @@ _STUB = re.compile(r"_pb2_grpc\.\w+Stub$")
 
 def check(call: cst.Call, file: SourceFile) -> Notes:
     func = call.func
-    last = func.attr.value if func.__class__ is cst.Attribute else getattr(func, "value", None)
+    last = file.called(call)
     if last not in _LAST:
         if func.__class__ is cst.Attribute and file.mentions("pb2_grpc"):
             yield from _of_stub(call, file)

@@ -15,7 +15,7 @@ _ELSEWHERE = ("sqlite", "NullPool", "StaticPool", "pgbouncer", "serverless", "du
 
 
 def check(call: cst.Call, file: SourceFile) -> Notes:
-    last = call.func.attr.value if isinstance(call.func, cst.Attribute) else getattr(call.func, "value", None)
+    last = file.called(call)
     if last not in ("create_engine", "create_async_engine") or file.name_of(call.func) not in ENGINES:
         return
     if not file.is_service or file.is_command or has_unpacking(call) or not call.args:

@@ -11,7 +11,7 @@ _LAST = frozenset(name.rpartition(".")[2] for name in WITHOUT_LIMIT)
 
 
 def check(call: cst.Call, file: SourceFile) -> Notes:
-    last = call.func.attr.value if call.func.__class__ is cst.Attribute else getattr(call.func, "value", None)
+    last = file.called(call)
     if last not in _LAST:
         return
     name = file.name_of(call.func)

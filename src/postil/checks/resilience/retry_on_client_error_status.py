@@ -22,7 +22,7 @@ def check(file: SourceFile) -> Notes:
         yield from _by_exception(retry, file)
     if file.mentions("Retry"):
         for call in file.nodes(cst.Call):
-            last = call.func.attr.value if isinstance(call.func, cst.Attribute) else getattr(call.func, "value", None)
+            last = file.called(call)
             if last == "Retry" and file.name_of(call.func) in RETRY_OF_URLLIB3 and not file.in_test(call):
                 yield from _of_urllib3(call, file)
     if file.mentions("status_code"):

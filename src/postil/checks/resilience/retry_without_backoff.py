@@ -31,7 +31,7 @@ def check(file: SourceFile) -> Notes:
         what = retry.what if retry.function is not None else "the attempts of this retry"
         yield Note(retry.place, f"nothing waits between {what}", fix=_with_wait(retry, file))
     for call in file.nodes(cst.Call) if file.mentions("Retry") else ():
-        last = call.func.attr.value if isinstance(call.func, cst.Attribute) else getattr(call.func, "value", None)
+        last = file.called(call)
         if last != "Retry" or file.name_of(call.func) not in RETRY_OF_URLLIB3 or file.in_test(call):
             continue
         if _has_no_backoff(call):
