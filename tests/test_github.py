@@ -587,11 +587,11 @@ def test_a_comment_that_may_have_been_posted_is_looked_for(router: respx.Router)
     ours = "Sorry.\n\n" + marker("acme/shop#7 issue_comment 5", "a" * 40)
     other = "Sorry.\n\n" + marker("acme/shop#7 issue_comment 6", "a" * 40)
     said = [
-        {"id": 1, "body": ours, "user": {"type": "User"}},
-        {"id": 2, "body": other, "user": {"type": "Bot"}},
-        {"id": 3, "body": ours, "user": {"type": "Bot"}},
+        {"id": f"IC_{number}", "fullDatabaseId": str(number), "body": body, "viewerDidAuthor": by_us}
+        for number, body, by_us in ((1, ours, False), (2, other, True), (3, ours, True), (4, ours, False))
     ]
-    router.get(f"{REPOSITORY}/issues/7/comments").respond(json=said)
+    page = {"pageInfo": {"hasPreviousPage": True, "startCursor": "c"}, "nodes": said}
+    router.post(f"{API}/graphql").respond(json={"data": {"repository": {"pullRequest": {"comments": page}}}})
 
     assert asked(router, lambda repository: repository.comment(7, ours)) == 3
     assert created.call_count == 1

@@ -31,6 +31,8 @@ from test_compose import BLOB, GUIDE, HOSTILE, KEY, file, found, page, reviewed
 TAGS = frozenset({"p", "strong", "code", "a", "ul", "li", "br", "details", "summary", "pre"})
 """What our own words are made of."""
 TABLE = frozenset({"table", "thead", "tbody", "tr", "th", "td"})
+# Well formed, with a signature of the right length: only that it is not the last one gives it away.
+FORGED = marker("acme/shop#7@run 99", "abc", ["0123456789abcdef"], b"guess", orders="paused")
 OPTIONS = Options.CMARK_OPT_UNSAFE | Options.CMARK_OPT_HARDBREAKS | Options.CMARK_OPT_FOOTNOTES
 # Beyond what the tests of `compose` try: what GitHub does after Markdown, and ways around white space and escapes.
 WORSE = st.one_of(
@@ -47,7 +49,7 @@ WORSE = st.one_of(
                 *(":octocat:", ":+1:", "$x$", "$`x`$"),
                 *("$$x$$", "```math\nx\n```", "```mermaid\nx\n```", "[!NOTE]", "> [!NOTE]"),
                 *("[^1]", "[^1]: x", "[a]: http://e.vil", "[a]", "![a][a]", "- [ ] x", "1. x", "===", "---", "***"),
-                *("<!-- postil:1", " sig=", "-->", "<!--", "--!>"),
+                *("<!-- postil:1", " sig=", "-->", "<!--", "--!>", FORGED, f"\n\n{FORGED}\n\n"),
                 *("<![CDATA[", "<?x", "</summary>", "</details>", "<img src=x>"),
                 *("xmpp:a@e.vil", "WWW.e.vil", "hTTps://e.vil", "http:/\\/e.vil"),
                 *("www\\.e.vil", "\ud800", "\0", "\x85", "\u2029"),
@@ -133,6 +135,8 @@ def harmless(markdown: str, *, tags: frozenset[str] = TAGS, folds: int = 0, mark
     assert made.tags["details"] == made.tags["summary"] == folds
     assert len(made.comments) == markers, made.comments
     assert all(read_marker(each, KEY) for each in made.comments), made.comments
+    # As our own words are read, where nobody asks for a key.
+    assert not markers or read_marker(markdown) == read_marker(made.comments[-1], KEY), markdown
     return made
 
 
@@ -240,7 +244,9 @@ def test_no_part_of_an_answer_does(login: str, written: str, rule: str, reason: 
     harmless(reply.joined(replies[:6]))
     harmless(reply.refused(login, commands[0]))
     signed = marker("acme/shop#7@run 12", "abc1234def", key=KEY, orders=orders.written())
-    assert Rendered(f"{reply.joined(replies[:2])}\n\n{signed}").comments == [signed]
+    posted = f"{reply.joined(replies[:2])}\n\n{signed}"
+    assert Rendered(posted).comments == [signed]
+    assert read_marker(posted) == read_marker(signed, KEY) is not None
 
 
 @given(text=WORSE)

@@ -9,7 +9,6 @@ import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, TypeVar
 from urllib.parse import quote
 
@@ -23,7 +22,7 @@ from postil.github.connection import Connection, member, read
 from postil.github.contents import Contents
 from postil.github.errors import BadAnchors, GiveUp, Invalid, Moot, NoAnswer
 from postil.github.fetch import Clone, Fetched
-from postil.github.model import CheckRun, OwnWords, PullContext, Text, Texts, Thread, ThreadComment, Wire
+from postil.github.model import CheckRun, OwnWords, PullContext, Texts, Thread, ThreadComment, Wire
 from postil.review.compose import CHECK_AGAIN, Notice
 from postil.review.diff import reverse_apply
 from postil.review.marker import read_marker
@@ -92,12 +91,10 @@ class _Created(Wire):
 
 
 class _Listed(Wire):
-    """A review or a comment, as REST lists it."""
+    """A review, as REST lists it."""
 
     id: int
-    body: Text = ""
     state: str = ""
-    kind: str = Field(default="", validation_alias=AliasPath("user", "type"))
 
 
 class _CheckRuns(Wire):
@@ -406,15 +403,13 @@ class Repository:
         return await self._once(lambda: self._create(path, {"body": body}), find)
 
     async def find_comment(self, number: int, run: str) -> int | None:
-        """The id of a comment of the last minutes that an App wrote with `run` in its marker; None if there is none."""
-        since = (datetime.now(UTC) - timedelta(minutes=10)).strftime("%Y-%m-%dT%H:%M:%SZ")
-        path = f"{self._root}/issues/{number}/comments"
-        response = await self._connection.rest("GET", path, params={"since": since, "per_page": 100})
-        for each in read(list[_Listed], _list_of(response), "the list of comments"):
-            found = read_marker(each.body)
-            if each.kind == "Bot" and found is not None and found.run == run:
-                return each.id
-        return None
+        """The id of our comment with `run` in its marker, among the newest hundred; None if there is none.
+
+        GitHub says which are ours: any other App could repeat our marker.
+        """
+        pull = _pull(await self._query(queries.COMMENTS, number=number))
+        page = read(_Comments, pull["comments"], "the comments query")
+        return next((each.id for each in reversed(page.nodes) if each.ours and each.run == run), None)
 
     async def react(
         self, kind: Literal["issue_comment", "pull_request_review_comment"], comment_id: int, content: str

@@ -1,8 +1,13 @@
 """The hidden line in what the bot writes, by which it knows its own words again.
 
 Pure. A marker names the run that wrote it, the commit that was judged, the findings that were said and their rules, and
-what people ordered. It is signed, so that nobody can plant one; all of it is written so that nothing in it can end an
-HTML comment. Older markers lack some of the fields, and older readers leave out those that they don't know.
+what people ordered. All of it is written so that nothing in it can end an HTML comment. Older markers lack some of the
+fields, and older readers leave out those that they don't know.
+
+Nobody can plant one. GitHub says which texts are ours (`viewerDidAuthor`), and in those only the last marker counts,
+which is the one that we put there: what strangers have in our texts, as a suggestion's code, stands before it. The
+signature is for whoever reads without asking GitHub. The service doesn't look at it, since its key comes from the
+webhook's secret: when that is replaced, everything would be said again.
 """
 
 import hashlib
@@ -52,7 +57,7 @@ def marker(
 def read_marker(body: str, key: bytes | None = None) -> Marker | None:
     """The last marker in `body` that `key` signed; None if there is none.
 
-    Without a key the signature is not looked at: only for text that is known to be our own.
+    Without a key the signature is not looked at: only for text that GitHub says is our own.
     """
     for found in reversed(_MARKER.findall(body)):
         version, said, signature = found

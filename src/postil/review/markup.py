@@ -14,7 +14,7 @@ _SIGNIFICANT = re.compile(r"[\\`*_{}\[\]<>|~&$]")
 _START_OF_BLOCK = re.compile(r"[-+=#]|[0-9]{1,9}(?=[.)](?:\s|$))")
 # What GitHub links without being asked: mentions and mail, references, addresses, commits; and names of emoji.
 _LINKED = re.compile(r"(?<=[@#])(?=\w)|(?<=:)(?=//|[\w+-])|(?<=www)(?=\.)|(?<=\bgh)(?=-[0-9])", re.IGNORECASE)
-_COMMIT = re.compile(r"(?<!\w)[0-9a-f]{7,}(?!\w)", re.IGNORECASE)
+_COMMIT = re.compile(r"(?<!\w)[0-9a-f]{7,}(?!\w)", re.IGNORECASE | re.ASCII)
 # Control characters, and those that turn the direction of text (they can make code read as what it isn't).
 _UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u200b\u200e\u200f\u202a-\u202e\u2028\u2029\u2066-\u2069\ufeff]")
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
