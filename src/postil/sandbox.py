@@ -12,6 +12,7 @@ import contextlib
 import ctypes
 import gc
 import json
+import logging
 import os
 import resource
 import signal
@@ -33,7 +34,9 @@ from postil.review.analysis import Part, analyse
 from postil.review.config import Choice
 from postil.review.model import Analysis
 
-log = structlog.get_logger(__name__)
+# By way of logging in any case: where nobody has configured structlog, it would print on stdout, among the results of
+# whoever uses this module alone.
+log: structlog.stdlib.BoundLogger = structlog.wrap_logger(logging.getLogger(__name__))
 
 _CHANGES = TypeAdapter(tuple[Change, ...])
 _FILES = TypeAdapter(dict[str, str])

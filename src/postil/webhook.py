@@ -21,6 +21,9 @@ from postil.review.compose import CHECK_AGAIN
 
 MAX_BODY = 25 * 1024 * 1024
 """GitHub doesn't send events that are larger (docs: webhook events and payloads, payload cap of 25 MB)."""
+MAX_VALUES = 2_000_000
+"""As many values may stand in a body: some 130 bytes of memory go to each, whatever its length. 25 MB of what GitHub
+sends, which would be an installation with 200,000 repositories, hold 1.4 million."""
 
 REVIEWED = frozenset({"opened", "reopened", "synchronize", "ready_for_review"})
 OUTDATING = frozenset({"synchronize", "edited"})
@@ -148,7 +151,7 @@ class Refusal:
     why: str
 
 
-def verify(secrets: Iterable[str], body: bytes, signature: str) -> bool:
+def verify(secrets: Iterable[str], body: bytes | bytearray, signature: str) -> bool:
     """Tell whether `signature` (the X-Hub-Signature-256 header) is that of the raw `body` under one of `secrets`.
 
     Every secret is tried, also after a match, so that the time taken doesn't tell which one is in use.
@@ -161,7 +164,9 @@ def verify(secrets: Iterable[str], body: bytes, signature: str) -> bool:
     return any(matches)
 
 
-def read(secrets: Iterable[str], body: bytes, *, event: str, delivery: str, signature: str) -> Delivery | Refusal:
+def read(
+    secrets: Iterable[str], body: bytes | bytearray, *, event: str, delivery: str, signature: str
+) -> Delivery | Refusal:
     """Turn a request into a delivery with its decision, or into the refusal to answer with. Never raises.
 
     The signature comes first: what somebody else sent isn't even parsed.
@@ -170,6 +175,9 @@ def read(secrets: Iterable[str], body: bytes, *, event: str, delivery: str, sign
         return Refusal(401, "The signature is missing or wrong.")
     if not re.fullmatch(r"[a-z_]{1,64}", event) or not re.fullmatch(r"[A-Za-z0-9-]{1,64}", delivery):
         return Refusal(400, "The headers X-GitHub-Event and X-GitHub-Delivery are missing or malformed.")
+    # Each value but the first has a bracket or a comma before it; those within texts count as well.
+    if sum(body.count(sign) for sign in (b",", b"[", b"{")) > MAX_VALUES:
+        return Refusal(413, "The body holds more values than anything that GitHub sends.")
     try:
         payload = json.loads(body)
     except (ValueError, RecursionError):
@@ -265,7 +273,7 @@ class _Check(_Model):
     id: _Maybe[_Id] = None
     head_sha: _Maybe[_Sha] = None
     external_id: _Maybe[str] = None
-    pull_requests: _Maybe[list[_Maybe[_Pull]]] = None
+    pull_requests: _Maybe[Annotated[list[_Maybe[_Pull]], Field(max_length=1_000)]] = None
 
 
 class _Button(_Model):
@@ -280,12 +288,16 @@ class _Changes(_Model):
     base: _Maybe[dict[str, object]] = None
 
 
+# More of them GitHub's 25 MB don't hold; each takes half a kilobyte.
+_Owned: TypeAlias = Annotated[list[_Maybe[_Listed]], Field(max_length=200_000)]
+
+
 class _Payload(_Model):
     action: _Maybe[_Word] = None
     installation: _Maybe[_Installation] = None
     repository: _Maybe[_Repository] = None
-    repositories: _Maybe[list[_Maybe[_Listed]]] = None
-    repositories_added: _Maybe[list[_Maybe[_Listed]]] = None
+    repositories: _Maybe[_Owned] = None
+    repositories_added: _Maybe[_Owned] = None
     sender: _Maybe[_User] = None
     pull_request: _Maybe[_Pull] = None
     changes: _Maybe[_Changes] = None

@@ -2,8 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -23,7 +23,9 @@ log = structlog.get_logger(__name__)
 STORED_WITHIN = 8.0
 """Seconds in which a delivery must be stored: GitHub gives up after 10, and should hear what became of it."""
 SMALL = 256 * 1024
-"""Bytes up to which bodies are held side by side; GitHub's have some 30 KB. Of larger ones one is held at a time."""
+"""Bytes up to which bodies are held without being counted; GitHub's have some 30 KB."""
+ROOM = 3 * webhook.MAX_BODY
+"""Bytes of larger bodies that are held at a time."""
 
 
 class Inbox(Protocol):
@@ -71,11 +73,43 @@ class TooLargeError(Exception):
     """The request is larger than anything that GitHub sends."""
 
 
+class NoRoomError(Exception):
+    """Too many large bodies arrive at the same time."""
+
+
+class _Room:
+    """The memory for large bodies, of which anybody may send some: whose signature is wrong shows at the end only.
+
+    One that finds no room is refused at once. If it had to wait, a few who send slowly would hold up all others.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._left = size
+
+    @contextmanager
+    def part(self) -> Generator[Callable[[int], None]]:
+        """Gives what takes so many bytes more, or raises NoRoomError; in the end all of them are given back."""
+        taken = 0
+
+        def take(size: int) -> None:
+            nonlocal taken
+            if size > self._left:
+                raise NoRoomError
+            self._left -= size
+            taken += size
+
+        try:
+            yield take
+        finally:
+            self._left += taken
+
+
 def router(desk: Callable[[], Desk | None], metrics: Metrics, limit: int = webhook.MAX_BODY) -> APIRouter:
     """Make the route. `desk` is asked for each delivery, and gives None without credentials; `limit` is in bytes."""
     routes = APIRouter()
-    # Anybody may send bodies, and they are held before it shows that their signature is wrong.
-    large = asyncio.Lock()
+    room = _Room(ROOM)
+    # What is read takes a multiple of its size while it is.
+    reading = asyncio.Lock()
 
     @routes.post("/webhooks/github", status_code=202, response_model=Accepted)
     async def receive(request: Request) -> Accepted | JSONResponse:
@@ -94,18 +128,22 @@ def router(desk: Callable[[], Desk | None], metrics: Metrics, limit: int = webho
         if not signature:
             return failure(401, "The signature is missing or wrong.")
         delivery_id = request.headers.get("x-github-delivery", "")
-        async with AsyncExitStack() as held:
+        with room.part() as take:
             try:
                 async with asyncio.timeout(at.patience):
-                    body = await _body(request, limit, lambda: held.enter_async_context(large))
+                    body = await _body(request, limit, take)
             except TooLargeError:
                 return failure(413, f"The body is larger than {limit} bytes.")
+            except NoRoomError:
+                log.warning("delivery_without_room", event_name=event)
+                return failure(503, "Too many large bodies arrive at the same time.")
             except (TimeoutError, ClientDisconnect):
                 return failure(408, "The body didn't arrive.")
-            # Up to 25 MB are hashed and parsed: not on the event loop.
-            delivery = await asyncio.to_thread(
-                webhook.read, at.secrets, body, event=event, delivery=delivery_id, signature=signature
-            )
+            async with reading if len(body) > SMALL else nullcontext():
+                # Up to 25 MB are hashed and parsed: not on the event loop.
+                delivery = await asyncio.to_thread(
+                    webhook.read, at.secrets, body, event=event, delivery=delivery_id, signature=signature
+                )
         if isinstance(delivery, webhook.Refusal):
             log.warning("delivery_refused", status=delivery.status, why=delivery.why)
             return failure(delivery.status, delivery.why)
@@ -145,24 +183,25 @@ async def _take(delivery: webhook.Delivery, at: Desk) -> Accepted:
     return Accepted(result="ignored", why="no pull request is known for this commit")
 
 
-async def _body(request: Request, limit: int, turn: Callable[[], Awaitable[None]]) -> bytes:
-    """Read the body, but never more than `limit` bytes of it, and no large one before its `turn`.
+async def _body(request: Request, limit: int, take: Callable[[int], None]) -> bytearray:
+    """Read the body, but never more than `limit` bytes of it, and `take` room for all of a large one.
 
     Raises:
         TooLargeError: it is larger.
+        NoRoomError: there is none.
     """
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared[:20]) > limit:
         raise TooLargeError
-    chunks, size = [], 0
+    body = bytearray()
     async for chunk in request.stream():
-        if size <= SMALL < size + len(chunk):
-            await turn()
-        size += len(chunk)
+        before, size = len(body), len(body) + len(chunk)
         if size > limit:
             raise TooLargeError
-        chunks.append(chunk)
-    return b"".join(chunks)
+        if size > SMALL:
+            take(size - before if before > SMALL else size)
+        body += chunk
+    return body
 
 
 async def _asks(
