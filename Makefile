@@ -5,7 +5,6 @@ UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 RUN := $(UV) run --frozen
 # `make try PATH=…` would hide the shell's own PATH from the recipe.
 SHELL_PATH := $(shell echo "$$PATH")
-export PYTHONDONTWRITEBYTECODE = 1
 # How many random sequences `make soak` tries, and inputs `make fuzz`, from which seed, and what they are sent to.
 N ?= 3000
 TARGET ?= child

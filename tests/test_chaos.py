@@ -1,4 +1,4 @@
-"""The real service as processes, cut off from its database and frozen; `make chaos` kills them as well."""
+"""The real service as processes, killed, frozen and cut off from its database: the short forms of `make chaos`."""
 
 import asyncio
 import secrets
@@ -7,12 +7,14 @@ from collections.abc import Iterator
 import pytest
 
 from chaos.books import audit, rest
+from chaos.faults import Measure
 from chaos.frozen import trials
 from chaos.storm import Storm
-from chaos.trial import Stage, stage
+from chaos.trial import Stage, stage, weather
 from postil.settings import Role
 
 LEASE = 6
+SHORT = Measure(kills=10, outages=0, freezes=1, review=2.0, silence=False)
 
 pytestmark = pytest.mark.kill
 
@@ -28,6 +30,14 @@ def here(request: pytest.FixtureRequest) -> Iterator[Stage]:
     """GitHub, a database and no process of the service as yet."""
     with stage(request.param, LEASE) as made:
         yield made
+
+
+def test_nothing_is_lost_said_twice_or_stuck_while_processes_are_killed(here: Stage, seed: int) -> None:
+    """Web, worker and analysis die at random moments; on PostgreSQL a dead replica stays dead, and others take over."""
+    report = asyncio.run(weather(here, SHORT, seed, LEASE))
+
+    assert report.books.faults == []
+    assert report.books.reviews
 
 
 def test_while_the_database_is_gone_deliveries_are_refused_and_work_goes_on_when_it_is_back(

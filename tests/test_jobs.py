@@ -774,6 +774,40 @@ def test_stopping_hands_unfinished_runs_on(url: str) -> None:
     assert seen == ["o/r#7@run 1"]
 
 
+def test_a_process_that_stops_lets_its_runs_end_and_begins_no_more(url: str) -> None:
+    """What waits is for those that stay; what is begun would be done twice."""
+    seen: list[str] = []
+
+    async def story() -> None:
+        begun, go_on = asyncio.Event(), asyncio.Event()
+
+        async def work(job: Job) -> Outcome:
+            begun.set()
+            await go_on.wait()
+            seen.append(job.id)
+            return Done()
+
+        jobs = Jobs(url, share=1)
+        await jobs.start(work)
+        await jobs.accept("d1", push("aaa"))
+        await begun.wait()
+        stopping = asyncio.create_task(jobs.stop())
+        web = Jobs(url)
+        await web.open()
+        try:
+            # Of the same installation, whose share is taken until the first one ends.
+            await web.accept("d2", push("bbb", to=pull(8)))
+            go_on.set()
+            await stopping
+            seen.extend(each.id for each in await web.live())
+        finally:
+            await web.stop()
+
+    asyncio.run(story())
+
+    assert seen == ["o/r#7@run 1", "o/r#8@run 1"]
+
+
 def _kill_at_random(url: str, tmp_path: Path, kills: int, workers: int) -> tuple[Counter[str], set[str]]:
     """Push to ten pull requests while workers are killed and started; give the ledger and what had to be in it."""
     ledger = tmp_path / "ledger"

@@ -1,4 +1,8 @@
-"""What breaks, and when: processes killed and frozen, the database gone, its disk full, GitHub in trouble."""
+"""What breaks, and when: processes killed and frozen, the database gone, its disk full, GitHub in trouble.
+
+When is a matter of the work, not of the clock: between two blows something must have been posted, for a service that is
+broken faster than it can work proves nothing, and how fast that is depends on the machine.
+"""
 
 import asyncio
 import contextlib
@@ -12,8 +16,8 @@ from random import Random
 
 from chaos.books import Ledger
 from chaos.hosting import Database, Fleet, Replica, SQLite
+from chaos.storm import Storm
 from postil.demo import faults
-from postil.demo.fake_github import FakeGitHub
 from postil.settings import Role
 
 TROUBLES = (
@@ -31,6 +35,8 @@ TROUBLES = (
     ("POST", r"/access_tokens$", faults.BAD_GATEWAY),
 )
 """What GitHub does on a bad day. A write that it carried out without saying so is the one that is easily repeated."""
+PATIENCE = 60.0
+"""Seconds after which something breaks though nothing moved: all work may wait for a dead replica's lease to end."""
 FALLEN = "processes that fell and were started anew"
 SILENT = (("POST", r"/pulls/\d+/reviews$", faults.slow(25.0, after_the_work=True)),)
 """The same, with the time of a whole timeout."""
@@ -75,14 +81,14 @@ class Takeovers:
 class Measure:
     """How much breaks: processes killed; times that the database, the disk and (frozen) a worker are away.
 
-    `pause` is between two of these, `outage` how long the database is away, in seconds. `silence` lets GitHub be slower
-    than our patience.
+    `review` is about what a review takes on a quiet machine: within it, after work has moved, the next thing breaks.
+    `outage` is how long the database is away; both in seconds. `silence` lets GitHub be slower than our patience.
     """
 
     kills: int = 100
     outages: int = 3
     freezes: int = 5
-    pause: float = 1.0
+    review: float = 4.0
     outage: float = 10.0
     silence: bool = True
 
@@ -91,19 +97,20 @@ class Measure:
 class Faults:
     """Breaks things.
 
-    `lease` is the service's, in seconds. On PostgreSQL a killed worker stays dead, and another one joins up to one and
-    a half leases later; on SQLite, which has one, it is started at once.
+    `lease` is the service's, in seconds. On PostgreSQL a killed worker stays dead, and another one joins up to half a
+    lease later; on SQLite, which has one, it is started at once.
     """
 
     fleet: Fleet
     database: Database
-    fake: FakeGitHub
+    storm: Storm
     takeovers: Takeovers
     chance: Random
     measure: Measure
     lease: float
     done: Counter[str] = field(default_factory=Counter)
     _later: set[asyncio.Task[None]] = field(default_factory=set)
+    _written: int = 0
 
     async def strike(self) -> None:
         """Do it all, and put everything right again."""
@@ -114,14 +121,31 @@ class Faults:
             plan += [self._fill_disk] * self.measure.outages
         self.chance.shuffle(plan)
         for deed in plan:
+            await self.storm.gust()
             if self.chance.random() < 0.7:
                 self._trouble()
+            # Else it may hit a process in the middle of its start.
+            if self.chance.random() < 0.8:
+                await self._headway()
+            await asyncio.sleep(self.chance.uniform(0, self.measure.review))
             await deed()
-            await asyncio.sleep(self.chance.uniform(0, 2 * self.measure.pause))
+            self._written = await asyncio.to_thread(self.takeovers.ledger.written)
         await asyncio.gather(*self._later)
         supervising.cancel()
         # What fell for want of a database comes back.
         self.done[FALLEN] += await asyncio.to_thread(self.fleet.up)
+
+    async def _headway(self) -> None:
+        """Wait until something was posted since the last blow."""
+        end = time.monotonic() + PATIENCE
+        while await asyncio.to_thread(self.takeovers.ledger.written) <= self._written and time.monotonic() < end:
+            await self._see_to_work()
+
+    async def _see_to_work(self) -> None:
+        """Keep half of the pull requests busy, a moment at a time."""
+        if len(await asyncio.to_thread(self.takeovers.ledger.busy)) < self.storm.pulls / 2:
+            await self.storm.gust()
+        await asyncio.sleep(0.1)
 
     async def _supervise(self) -> None:
         while True:
@@ -140,27 +164,19 @@ class Faults:
     def _trouble(self) -> None:
         silent = self.measure.silence and self.chance.random() < 0.05
         method, path, fault = self.chance.choice(SILENT if silent else TROUBLES)
-        self.fake.misbehave(method, path, fault)
+        self.storm.fake.misbehave(method, path, fault)
         self.done["GitHub's faults"] += 1
 
     async def _kill(self) -> None:
         """Kill one: mostly workers, for they hold the work."""
         victim = self.chance.choices(["worker", "web", "analysis"], [6, 2, 2])[0]
         if victim == "analysis":
-            children = [pid for worker in self.fleet.living(Role.WORKER) for pid in worker.children()]
-            if children:
-                # It may have ended by itself, as it does with its parent.
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(self.chance.choice(children), signal.SIGKILL)
-                self.done["analysis killed"] += 1
-                return
-            victim = "worker"
+            await self._kill_analysis()
+            return
         role = Role.WEB if victim == "web" else Role.WORKER
-        # Mostly one that has come up, for it is in the middle of something; else whichever, in the middle of its start.
-        at_work = self.chance.random() < 0.7
         least = 2 if role is Role.WORKER and not self._one_worker else 1
-        while len(candidates := await asyncio.to_thread(self._candidates, role, at_work=at_work)) < least:  # noqa: ASYNC110
-            await asyncio.sleep(0.2)
+        while len(candidates := self.fleet.living(role)) < least:  # noqa: ASYNC110 - others start it
+            await asyncio.sleep(0.1)
         replica = self.chance.choice(candidates)
         await asyncio.to_thread(replica.kill)
         self.done[f"{victim} killed"] += 1
@@ -171,10 +187,16 @@ class Faults:
         if self._one_worker:
             self.fleet.start(role)
         else:
-            self._soon(self._join(self.chance.uniform(0, 1.5 * self.lease)))
+            self._soon(self._join(self.chance.uniform(0, self.lease / 2)))
 
-    def _candidates(self, role: Role, *, at_work: bool) -> list[Replica]:
-        return [each for each in self.fleet.living(role) if not at_work or each.answers()]
+    async def _kill_analysis(self) -> None:
+        """Kill an analysing process, as soon as there is one: a worker has none before its first review."""
+        while not (children := [pid for worker in self.fleet.living(Role.WORKER) for pid in worker.children()]):
+            await self._see_to_work()
+        # It may have ended by itself, as it does with its parent.
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.chance.choice(children), signal.SIGKILL)
+        self.done["analysis killed"] += 1
 
     async def _join(self, after: float) -> None:
         await asyncio.sleep(after)
@@ -201,14 +223,20 @@ class Faults:
 
     async def _outage(self) -> None:
         await asyncio.to_thread(self.database.go)
-        await asyncio.sleep(self.measure.outage)
+        await self._blow(self.measure.outage)
         await asyncio.to_thread(self.database.come_back)
         self.done["database gone"] += 1
+
+    async def _blow(self, seconds: float) -> None:
+        """Let people go on meanwhile."""
+        for _ in range(3):
+            await self.storm.gust()
+            await asyncio.sleep(seconds / 3)
 
     async def _fill_disk(self) -> None:
         assert isinstance(self.database, SQLite)  # noqa: S101 - `_has_own_disk` says so
         await asyncio.to_thread(self.database.fill_up)
-        await asyncio.sleep(self.measure.outage / 2)
+        await self._blow(self.measure.outage / 2)
         await asyncio.to_thread(self.database.make_room)
         self.done["disk full"] += 1
 

@@ -1,5 +1,6 @@
 """The service as an operator runs it: processes by role, on SQLite or PostgreSQL, with settings of the environment."""
 
+import contextlib
 import json
 import os
 import signal
@@ -175,11 +176,12 @@ class Replica:
 
     def children(self) -> list[int]:
         """The ids of its analysing processes."""
-        try:
-            tasks = Path(f"/proc/{self.pid}/task").glob("*/children")
-            return [int(each) for task in tasks for each in task.read_text(encoding="utf-8").split()]
-        except (FileNotFoundError, ProcessLookupError):
-            return []
+        found: list[int] = []
+        for task in Path(f"/proc/{self.pid}/task").glob("*/children"):
+            # Threads come and go; one that went has no children any more.
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                found += map(int, task.read_text(encoding="utf-8").split())
+        return found
 
     def events(self, name: str) -> list[dict[str, object]]:
         """The lines of its log with this event."""
@@ -207,8 +209,6 @@ class Fleet:
             "POSTIL_ROLE": role,
             "POSTIL_LISTEN": url.removeprefix("http://"),
         }
-        # Starts take twice as long without compiled code, and an operator has it.
-        env.pop("PYTHONDONTWRITEBYTECODE", None)
         if sources is not None:
             env["PYTHONPATH"] = str(sources)
         log = self.folder / f"{name}.log"

@@ -76,15 +76,12 @@ class Storm:
     def __post_init__(self) -> None:
         self.chance = Random(self.seed)  # noqa: S311 - chaos, not secrets
 
-    async def rage(self, over: asyncio.Event, pace: float) -> None:
-        """Let somebody do something every `pace` seconds or so until it is over; then send what was refused."""
-        while not over.is_set():
-            for delivery in await asyncio.to_thread(self._happening):
-                self.send(delivery)
-            if self.refused and self.chance.random() < 0.3:
-                self.send(self.refused.popleft())
-            await asyncio.sleep(self.chance.uniform(0, 2 * pace))
-        await self.calm()
+    async def gust(self) -> None:
+        """Let somebody do something, send what tells of it, and one that was refused once more."""
+        for delivery in await asyncio.to_thread(self._happening):
+            self.send(delivery)
+        if self.refused:
+            self.send(self.refused.popleft())
 
     async def happen(self, deed: Callable[[], Sequence[Delivery]]) -> None:
         """Let something happen, and send what tells of it until all is accepted."""

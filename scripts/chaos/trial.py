@@ -79,24 +79,21 @@ class Report:
         yield from self.books.rows()
 
 
-async def weather(stage: Stage, measure: Measure, seed: int, lease: int, pace: float) -> Report:
+async def weather(stage: Stage, measure: Measure, seed: int, lease: int) -> Report:
     """Start the service, let the storm rage while things break, and audit the books when all is quiet."""
     workers = 1 if isinstance(stage.database, SQLite) else 3
     fleet = stage.fleet
     for role in (Role.WEB, *[Role.WORKER] * workers):
         fleet.start(role)
     await asyncio.to_thread(fleet.up)
-    storm = Storm(stage.fake, stage.addresses, seed)
+    # What a dead replica held waits for the end of its lease; the living ones need work meanwhile.
+    storm = Storm(stage.fake, stage.addresses, seed, installations=4 * workers, pulls=12 * workers)
     takeovers = Takeovers(stage.ledger)
     chance = Random(seed + 1)  # noqa: S311 - chaos, not secrets
-    faults = Faults(fleet, stage.database, stage.fake, takeovers, chance, measure, lease)
+    faults = Faults(fleet, stage.database, storm, takeovers, chance, measure, lease)
     watching = asyncio.create_task(takeovers.watch())
-    over = asyncio.Event()
-    raging = asyncio.create_task(storm.rage(over, pace))
-    await asyncio.sleep(1)
     await faults.strike()
-    over.set()
-    await raging
+    await storm.calm()
     await rest(stage.ledger)
     watching.cancel()
     with contextlib.suppress(asyncio.CancelledError):

@@ -56,6 +56,14 @@ def living(store: Store, version: str | None = None) -> set[str]:
         return {row.executor for row in rows if version in (None, row.version)}
 
 
+def is_at_work(store: Store) -> bool:
+    """Whether the engine takes a run of this process for one that hasn't ended."""
+    mine = store.client.list_workflows(
+        status="PENDING", executor_id=store.executor, limit=1, load_input=False, load_output=False
+    )
+    return bool(mine)
+
+
 def sweep(store: Store, *, everybody_else: bool = False) -> int:
     """Start anew the runs that can't end any more, and say how many."""
     with store.engine.connect() as connection:

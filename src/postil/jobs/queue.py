@@ -49,9 +49,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 POLLING = 0.1
-"""Seconds between two looks of the engine at its queue."""
-
-
+"""Seconds between two looks of the engine, at its queue and at its messages."""
 LAST_WORD = 60.0
 """Seconds for what is still to be done after the last try of a run."""
 
@@ -89,8 +87,8 @@ class Jobs:
         self._keeper: threading.Thread | None = None
         self._lock_file: int | None = None
         self._working: set[asyncio.Future[str]] = set()
-        self._last_end = 0.0
         self._store: Store
+        self._engine: DBOS
         self._open_already = False
         self._work: Work
         self._last_word: LastWord | None = None
@@ -171,13 +169,12 @@ class Jobs:
                 return await task
             finally:
                 self._working.discard(task)
-                self._last_end = time.monotonic()
 
         @DBOS.workflow(name="review", max_recovery_attempts=20)
         async def review(key: str, run: int) -> str:
             return await step(key, run)
 
-        DBOS(
+        self._engine = DBOS(
             config={
                 "name": APPLICATION,
                 "system_database_url": self._url.render_as_string(hide_password=False),
@@ -187,6 +184,8 @@ class Jobs:
                 "serializer": DBOSPortableJSONSerializer(),
                 "log_level": "WARNING",
                 "max_executor_threads": 32,
+                # On SQLite; nobody waits for what it hears, but a stop waits for its sleep.
+                "notification_listener_polling_interval_sec": POLLING,
             }
         )
         await self._call(care.show_life)
@@ -217,11 +216,12 @@ class Jobs:
         """Take no new work, let runs end for `grace` seconds, and hand the others on to whoever lives."""
         if self._keeper is not None:
             self._stopping.set()
-            # Some come to their end in our tables a moment before the engine has written down the same.
-            ending = bool(self._working) or time.monotonic() - self._last_end < 1
-            wait = round(grace) if ending else 0
+            # The engine's own wait does the same, and sleeps for a second before it looks.
+            for event in self._engine.background_thread_stop_events:
+                event.set()
+            await self._settle_down(grace)
             loop = asyncio.get_running_loop()
-            await loop.run_in_executor(self._threads, lambda: DBOS.destroy(workflow_completion_timeout_sec=wait))
+            await loop.run_in_executor(self._threads, DBOS.destroy)
             DBOS.destroy(destroy_registry=True)
             # The loop's default executor was replaced by the engine's, which takes nothing any more.
             loop.set_default_executor(ThreadPoolExecutor(thread_name_prefix="asyncio"))
@@ -243,6 +243,14 @@ class Jobs:
             os.close(self._lock_file)
             self._lock_file = None
         self._threads.shutdown(wait=False)
+
+    async def _settle_down(self, grace: float) -> None:
+        """Wait until all runs have ended, and the engine has written that down as well."""
+        end = time.monotonic() + grace
+        with contextlib.suppress(UnavailableError):
+            # The engine tells nobody when it has written something down.
+            while time.monotonic() < end and (self._working or await self._call(care.is_at_work)):  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
 
     async def _call(self, function: Callable[Concatenate[Store, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         return await self._in_thread(lambda: function(self._store, *args, **kwargs))
