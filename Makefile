@@ -8,13 +8,13 @@ SHELL_PATH := $(shell echo "$$PATH")
 # How many random sequences `make soak` tries, and inputs `make fuzz`, from which seed, and what they are sent to.
 N ?= 3000
 TARGET ?= child
-# How many processes `make chaos` kills, and on which database the service runs meanwhile.
+# How many processes `make chaos` kills; and on which database the service runs meanwhile, or in `make load`.
 KILLS ?= 100
 DB ?= sqlite
 SEED := $(or $(SEED),$(shell date +%s))
 
 .DEFAULT_GOAL := all
-.PHONY: all format format-check lint types imports test soak fuzz chaos check-self audit demo rule new-rule try bench serve schema generated names picture
+.PHONY: all format format-check lint types imports test soak fuzz chaos load check-self audit demo rule new-rule try bench serve schema generated names picture
 
 all: format-check lint types imports test  ## what CI runs
 
@@ -49,6 +49,9 @@ fuzz: $(UV_READY)  ## hostile files through the analysing process, or requests t
 
 chaos: $(UV_READY)  ## kill, freeze and starve the service: make chaos [KILLS=100] [DB=postgresql] [SEED=7], or FREEZES=50
 	@PYTHONPATH=scripts $(RUN) python -m chaos --database $(DB) --kills $(KILLS) --seed $(SEED) $(if $(FREEZES),--freezes $(FREEZES))
+
+load: $(UV_READY)  ## a storm of deliveries, and what came of it: make load [DELIVERIES=800] [RATE=30] [DB=postgresql] [REPLICAS=3]
+	$(RUN) python scripts/load.py --database $(DB) $(if $(DELIVERIES),--deliveries $(DELIVERIES)) $(if $(RATE),--rate $(RATE)) $(if $(REPLICAS),--replicas $(REPLICAS))
 
 check-self: $(UV_READY)  ## Postil on its own code
 	$(RUN) postil check src tests

@@ -107,8 +107,8 @@ def environment(fake: FakeGitHub, key: str, service: str, folder: str) -> dict[s
 def sample_pull(fake: FakeGitHub, repository: FakeRepository | None = None) -> FakePull:
     """Open the sample's pull request, in the stand-in's first repository unless told."""
     return fake.open_pull(
-        base_files=dict(_files(SAMPLE / "before")),
-        head_files=dict(_files(SAMPLE / "after")),
+        base_files=dict(files(SAMPLE / "before")),
+        head_files=dict(files(SAMPLE / "after")),
         title="Ship orders and refund them",
         body="Adds shipping, refunds and coupons that may be unknown.",
         repository=repository,
@@ -125,7 +125,8 @@ def _pull_of(fake: FakeGitHub, repo: Path, revisions: str) -> FakePull:
         raise DemoError(f"{repo}: {error}") from error
 
 
-def _files(folder: Path) -> Iterator[tuple[str, str]]:
+def files(folder: Path) -> Iterator[tuple[str, str]]:
+    """The texts below a folder, by their paths in it."""
     for file in sorted(folder.rglob("*")):
         if file.is_file() and "__pycache__" not in file.parts:
             yield file.relative_to(folder).as_posix(), file.read_text(encoding="utf-8")

@@ -1,0 +1,94 @@
+"""What the documentation shows to type can be typed: programs, targets, commands and options of ```sh blocks exist."""
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import typer
+import typer.core
+import typer.main
+
+from postil import cli
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
+OTHERS = {"curl", "docker", "grep", "kubectl", "openssl", "pg_dump", "pg_restore", "pip", "sqlite3", "uvx", "uv"}
+"""Programs of others that an operator has, or gets by name from the page."""
+
+
+def shown() -> Iterator[tuple[str, list[str]]]:
+    """Every command of every page, with its page; continued lines are joined, pipes and comments taken away."""
+    for page in PAGES:
+        for block in re.findall(r"^ *```sh\n(.*?)^ *```$", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE):
+            for line in re.sub(r"\\\n *", "", block).splitlines():
+                words = shlex.split(line, comments=True)
+                for part in _between(words, "|"):
+                    yield page.name, part
+
+
+def _between(words: list[str], mark: str) -> Iterator[list[str]]:
+    part: list[str] = []
+    for word in [*words, mark]:
+        if word != mark:
+            part.append(word)
+        elif part:
+            yield part
+            part = []
+
+
+def without_settings(words: list[str]) -> list[str]:
+    """A command without the variables that are set for it."""
+    while words and re.match(r"^[A-Z_]+=", words[0]):
+        words = words[1:]
+    return words
+
+
+COMMANDS = [(page, words) for page, line in shown() if (words := without_settings(line))]
+
+
+@pytest.mark.parametrize(("page", "words"), COMMANDS, ids=[f"{page}: {' '.join(words)}" for page, words in COMMANDS])
+def test_a_command_of_the_documentation_can_be_typed(page: str, words: list[str]) -> None:
+    """People copy them, and one that fails costs the trust in all others. What can be run is run elsewhere."""
+    del page
+    program, *arguments = words
+    if program == "make":
+        targets = [each for each in arguments if "=" not in each]
+        given = {each.partition("=")[0] for each in arguments if "=" in each}
+
+        assert all(re.search(rf"^{target}:", MAKEFILE, re.MULTILINE) for target in targets)
+        assert all(f"$({name})" in MAKEFILE or f"({name})," in MAKEFILE for name in given)
+    elif Path(program).name == "postil":
+        _parse(arguments)
+    elif (program == "python" and arguments[0].startswith("scripts/")) or program in ("bash", "sh"):
+        assert (ROOT / arguments[0]).is_file()
+    else:
+        assert program in OTHERS
+
+
+def _parse(arguments: list[str]) -> None:
+    """Read arguments as `postil` would, without doing anything. Raises what typer raises for those it doesn't take."""
+    command = typer.main.get_command(cli.app)
+    while isinstance(command, typer.core.TyperGroup) and arguments and not arguments[0].startswith("-"):
+        name, *arguments = arguments
+        assert name in command.commands, f"there is no `postil {name}`"
+        command = command.commands[name]
+    command.make_parser(typer.Context(command)).parse_args([*arguments])
+
+
+def test_what_postil_does_not_take_is_noticed() -> None:
+    """The test above would pass for everything if arguments were not read."""
+    with pytest.raises(AssertionError, match="there is no `postil chekc`"):
+        _parse(["chekc", "src"])
+    with pytest.raises(Exception, match="--fxi"):
+        _parse(["check", "--fxi", "src"])
+
+
+def test_the_documentation_shows_commands_at_all() -> None:
+    """A changed fence would let every other test here pass for nothing."""
+    pages = {page for page, _ in COMMANDS}
+
+    assert {"README.md", "CONTRIBUTING.md", "install.md", "operate.md"} <= pages
+    assert len(COMMANDS) > 15
