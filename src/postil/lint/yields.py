@@ -20,7 +20,7 @@ _UNDOES = re.compile(
     r"(?:^|_)a?(?:stop|close|shut_?down|clean|teardown|exit|dispose|drain|finali[sz]e|terminate|kill|release|remove"
     r"|delete|del(?:attr|item)$|unlink|rm(?:tree|dir)|restore|reset|unset|give_?back|put_?back|unlock|clear|pop"
     r"|discard|disconnect|detach|unregister|unsubscribe|uninstall|undo|revert|leave|deactivate|unpatch|destroy"
-    r"|log_?out|down$|drop)",
+    r"|log_?out|down$|end$|drop)",
     re.IGNORECASE,
 )
 # Names of what puts a value in force: called before the `yield` and again behind it, the second call restores.

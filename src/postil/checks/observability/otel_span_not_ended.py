@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import libcst as cst
 
-from postil.lint import Note, Notes, SourceFile
+from postil.lint import Note, Notes, Secondary, SourceFile
 from postil.lint.logs import log_call
 from postil.lint.names import dotted
 from postil.lint.tree import walk, walk_scope
@@ -37,9 +37,14 @@ def check(call: cst.Call, file: SourceFile) -> Notes:
     ends = list(_ends(target.value, function))
     if not ends:
         yield Note(call, f"`{target.value}` is never ended, so it is never sent")
-    elif not any(_catches_all(end, file) for end in ends) and _may_raise(
-        around, ends[-1], target.value, function, file
-    ):
+    elif any(_catches_all(end, file) for end in ends):
+        return
+    elif (leaves := _leaving(around, ends, target.value, function, file)) is not None:
+        said = (
+            f"`{target.value}` is not ended, and so never sent, when `{function.name.value}` returns before its `end()`"
+        )
+        yield Note(call, said, secondary=(Secondary(leaves, "returns here"),))
+    elif _may_raise(around, ends[-1], target.value, function, file):
         yield Note(call, f"`{target.value}` is not ended, and so never sent, when anything before its `end()` raises")
 
 
@@ -77,6 +82,41 @@ def _ends(name: str, function: cst.FunctionDef) -> Iterator[cst.Call]:
     for node in walk_scope(function.body):
         if isinstance(node, cst.Call) and dotted(node.func) == f"{name}.end":
             yield node
+
+
+def _leaving(
+    start: cst.CSTNode, ends: list[cst.Call], span: str, function: cst.FunctionDef, file: SourceFile
+) -> cst.Return | None:
+    """Where a function returns between the start of a span and its last end, without an end on the way there."""
+    begun = False
+    for node in walk_scope(function.body):
+        begun = begun or node is start
+        if node is ends[-1]:
+            return None
+        if begun and isinstance(node, cst.Return) and not _is_ended_before(node, ends, span, file):
+            return node
+    return None
+
+
+def _is_ended_before(leaving: cst.Return, ends: list[cst.Call], span: str, file: SourceFile) -> bool:
+    """Whether an end stands in a `return`, or above it in a block around it, or it returns for want of a span."""
+    known = {id(end) for end in ends}
+    if any(id(node) in known for node in walk(leaving)):
+        return True
+    child: cst.CSTNode = leaving
+    for above in file.ancestors(leaving):
+        if isinstance(above, cst.FunctionDef):
+            return False
+        if isinstance(above, cst.If) and any(isinstance(n, cst.Name) and n.value == span for n in walk(above.test)):
+            return True
+        if isinstance(above, cst.IndentedBlock):
+            for line in above.body:
+                if line is child:
+                    break
+                if any(id(node) in known for node in walk(line)):
+                    return True
+        child = above
+    return False
 
 
 def _catches_all(end: cst.Call, file: SourceFile) -> bool:

@@ -5,7 +5,7 @@ import re
 import libcst as cst
 
 from postil.lint import Note, Notes, SourceFile
-from postil.lint.names import dotted
+from postil.lint.names import dotted, targets
 from postil.lint.tree import suspensions, walk, walk_scope
 
 MENTIONS = ("async def",)
@@ -44,9 +44,12 @@ def _filled(loop: cst.While) -> set[str]:
 def _turns_pages(loop: cst.While) -> bool:
     """Whether each round sets what the next one begins with."""
     for node in walk_scope(loop.body):
-        targets = [each.target for each in node.targets] if isinstance(node, cst.Assign) else []
-        targets += [node.target] if isinstance(node, cst.AugAssign) else []
-        if any(_PAGE.search(dotted(target) or "") for target in targets):
+        set_here = [each.target for each in node.targets] if isinstance(node, cst.Assign) else []
+        set_here += [node.target] if isinstance(node, cst.AugAssign) else []
+        names = [dotted(target) or "" for target in set_here]
+        # `rows, cursor = await self.page(cursor)`
+        names += [name.value for target in set_here for name in targets(target)]
+        if any(map(_PAGE.search, names)):
             return True
     return False
 
