@@ -505,3 +505,24 @@ def test_every_test_states_a_fact_and_gives_its_reason() -> None:
     ]
 
     assert nameless == []
+
+
+# How often the rules are right
+
+
+def test_the_table_of_precision_has_each_rule_once_and_none_that_is_on_and_often_wrong() -> None:
+    """A rule that is on without being asked for is right 19 times in 20, or the table says so before a user does."""
+    table = (ROOT / "docs/precision.md").read_text(encoding="utf-8").partition("## Found, read, right")[2]
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines() if line.startswith("|")
+    ]
+    measured = {row[0].removesuffix(" °"): row for row in rows[2:]}
+    rules = {rule.name: rule for rule in packs.load().rules.rules}
+
+    assert sorted(row[0].removesuffix(" °") for row in rows[2:]) == sorted(rules)
+    assert [name for name, row in measured.items() if row[0].endswith("°") is not rules[name].opt_in] == []
+    assert [
+        name
+        for name, (_, _, read, right, *_) in measured.items()
+        if right.isdigit() and not rules[name].opt_in and int(right) < 0.95 * int(read)
+    ] == []

@@ -22,8 +22,9 @@ def check(change_set: ChangeSet) -> Notes:
 
 
 def _new_in(change: FileChange, moved: Counter[str]) -> Notes:
-    added = {line.line: line for line in change.added}
-    comments = [token for token in comments_of(change.head_text) if added]
+    # Only then is Python's tokenizer asked, which tells comments from the rest and is slow.
+    added = {line.line: line for line in change.added if _MARK.search(line.code)}
+    comments = list(comments_of(change.head_text)) if added else []
     by_line = {token.start[0]: token.string for token in comments}
     for token in comments:
         line, column = token.start
