@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from random import Random
+from statistics import median
 
 from chaos.books import Ledger
 from chaos.hosting import Database, Fleet, Replica, SQLite
@@ -71,10 +72,9 @@ class Takeovers:
             for each in [each for each in self._waiting if each not in now]:
                 self.seconds.append(time.monotonic() - self._waiting.pop(each))
 
-    @property
-    def longest(self) -> float:
-        """The longest wait, in seconds."""
-        return max(self.seconds, default=0.0)
+    def within(self) -> str:
+        """The seconds within which half of them were taken up, and all."""
+        return f"{median(self.seconds):.0f}, {max(self.seconds):.0f}" if self.seconds else "none was"
 
 
 @dataclass(frozen=True)

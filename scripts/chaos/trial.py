@@ -75,7 +75,7 @@ class Report:
         yield "deliveries accepted", f"{len(self.storm.accepted)} different ones"
         yield "pull requests", str(len(self.storm.authors))
         yield "runs interrupted", str(self.faults.takeovers.interrupted)
-        yield "longest takeover", f"{self.faults.takeovers.longest:.1f} s"
+        yield "seconds until they were taken up, half of them and all", self.faults.takeovers.within()
         yield from self.books.rows()
 
 
