@@ -16,6 +16,7 @@ import os
 import platform
 import re
 import secrets
+import signal
 import subprocess
 import sys
 import tempfile
@@ -266,6 +267,8 @@ def main() -> None:
         asyncio.run(send())
         return
     replicas = 1 if asked.database == "sqlite" else asked.replicas
+    # Whoever ends it early ends the service and the database with it.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="postil-load-")))
         database = stack.enter_context(sqlite() if asked.database == "sqlite" else postgresql())
