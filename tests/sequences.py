@@ -24,7 +24,7 @@ from postil.demo.fake_github import FakeGitHub
 from postil.demo.faults import Fault
 from postil.demo.state import FakePull, Review, ReviewComment, Thread
 from postil.github import GitHub
-from postil.jobs import Intent, Job, Jobs, Standing, create_engine, database_url
+from postil.jobs import Ended, Intent, Job, Jobs, Standing, create_engine, database_url
 from postil.jobs import schema as tables
 from postil.sandbox import Analyst
 from postil.web import hooks
@@ -188,6 +188,11 @@ class Ledger:
         """As `Jobs.intended`."""
         await self._line.passing(on_the_wire=False)
         return await self._jobs.intended(job)
+
+    async def note(self, job: Job, did: Ended) -> None:
+        """As `Jobs.note`."""
+        await self._line.passing(on_the_wire=False)
+        await self._jobs.note(job, did)
 
     async def learned(self, installation: int, what: str) -> str | None:
         """As `Jobs.learned`."""

@@ -66,6 +66,12 @@ class Postil:
             )
             return [(row.key, row.state) for row in rows]
 
+    async def reads(self, path: str, token: str) -> str:
+        """Open a page of operators."""
+        response = await self._http.get(path, headers={"authorization": f"Bearer {token}"})
+        assert response.status_code == 200
+        return response.text
+
     def stored(self) -> int:
         """How many deliveries were stored."""
         with self._engine.connect() as connection:

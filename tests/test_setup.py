@@ -5,7 +5,6 @@ One browser for all of it. GitHub is the stand-in over real HTTP, with its own p
 
 import json
 import re
-import shutil
 import stat
 import textwrap
 import time
@@ -19,8 +18,9 @@ import pytest
 import structlog
 from anyio.from_thread import start_blocking_portal
 from inline_snapshot import snapshot
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
+from browser import browser
 from postil.app import create_app
 from postil.demo import faults, play
 from postil.demo.fake_github import FakeGitHub
@@ -28,22 +28,11 @@ from postil.settings import Settings
 from story import GUIDELINE
 from validated_github import ValidatedGitHub
 
+__all__ = ["browser"]
+
 pytestmark = pytest.mark.browser
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or ""
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
 FILE = "github-app.json"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Debian's chromium, started once."""
-    if not CHROMIUM:
-        pytest.skip("chromium is missing")
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield started
-        started.close()
 
 
 @dataclass

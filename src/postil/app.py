@@ -25,7 +25,7 @@ from postil.packs import Guideline, Links
 from postil.sandbox import Analyst, Limits
 from postil.settings import PREFIX, Credentials, Role, Settings
 from postil.sweep import Sweep
-from postil.web import errors, guide, hooks, setup, status
+from postil.web import errors, guide, hooks, operator, setup, status
 from postil.web.access import Access
 from postil.web.metrics import Metrics
 from postil.web.pages import STATIC, SecurityHeaders
@@ -83,6 +83,8 @@ def create_app(
     if settings.openapi:
         app.add_api_route("/openapi.json", lambda: JSONResponse(app.openapi()), dependencies=limited)
     if settings.role is not Role.WORKER:
+        about = operator.House(guideline, settings.web_url, settings.retention_days, bool(settings.sweep_minutes))
+        app.include_router(operator.router(access, house.jobs, about))
         _add_web(app, house, set_up, [Depends(access.operator)] if settings.private_guide else [])
     return app
 

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from postil.github.guest import GivenToken
-from postil.jobs.model import Again, Ask, Failed, Intent, Job, Later, Pull, Standing
+from postil.jobs.model import Again, Ask, Ended, Failed, Intent, Job, Later, Pull, Standing
 from postil.packs import Guideline, Links
 from postil.review.model import Review
 from postil.sandbox import Analyst
@@ -121,6 +121,9 @@ class _NoBook:
         """Nothing was left open."""
         del job
         return {}
+
+    async def note(self, job: Job, did: Ended) -> None:
+        """There is no operator."""
 
     async def learned(self, installation: int, what: str) -> str | None:
         """Nothing is known."""

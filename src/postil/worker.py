@@ -6,6 +6,7 @@ marker before anything is posted.
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -16,7 +17,7 @@ from typing import Literal, Protocol
 
 import structlog
 
-from postil.github import GitHub, Repository
+from postil.github import GitHub, Repository, counted
 from postil.github.contents import BATCH
 from postil.github.errors import BadAnchors, GiveUp, Invalid, Moot, TryAgain
 from postil.github.fetch import FetchError
@@ -26,6 +27,7 @@ from postil.jobs import (
     MERGE_QUEUE,
     Again,
     Done,
+    Ended,
     Failed,
     Intent,
     Job,
@@ -95,6 +97,10 @@ class Book(Protocol):
         """All that was to be posted on the pull request lately, with GitHub's ids where that was confirmed."""
         ...
 
+    async def note(self, job: Job, did: Ended) -> None:
+        """Write down what a run did. Raises UnavailableError."""
+        ...
+
     async def learned(self, installation: int, what: str) -> str | None:
         """What was learned of an installation, if anything."""
         ...
@@ -158,10 +164,17 @@ class Reviewer:
         began = time.monotonic()
         bound = {"job": job.id, "pull": job.pull.key, "delivery": ",".join(job.deliveries)}
         with structlog.contextvars.bound_contextvars(**bound):
-            outcome = await self._outcome(job)
+            run = _Run(self, job)
+            with counted() as tally:
+                outcome = await self._outcome(job, run)
             seconds = time.monotonic() - began
             why = {"why": outcome.why} if isinstance(outcome, Shelved | Again | Later | Failed) else {}
             log.info("job_ended", outcome=type(outcome).__name__.lower(), seconds=round(seconds, 3), **why)
+            try:
+                await self.book.note(job, run.ended(outcome, seconds, tally.calls))
+            except UnavailableError:
+                # What operators miss then is one line; the run itself must not be done again for it.
+                log.warning("run_not_noted")
         self.meter.ran(type(outcome).__name__.lower(), seconds)
         return outcome
 
@@ -174,11 +187,10 @@ class Reviewer:
         finally:
             self.meter.spent(name, time.monotonic() - began)
 
-    async def _outcome(self, job: Job) -> Outcome:
+    async def _outcome(self, job: Job, run: "_Run") -> Outcome:
         asked_for = job.pull.number == MERGE_QUEUE or any(ask.command for ask in job.asks)
         if wait := self.github.budgets.wait(job.pull.installation, asked_for=asked_for):
             return Later(wait, "GitHub's hourly budget of this installation is nearly spent")
-        run = _Run(self, job)
         try:
             return await (run.pass_merge_groups() if job.pull.number == MERGE_QUEUE else run.review())
         except UnavailableError as error:
@@ -230,7 +242,8 @@ class _Run:
     """One run over one pull request.
 
     `check` is its check run, `left` one that an earlier run left open on its head, `orders` are what people ordered,
-    `guideline` is that of the packs which the repository chose.
+    `guideline` is that of the packs which the repository chose. `verdict` is the review once it is through, and `said`
+    counts the comments that were posted with it, by rule.
     """
 
     def __init__(self, reviewer: Reviewer, job: Job) -> None:
@@ -244,6 +257,15 @@ class _Run:
         self.left: _Check | None = None
         self.orders = Orders()
         self.guideline = reviewer.guideline
+        self.verdict: Review | None = None
+        self.said: Counter[str] = Counter()
+
+    def ended(self, outcome: Outcome, seconds: float, calls: int) -> Ended:
+        """What the run did, once it has come to this outcome."""
+        why = outcome.why if isinstance(outcome, Shelved | Again | Later | Failed) else ""
+        conclusion = str(self.verdict.check.conclusion) if self.verdict else None
+        found = self.verdict.accounting.found if self.verdict else None
+        return Ended(type(outcome).__name__.lower(), seconds, calls, why, conclusion, found, self.said)
 
     async def pass_merge_groups(self) -> Outcome:
         """Answer a merge queue: what is in it was judged on its pull requests, where somebody reads what is said."""
@@ -321,6 +343,7 @@ class _Run:
             await self._reopen(pull, analysis, former)
             await self.repository.finish_check(check.id, review.check, repeated=check.repeated)
         await self._note_end(check)
+        self.verdict = review
         log.info("reviewed", conclusion=review.check.conclusion, found=review.accounting.found)
         return Done()
 
@@ -630,6 +653,7 @@ class _Run:
             posted, review = await self._send(pull, review, beside)
             for comment in review.comments:
                 self.us.meter.said(comment.rule)
+                self.said[comment.rule] += 1
         await self.us.book.confirm(self.job, what, posted)
         return review
 

@@ -1,7 +1,7 @@
 """The only code that speaks to GitHub. No type of a library leaves it."""
 
 from postil.github.answers import redact
-from postil.github.client import GitHub
+from postil.github.client import GitHub, counted
 from postil.github.repository import Repository
 
-__all__ = ["GitHub", "Repository", "redact"]
+__all__ = ["GitHub", "Repository", "counted", "redact"]

@@ -4,9 +4,10 @@ import asyncio
 import math
 import re
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any, Protocol, Self
 
@@ -71,6 +72,27 @@ class _Unmeasured:
         """Forget it."""
 
 
+@dataclass(slots=True)
+class Tally:
+    """How many requests were sent to GitHub."""
+
+    calls: int = 0
+
+
+_tally: ContextVar[Tally | None] = ContextVar("tally", default=None)
+
+
+@contextmanager
+def counted() -> Generator[Tally]:
+    """Count the requests that are sent within the block, by what it calls and by the tasks that it begins."""
+    tally = Tally()
+    token = _tally.set(tally)
+    try:
+        yield tally
+    finally:
+        _tally.reset(token)
+
+
 class _Lent(httpx.AsyncBaseTransport):
     """One client's connections, lent to the clients that githubkit makes and closes for every single call.
 
@@ -101,6 +123,8 @@ class _Lent(httpx.AsyncBaseTransport):
         started = time.monotonic()
         if started > _send_by.get():
             raise TryAgain(0.0, "this process slept too long to know whether the run is still its own")
+        if tally := _tally.get():
+            tally.calls += 1
         status: int | str = "cancelled"
         outcome = "no answer"
         try:

@@ -8,7 +8,7 @@ import structlog
 from dbos import DBOS
 
 from postil.jobs.model import MAX_TRIES
-from postil.jobs.schema import deliveries, intents, leases, pulls, redeliveries, run_id
+from postil.jobs.schema import deliveries, ended, intents, leases, pulls, redeliveries, run_id
 from postil.jobs.store import VERSION, Store
 
 log = structlog.get_logger(__name__)
@@ -128,6 +128,7 @@ def purge(store: Store, older_than: float) -> int:
         over = deliveries.c.done | deliveries.c.pull.in_(sa.select(pulls.c.key).where(pulls.c.state == "idle"))
         connection.execute(sa.delete(deliveries).where(over, deliveries.c.received < before))
         connection.execute(sa.delete(redeliveries).where(redeliveries.c.at < before))
+        connection.execute(sa.delete(ended).where(ended.c.at < before))
         connection.execute(sa.delete(intents).where(intents.c.at < before))
     horizon = datetime.fromtimestamp(before, UTC).isoformat()
     purged = 0

@@ -1,11 +1,14 @@
 """What operators and the web pages see of the queue, and what operators do with runs that finally failed."""
 
+import json
+from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 import sqlalchemy as sa
 
-from postil.jobs.model import Counts, DeadJob, LiveJob, Pull
-from postil.jobs.schema import deliveries, pull_of, pulls, run_id
+from postil.jobs.model import MERGE_QUEUE, Counts, DeadJob, Ended, Finished, Installation, LiveJob, Pull, Received
+from postil.jobs.schema import deliveries, ended, pull_of, pulls, run_id
 from postil.jobs.store import Store
 
 
@@ -57,6 +60,78 @@ def pulls_at(store: Store, owner: str, name: str, head: str) -> Sequence[Pull]:
     with store.engine.connect() as connection:
         these = (pulls.c.owner == owner) & (pulls.c.name == name) & (pulls.c.head == head)
         return [pull_of(row) for row in connection.execute(sa.select(pulls).where(these).order_by(pulls.c.number))]
+
+
+def received(store: Store, limit: int) -> Sequence[Received]:
+    """The deliveries that asked for work, latest first."""
+    with store.engine.connect() as connection:
+        rows = connection.execute(
+            sa.select(pulls, deliveries.c.id, deliveries.c.received, deliveries.c.why.label("asked"), deliveries.c.done)
+            .join_from(deliveries, pulls, deliveries.c.pull == pulls.c.key)
+            .order_by(deliveries.c.received.desc(), deliveries.c.id)
+            .limit(limit)
+        )
+        return [
+            Received(row.id, pull_of(row), row.asked, row.received, "done" if row.done else row.state) for row in rows
+        ]
+
+
+def finished(store: Store, limit: int) -> Sequence[Finished]:
+    """The runs that came to an end, latest first."""
+    with store.engine.connect() as connection:
+        rows = connection.execute(
+            sa.select(pulls, *(column.label(f"did_{column.name}") for column in ended.c))
+            .join_from(ended, pulls, ended.c.pull == pulls.c.key)
+            .order_by(ended.c.at.desc())
+            .limit(limit)
+        )
+        return [Finished(row.did_run, pull_of(row), row.did_at, _did(row)) for row in rows]
+
+
+def _did(row: Any) -> Ended:
+    said = json.loads(row.did_said)
+    return Ended(row.did_outcome, row.did_seconds, row.did_calls, row.did_why, row.did_conclusion, row.did_found, said)
+
+
+def said(store: Store) -> Counter[str]:
+    """How many comments of each rule were posted, as far back as work is remembered."""
+    with store.engine.connect() as connection:
+        rows = connection.execute(sa.select(ended.c.said).where(ended.c.said != "{}")).scalars()
+        return sum((Counter(json.loads(each)) for each in rows), Counter())
+
+
+def installations(store: Store) -> Sequence[Installation]:
+    """The installations that pull requests are known of, the last active first."""
+    of = pulls.c.installation
+    with store.engine.connect() as connection:
+        owners: dict[int, list[str]] = {}
+        for row in connection.execute(sa.select(of, pulls.c.owner).distinct().order_by(pulls.c.owner)):
+            owners.setdefault(row.installation, []).append(row.owner)
+        rows = connection.execute(
+            sa.select(
+                of,
+                sa.func.count(pulls.c.repository_id.distinct()).label("repositories"),
+                # A merge queue is no pull request.
+                sa.func.count().filter(pulls.c.number != MERGE_QUEUE).label("pulls"),
+                sa.func.count().filter(pulls.c.state == "queued").label("waiting"),
+                sa.func.count().filter(pulls.c.state == "dead").label("dead"),
+                sa.func.max(pulls.c.since).label("at"),
+            )
+            .group_by(of)
+            .order_by(sa.desc("at"))
+        )
+        return [
+            Installation(
+                row.installation,
+                tuple(owners[row.installation]),
+                row.repositories,
+                row.pulls,
+                row.waiting,
+                row.dead,
+                row.at,
+            )
+            for row in rows
+        ]
 
 
 def counts(store: Store) -> Counts:

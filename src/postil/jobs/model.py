@@ -1,7 +1,7 @@
 """The values that go in and out of the queue, and its errors. No type of the engine or the database is among them."""
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 # With doubled pauses of at most a quarter of an hour these are more than half an hour.
@@ -147,6 +147,23 @@ Standing: TypeAlias = Literal["current", "outdated", "lost"]
 
 
 @dataclass(frozen=True, slots=True)
+class Ended:
+    """What one run did: how it ended, how long it took in seconds, and how many requests to GitHub.
+
+    `outcome` is the name of the outcome in small letters. Where there was a verdict, `conclusion` is GitHub's word for
+    it, and `found` the number of findings; `said` counts the comments that were posted, by rule.
+    """
+
+    outcome: str
+    seconds: float
+    calls: int
+    why: str = ""
+    conclusion: str | None = None
+    found: int | None = None
+    said: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Intent:
     """What is known of something to be posted: was it begun before, and GitHub's id for it once it was confirmed."""
 
@@ -191,6 +208,40 @@ class LiveJob:
             return "It ends, or is taken over when its process dies."
         left = MAX_TRIES - self.tries
         return f"It is tried by itself; {left} {'try is' if left == 1 else 'tries are'} left."
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A delivery that asked for work, and the state of that: done, queued, running or dead. `at` is in Unix seconds."""
+
+    id: str
+    pull: Pull
+    why: str
+    at: float
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A run that came to an end, when it did (in seconds since 1970), and what it did."""
+
+    id: str
+    pull: Pull
+    at: float
+    did: Ended
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """What is known of an installation by its pull requests. `at` is when one of them last did something."""
+
+    id: int
+    owners: tuple[str, ...]
+    repositories: int
+    pulls: int
+    waiting: int
+    dead: int
+    at: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,9 @@ from postil.jobs.model import (
     Ask,
     Counts,
     DeadJob,
+    Ended,
+    Finished,
+    Installation,
     Intent,
     Job,
     LastWord,
@@ -36,6 +39,7 @@ from postil.jobs.model import (
     Outcome,
     Pull,
     Readiness,
+    Received,
     Standing,
     UnavailableError,
     UnusableDatabaseError,
@@ -346,6 +350,10 @@ class Jobs:
         """All that was to be posted on this pull request lately, with GitHub's ids where that was confirmed."""
         return await self._call(runs.intended, job)
 
+    async def note(self, job: Job, did: Ended) -> None:
+        """Write down what a run did, for operators. Raises UnavailableError."""
+        await self._call(runs.note, job, did)
+
     # What was learned of an installation
 
     async def learned(self, installation: int, what: str) -> str | None:
@@ -437,6 +445,22 @@ class Jobs:
     async def retry(self, run_id: str) -> bool:
         """Run a dead run again, by its id. False when no such run is dead."""
         return await self._call(inspection.retry, run_id)
+
+    async def received(self, limit: int) -> Sequence[Received]:
+        """The deliveries that asked for work, latest first."""
+        return await self._call(inspection.received, limit)
+
+    async def finished(self, limit: int) -> Sequence[Finished]:
+        """The runs that came to an end, latest first."""
+        return await self._call(inspection.finished, limit)
+
+    async def said(self) -> Mapping[str, int]:
+        """How many comments of each rule were posted, as far back as work is remembered."""
+        return await self._call(inspection.said)
+
+    async def installations(self) -> Sequence[Installation]:
+        """The installations that pull requests are known of, the last active first."""
+        return await self._call(inspection.installations)
 
     async def pulls_at(self, owner: str, name: str, head: str) -> Sequence[Pull]:
         """The pull requests of a repository whose newest known head is `head`."""

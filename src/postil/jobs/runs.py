@@ -1,9 +1,11 @@
 """One run: its beginning, what it has to know while it works, and its end. Each may happen twice."""
 
+import json
+
 import sqlalchemy as sa
 
-from postil.jobs.model import Again, Done, Failed, Intent, Job, Later, Outcome, Shelved, Standing, Superseded
-from postil.jobs.schema import ask_of, deliveries, intents, leases, pull_of, pulls, run_id
+from postil.jobs.model import Again, Done, Ended, Failed, Intent, Job, Later, Outcome, Shelved, Standing, Superseded
+from postil.jobs.schema import ask_of, deliveries, ended, intents, leases, pull_of, pulls, run_id
 from postil.jobs.store import Store
 
 MAX_BACKOFF = 900.0
@@ -117,6 +119,24 @@ def _hold(store: Store, job: Job) -> tuple[float, bool]:
         if row is None:
             return 0.0, False
         return max(0.0, row.seen + store.lease / 2 - store.now(connection)), row.outdated
+
+
+def note(store: Store, job: Job, did: Ended) -> None:
+    """Write down what a run did; when it is done again, that holds."""
+    with store.engine.begin() as connection:
+        row = {
+            "pull": job.key,
+            "at": store.now(connection),
+            "outcome": did.outcome,
+            "why": did.why,
+            "seconds": did.seconds,
+            "calls": did.calls,
+            "conclusion": did.conclusion,
+            "found": did.found,
+            "said": json.dumps(dict(did.said)),
+        }
+        new = store.insert(ended).values(run=job.id, **row)
+        connection.execute(new.on_conflict_do_update(index_elements=["run"], set_=row))
 
 
 def intend(store: Store, job: Job, what: str) -> Intent:

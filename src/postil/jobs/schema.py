@@ -80,6 +80,23 @@ learned = sa.Table(
     sa.Column("value", sa.String(100), nullable=False),
 )
 
+ended = sa.Table(
+    "postil_ended",
+    metadata,
+    sa.Column("run", sa.String(320), primary_key=True),
+    sa.Column("pull", sa.String(300), nullable=False),
+    sa.Column("at", sa.Float, nullable=False),
+    sa.Column("outcome", sa.String(20), nullable=False),
+    sa.Column("why", sa.Text, nullable=False),
+    sa.Column("seconds", sa.Float, nullable=False),
+    sa.Column("calls", sa.Integer, nullable=False),
+    sa.Column("conclusion", sa.String(20)),
+    sa.Column("found", sa.Integer),
+    # How many comments by rule, as JSON.
+    sa.Column("said", sa.Text, nullable=False),
+    sa.Index("postil_ended_at", "at"),
+)
+
 duties = sa.Table(
     "postil_duties",
     metadata,

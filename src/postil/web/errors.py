@@ -1,5 +1,7 @@
 """One shape for everything that goes wrong over HTTP: JSON for programs, a page for people."""
 
+from http import HTTPStatus
+
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel
@@ -45,8 +47,14 @@ def install(app: FastAPI) -> None:
         status, detail, headers = 500, "", None
         if isinstance(error, HTTPException):
             status, detail, headers = error.status_code, str(error.detail), dict(error.headers or {})
-        if status == 404 and "text/html" in request.headers.get("accept", ""):
-            return page("missing.html", {"title": "Not found", "looked_for": request.url.path, "near": ()}, 404)
+        if status >= 400 and "text/html" in request.headers.get("accept", ""):
+            made = (
+                page("missing.html", {"title": "Not found", "looked_for": request.url.path, "near": ()}, 404)
+                if status == 404
+                else page("refused.html", {"title": HTTPStatus(status).phrase, "said": detail}, status)
+            )
+            made.headers.update(headers or {})
+            return made
         return failure(status, detail or "Something went wrong.", headers)
 
     async def crash(request: Request, error: Exception) -> Response:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import urlsplit
 
 import httpx
 import structlog
@@ -25,6 +25,7 @@ from postil.github.registration import Registered, convert, reach
 from postil.jobs import AlreadyRunningError, NewerDatabaseError, UnavailableError, UnusableDatabaseError
 from postil.manifest import filled_in, wants
 from postil.site import CLOUD, THIS_MACHINE, Site, is_hidden, origin
+from postil.web.forms import fields
 from postil.web.pages import HEADERS, page
 from postil.web.tickets import Refusal, Tickets
 
@@ -34,7 +35,6 @@ COOKIE = "postil_setup"
 HOUR = 3600.0
 """Seconds in which GitHub exchanges a code, and for which a browser that opened the link may go on."""
 FOREVER = float("inf")
-LARGEST_FORM = 16 * 1024
 HERE_TIMEOUT = 5.0
 _ORGANISATION = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,38})")
 _CODE = re.compile(r"[A-Za-z0-9_-]{1,200}")
@@ -264,7 +264,7 @@ class Setup:
             return _page("setup_running.html", "Set-up")
         if not self._is_known(request):
             return _trouble(NO_LINK)
-        sent = await _fields(request)
+        sent = await fields(request)
         last = dict(sent)
         form = Form(
             (self._given.public_url or last.get("public_url", "")).strip(),
@@ -324,7 +324,7 @@ class Setup:
         async with self._one_at_a_time:
             if self._host.running:
                 return _page("setup_running.html", "Set-up")
-            found = self._made.use(dict(await _fields(request)).get("token", ""))
+            found = self._made.use(dict(await fields(request)).get("token", ""))
             if isinstance(found, Refusal):
                 return _trouble(NO_LINK)
             return await self._take(*found)
@@ -490,16 +490,6 @@ def _code_is_gone(choice: Choice) -> Trouble:
     )
     apps = choice.site.app_settings("", choice.organisation).rstrip("/")
     return Trouble("The code is no longer good", said, 410, (Link(apps, "The Apps on GitHub"), AGAIN))
-
-
-async def _fields(request: Request) -> list[tuple[str, str]]:
-    """The fields of a posted form, in their order; none where it is larger than any of ours."""
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > LARGEST_FORM:
-            return []
-    return parse_qsl(body.decode("utf-8", "replace"))
 
 
 def _scheme(request: Request) -> str:

@@ -1,0 +1,273 @@
+"""What operators see of the service below `/operator`, and what they do with reviews that failed."""
+
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from typing import Annotated, Protocol
+
+import structlog
+from fastapi import APIRouter, Depends, HTTPException, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from markupsafe import Markup
+
+from postil.jobs import Counts, DeadJob, Finished, Installation, LiveJob, Readiness, Received, UnavailableError
+from postil.packs import Guideline
+from postil.web.access import Access
+from postil.web.forms import fields
+from postil.web.pages import page
+
+log = structlog.get_logger(__name__)
+
+# With a policy of "no-referrer" browsers say "null" for where a form came from, and a change is refused then.
+HEADERS = {"cache-control": "no-store", "referrer-policy": "same-origin"}
+MOST = 200
+"""Lines of a list."""
+FEW = 10
+"""Lines of a list on the overview."""
+LONG = 900.0
+"""Seconds of waiting after which something is wrong: the longest pause between two tries."""
+SWEEP_LATE = 3 * 3600.0
+"""Seconds without a look at all open pull requests, which is made every hour, after which something is wrong."""
+SECTIONS = {
+    "": "Overview",
+    "/jobs": "Jobs",
+    "/deliveries": "Deliveries",
+    "/reviews": "Reviews",
+    "/installations": "Installations",
+    "/rules": "Rules",
+}
+
+
+class Office(Protocol):
+    """What knows the state of all work; `postil.jobs.Jobs` is one. All but `ready` raise UnavailableError."""
+
+    async def ready(self) -> Readiness:
+        """Whether work can be accepted and will be done. Never raises."""
+        ...
+
+    async def now(self) -> float:
+        """Seconds since 1970 by the clock of everything here."""
+        ...
+
+    async def counts(self) -> Counts:
+        """The queue's numbers."""
+        ...
+
+    async def reached(self, duty: str) -> float | None:
+        """When a duty that one process does for all was last done; None before the first time."""
+        ...
+
+    async def dead(self) -> Sequence[DeadJob]:
+        """The runs that failed, latest first."""
+        ...
+
+    async def live(self) -> Sequence[LiveJob]:
+        """The runs that wait or are under way, oldest first."""
+        ...
+
+    async def retry(self, run_id: str) -> bool:
+        """Run a failed run again; False when there is none of this id."""
+        ...
+
+    async def dismiss(self, run_id: str) -> bool:
+        """Take a failed run off the list; False when there is none of this id."""
+        ...
+
+    async def received(self, limit: int) -> Sequence[Received]:
+        """The deliveries that asked for work, latest first."""
+        ...
+
+    async def finished(self, limit: int) -> Sequence[Finished]:
+        """The runs that came to an end, latest first."""
+        ...
+
+    async def said(self) -> Mapping[str, int]:
+        """How many comments of each rule were posted."""
+        ...
+
+    async def installations(self) -> Sequence[Installation]:
+        """The installations that something is known of, the last active first."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """What the pages say besides: the guideline, GitHub's address, how long work is kept, and whether we sweep."""
+
+    guideline: Guideline
+    web_url: str
+    days: int
+    sweeps: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Something that an operator should look at, and where."""
+
+    what: str
+    section: str = ""
+
+
+def router(access: Access, office: Callable[[], Office | None], house: House) -> APIRouter:
+    """Make the routes. `office` gives None while there are no credentials, and so no work."""
+    routes = APIRouter(prefix="/operator", include_in_schema=False)
+    view = View(office, house)
+    who = Depends(access.operator)
+
+    @routes.get("", dependencies=[who])
+    async def overview() -> Response:
+        return await view.show("", view.overview)
+
+    @routes.get("/jobs", dependencies=[who])
+    async def jobs(done: int | None = None) -> Response:
+        return await view.show("/jobs", partial(view.jobs, done))
+
+    @routes.get("/deliveries", dependencies=[who])
+    async def deliveries() -> Response:
+        return await view.show("/deliveries", view.deliveries)
+
+    @routes.get("/reviews", dependencies=[who])
+    async def reviews() -> Response:
+        return await view.show("/reviews", view.reviews)
+
+    @routes.get("/installations", dependencies=[who])
+    async def installations() -> Response:
+        return await view.show("/installations", view.installations)
+
+    @routes.get("/rules", dependencies=[who])
+    async def rules() -> Response:
+        return await view.show("/rules", view.rules)
+
+    @routes.post("/jobs/retry")
+    async def retry(request: Request, operator: Annotated[str, who]) -> Response:
+        return await view.change(request, operator, "retry", lambda there: there.retry)
+
+    @routes.post("/jobs/dismiss")
+    async def dismiss(request: Request, operator: Annotated[str, who]) -> Response:
+        return await view.change(request, operator, "dismiss", lambda there: there.dismiss)
+
+    return routes
+
+
+class View:
+    """The pages, each made of what the database says now."""
+
+    def __init__(self, office: Callable[[], Office | None], house: House) -> None:
+        self._office = office
+        self._house = house
+
+    async def show(self, section: str, gather: Callable[[Office], Awaitable[dict[str, object]]]) -> Response:
+        """Make the page of a section; while the database doesn't answer, one that says so."""
+        there = self._there()
+        try:
+            now = await there.now()
+            values = await gather(there)
+        except UnavailableError as error:
+            return self._page("operator_down.html", section, {"why": str(error)}, 503)
+        return self._page(f"operator_{section[1:] or 'overview'}.html", section, values | {"when": partial(when, now)})
+
+    async def overview(self, there: Office) -> dict[str, object]:
+        """What is wrong, and the last of everything."""
+        counts, looked, now = await there.counts(), await there.reached("look"), await there.now()
+        troubles = self._troubles(await there.ready(), counts, now - looked if looked is not None else None)
+        return {
+            "troubles": list(troubles),
+            "counts": counts,
+            "oldest": span(counts.oldest_waiting),
+            "sweeps": self._house.sweeps,
+            "looked": looked,
+            "received": await there.received(FEW),
+            "finished": await there.finished(FEW),
+        }
+
+    def _troubles(self, ready: Readiness, counts: Counts, unseen: float | None) -> Iterator[Trouble]:
+        if not ready.worker:
+            yield Trouble("No worker is alive: nothing is reviewed until one starts.")
+        if dead := counts.states["dead"]:
+            yield Trouble(f"{dead} {'review has' if dead == 1 else 'reviews have'} failed for good.", "/jobs")
+        if counts.oldest_waiting > LONG:
+            yield Trouble(f"A review has been waiting for {span(counts.oldest_waiting)}.", "/jobs")
+        if self._house.sweeps and unseen is not None and unseen > SWEEP_LATE:
+            yield Trouble(f"For {span(unseen)} nobody has looked for what was missed; the log says why.")
+
+    async def jobs(self, done: int | None, there: Office) -> dict[str, object]:
+        """What failed, waits, or is under way; `done` is what a change has just brought about."""
+        live = await there.live()
+        return {
+            "done": done,
+            "groups": [
+                ("Failed", list(await there.dead())),
+                ("Under way", [job for job in live if job.running]),
+                ("Waiting", [job for job in live if not job.running]),
+            ],
+        }
+
+    async def deliveries(self, there: Office) -> dict[str, object]:
+        """The last deliveries that asked for something."""
+        return {"received": await there.received(MOST)}
+
+    async def reviews(self, there: Office) -> dict[str, object]:
+        """The last runs, with the time that they took and the requests that they made."""
+        return {"finished": await there.finished(MOST)}
+
+    async def installations(self, there: Office) -> dict[str, object]:
+        """Where the App works."""
+        return {"installations": await there.installations()}
+
+    async def rules(self, there: Office) -> dict[str, object]:
+        """What each rule said."""
+        said = await there.said()
+        rules = sorted(self._house.guideline.rules.rules, key=lambda rule: (-said.get(rule.name, 0), rule.name))
+        return {"rules": [(rule, said.get(rule.name, 0)) for rule in rules], "total": sum(said.values())}
+
+    async def change(
+        self, request: Request, operator: str, name: str, action: Callable[[Office], Callable[[str], Awaitable[bool]]]
+    ) -> Response:
+        """Do something with the failed runs that the form names, or with all of them; then show what is left."""
+        there = self._there()
+        sent = await fields(request)
+        try:
+            runs = (
+                [job.id for job in await there.dead()] if ("all", "yes") in sent else [v for n, v in sent if n == "run"]
+            )
+            done = [run for run in runs if await action(there)(run)]
+        except UnavailableError as error:
+            return self._page("operator_down.html", "/jobs", {"why": str(error)}, 503)
+        log.info("operator", operator=operator, action=name, runs=done)
+        return RedirectResponse(f"/operator/jobs?done={len(done)}", 303, HEADERS)
+
+    def _there(self) -> Office:
+        there = self._office()
+        if there is None:
+            raise HTTPException(307, "This service isn't set up yet.", {"location": "/setup"})
+        return there
+
+    def _page(self, template: str, section: str, values: Mapping[str, object], status: int = 200) -> HTMLResponse:
+        common = {
+            "title": SECTIONS[section],
+            "section": section,
+            "sections": SECTIONS,
+            "web_url": self._house.web_url,
+            "version": self._house.guideline.version,
+            "days": self._house.days,
+            "most": MOST,
+        }
+        made = page(template, {**common, **values}, status)
+        made.headers.update(HEADERS)
+        return made
+
+
+def span(seconds: float) -> str:
+    """A time in the unit that suits it."""
+    for size, unit in ((86400, "days"), (3600, "hours"), (60, "minutes")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} seconds" if seconds >= 10 else f"{seconds:.1f} seconds"
+
+
+def when(now: float, at: float) -> Markup:
+    """A moment (seconds since 1970) as a person asks for it, with its date."""
+    date = datetime.fromtimestamp(at, UTC)
+    text = f"{span(now - at)} ago" if now - at >= 10 else "just now"
+    return Markup('<time datetime="{}" title="{:%Y-%m-%d %H:%M:%S} UTC">{}</time>').format(date.isoformat(), date, text)
