@@ -14,7 +14,7 @@ DB ?= sqlite
 SEED := $(or $(SEED),$(shell date +%s))
 
 .DEFAULT_GOAL := all
-.PHONY: all format format-check lint types imports test soak fuzz chaos load check-self audit demo rule new-rule try bench serve schema generated names picture
+.PHONY: all format format-check lint types imports test soak fuzz chaos load check-self audit demo newcomer rule new-rule try bench serve schema generated names picture
 
 all: format-check lint types imports test  ## what CI runs
 
@@ -61,6 +61,9 @@ audit: $(UV_READY)  ## known weaknesses of the locked dependencies, less those o
 
 demo: $(UV_READY)  ## a whole pull request on loopback, reviewed by the real service
 	$(RUN) postil demo
+
+newcomer:  ## how long it takes from `git clone` to the demo's review, with no cache
+	@bash scripts/newcomer.sh
 
 serve: $(UV_READY)  ## the service, with the settings of the environment
 	$(RUN) postil serve

@@ -344,6 +344,16 @@ def test_what_is_no_command_of_a_person_on_a_pull_request_is_ignored(changes: di
     assert decide("issue_comment", payload) == Ignored(why)
 
 
+def test_a_body_of_more_values_than_github_sends_is_not_even_parsed() -> None:
+    """Memory goes by them: in 25 MB there is room for eight million empty lists, which take half a gigabyte."""
+    values = b"[" + b"[]," * 900_000 + b"1]"
+
+    assert isinstance(request(b'{"padding": ' + values + b"}"), Delivery)
+    assert request(b'{"padding": [' + values + b"," + values + b"]}") == Refusal(
+        413, "The body holds more values than anything that GitHub sends."
+    )
+
+
 def test_a_rerun_knows_the_pull_request_of_a_fork_by_our_own_id() -> None:
     """For forks GitHub lists no pull requests in check events; the external id that we gave the run does."""
     fork = example("check_run", "rerequested", check_run__pull_requests=[], check_run__head_sha=HEAD)
