@@ -178,7 +178,7 @@ def job_result(expression: cst.BaseExpression, file: "SourceFile", depth: int = 
         if isinstance(last, cst.Name) and last.value in _RESULT_MAKERS:
             name = file.name_of(expression.func)
             return name in _RESULTS or isinstance(expression.func, cst.Attribute)
-        if enqueued(expression, file) is not None:
+        if enqueued(expression, file) is not None or _sends_by_name(expression, file):
             return True
         # `chain(…)()`, `chord(header)(body)`
         return is_signature(expression.func, file)
@@ -187,6 +187,11 @@ def job_result(expression: cst.BaseExpression, file: "SourceFile", depth: int = 
         if value is not None:
             return job_result(value, file, depth + 1)
     return file.type_of(expression) in _RESULTS
+
+
+def _sends_by_name(call: cst.Call, file: "SourceFile") -> bool:
+    """Whether a call is `app.send_task("name")` of Celery's, which no other library has."""
+    return isinstance(call.func, cst.Attribute) and call.func.attr.value == "send_task" and file.mentions("celery")
 
 
 def options(task: Task) -> Mapping[str, cst.BaseExpression] | None:
