@@ -47,7 +47,7 @@ def main() -> int:
 
 
 def _kills(here: Stage, kills: int, seed: int) -> tuple[Books, Iterator[tuple[str, str]]]:
-    measure = Measure(kills=kills, outages=max(1, kills // 30), freezes=max(1, kills // 20))
+    measure = Measure(kills=kills, outages=kills // 30, freezes=kills // 20)
     report = asyncio.run(weather(here, measure, seed, LEASE))
     return report.books, report.rows()
 
