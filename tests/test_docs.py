@@ -123,7 +123,7 @@ async def test_every_endpoint_of_the_readme_answers() -> None:
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1") as client:
         answers = {path: (await client.request(method, path)).status_code for method, path in endpoints}
 
-    assert len(answers) == 6
+    assert len(answers) == 7
     assert {path for path, status in answers.items() if status in (404, 405, 500)} == set()
 
 

@@ -24,6 +24,7 @@ from postil.demo.state import FakePull
 from postil.github import GitHub
 from postil.jobs import MAX_TRIES, Ask, Command, Jobs, Pull, create_engine, database_url
 from postil.jobs.schema import pulls
+from postil.review.model import Review
 from postil.sandbox import Analyst
 from postil.web.metrics import Metrics
 from postil.worker import Reviewer
@@ -82,7 +83,9 @@ def bench(github: ValidatedGitHub, app_key: tuple[str, str], tmp_path: Path) -> 
     """Starts a worker on a database of this test's, and stops it with the `async with` block."""
 
     @asynccontextmanager
-    async def running(key: bytes = b"key", work: bool = True) -> AsyncGenerator[Bench]:
+    async def running(
+        key: bytes = b"key", work: bool = True, show: Callable[[Review], None] = lambda review: None
+    ) -> AsyncGenerator[Bench]:
         transport = httpx.ASGITransport(github)
         jobs = Jobs(f"sqlite:///{tmp_path}/postil.db")
         async with (
@@ -98,8 +101,9 @@ def bench(github: ValidatedGitHub, app_key: tuple[str, str], tmp_path: Path) -> 
                 web_url="https://github.com",
                 key=key,
                 meter=Metrics("test", "test"),
+                show=show,
             )
-            await (jobs.start(reviewer) if work else jobs.open())
+            await (jobs.start(reviewer, reviewer.give_up) if work else jobs.open())
             try:
                 yield Bench(github, jobs)
             finally:
@@ -426,15 +430,53 @@ def test_a_review_that_is_given_up_says_so_in_its_check_run(
     async def story() -> Counter[str]:
         async with bench(work=False) as web:
             await web.asks(pull)
-            engine = create_engine(database_url(f"sqlite:///{tmp_path}/postil.db"))
-            with engine.begin() as connection:
-                connection.execute(sa.update(pulls).values(tries=MAX_TRIES - 1))
-            engine.dispose()
+            make_it_the_last_try(tmp_path)
         async with bench() as worker:
             return await worker.rests()
 
     assert asyncio.run(story()) == {"dead": 1}
     assert verdicts(pull) == snapshot([("neutral", "Could not be reviewed")])
+
+
+def make_it_the_last_try(folder: Path) -> None:
+    """Let all tries but one of whatever waits have failed."""
+    engine = create_engine(database_url(f"sqlite:///{folder}/postil.db"))
+    with engine.begin() as connection:
+        connection.execute(sa.update(pulls).values(tries=MAX_TRIES - 1))
+    engine.dispose()
+
+
+def test_a_check_run_is_ended_where_the_last_try_was_cut_short_and_gone_on_with_by_a_recheck(
+    github: ValidatedGitHub, bench: Callable[..., Any], tmp_path: Path
+) -> None:
+    """A fault of ours, or time that runs out, leaves the work no moment to say that it won't come to its end."""
+    pull = github.open_pull(base_files={"a.py": CLEAN}, head_files={"pay.py": PAY})
+    open_then: list[str] = []
+
+    def crash(_: Review) -> None:
+        open_then.extend(run.status for run in pull.check_runs)
+        raise ZeroDivisionError("in the middle of it")
+
+    async def story() -> Counter[str]:
+        async with bench(work=False) as web:
+            await web.asks(pull)
+            make_it_the_last_try(tmp_path)
+        async with bench(show=crash) as worker:
+            return await worker.rests()
+
+    async def again() -> Counter[str]:
+        async with bench() as worker:
+            worker.deliveries = 1
+            await worker.commands(pull, pull.author.login)
+            return await worker.rests()
+
+    states = asyncio.run(story())
+    ends = [(run.status, run.conclusion, run.title) for run in pull.check_runs]
+
+    assert (states, open_then) == ({"dead": 1}, ["in_progress"])
+    assert ends == snapshot([("completed", "neutral", "Could not be reviewed")])
+    assert asyncio.run(again()) == {"idle": 1}
+    assert verdicts(pull) == snapshot([("neutral", "Could not be reviewed"), ("failure", "1 finding: 1 warning")])
 
 
 def test_strangers_and_authors_who_ask_at_once_are_told_apart(

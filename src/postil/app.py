@@ -20,7 +20,7 @@ from postil import log as logs
 from postil import packs, stored
 from postil.github import GitHub
 from postil.github.errors import GiveUp
-from postil.jobs import AlreadyRunningError, Jobs, NewerDatabaseError, UnavailableError
+from postil.jobs import AlreadyRunningError, Jobs, NewerDatabaseError, UnavailableError, UnusableDatabaseError
 from postil.packs import Guideline, Links
 from postil.sandbox import Analyst, Limits
 from postil.settings import PREFIX, Credentials, Role, Settings
@@ -218,7 +218,7 @@ class _Service:
         stack.push_async_callback(self.jobs.stop, GRACE)
         try:
             await (self.jobs.start(self._reviewer, self._reviewer.give_up) if self._works else self.jobs.open())
-        except (UnavailableError, AlreadyRunningError, NewerDatabaseError) as error:
+        except (UnavailableError, AlreadyRunningError, NewerDatabaseError, UnusableDatabaseError) as error:
             log.error("not_started", why=str(error))  # noqa: TRY400 - its traceback tells an operator nothing
             raise
         if self._works and self._sweep is not None:

@@ -1,4 +1,4 @@
-"""The command line: serve · check · review · rules · jobs · demo."""
+"""The command line: serve · check · review · rules · jobs · migrate · demo."""
 
 import asyncio
 import os
@@ -112,6 +112,7 @@ def _folders(folders: list[Path] | None) -> tuple[Path, ...]:
 
 
 app.command()(operate.jobs)
+app.command()(operate.migrate)
 
 
 @app.callback(invoke_without_command=True)

@@ -1,6 +1,6 @@
-"""The operator's commands: what failed in the service, and what is to become of it.
+"""The operator's commands: what failed in the service and what is to become of it, and the way to PostgreSQL.
 
-They read the database of the settings, beside a service that runs or that doesn't.
+`jobs` reads the database of the settings, beside a service that runs or that doesn't; `migrate` needs one that doesn't.
 """
 
 import asyncio
@@ -8,14 +8,16 @@ import json
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn, TypeVar
 
 import typer
 
+from postil import stored
 from postil.report.checked import printable
 
 if TYPE_CHECKING:
-    from postil.jobs import DeadJob, Jobs, LiveJob
+    from postil.jobs import DeadJob, Jobs, LiveJob, Moved
 
 T = TypeVar("T")
 
@@ -51,6 +53,71 @@ def jobs(
             _each(ids, every, lambda queue: queue.retry, "is run again")
         case Action.DISMISS:
             _each(ids, every, lambda queue: queue.dismiss, "is dismissed")
+
+
+def migrate(
+    source: Annotated[
+        str | None, typer.Option("--from", metavar="sqlite:///PATH", help="The SQLite file; else POSTIL_DATABASE_URL.")
+    ] = None,
+    target: Annotated[
+        str | None,
+        typer.Option(
+            "--to",
+            metavar="postgresql://…",
+            help="The empty database; else POSTIL_DATABASE_URL, or the file that POSTIL_DATABASE_URL_FILE names.",
+        ),
+    ] = None,
+) -> None:
+    """Move the service's database from SQLite to PostgreSQL, while the service is stopped: all of it, or nothing."""
+    from postil.jobs import (  # noqa: PLC0415 - slow
+        AlreadyRunningError,
+        NewerDatabaseError,
+        UnavailableError,
+        UnusableDatabaseError,
+        check_way,
+        database_url,
+        examine_database,
+    )
+    from postil.settings import Settings, SettingsError  # noqa: PLC0415 - as above
+
+    try:
+        settings = Settings.load()
+        own = settings.database_url.get_secret_value()
+        if settings.is_shared:
+            target = target or own
+        else:
+            source = source or own
+        if source is None:
+            _fail("give the SQLite file by --from: the database of the settings is the target")
+        if target is None:
+            _fail("give the target by --to, or in POSTIL_DATABASE_URL and the SQLite file by --from")
+        check_way(source, target)
+        examine_database(target)
+        moved = asyncio.run(_move(source, target))
+        file = Path(str(database_url(source).database))
+        shown = database_url(target).set(drivername="postgresql").render_as_string()
+    except AlreadyRunningError as error:
+        _fail(f"{error} Stop the service first.")
+    except (SettingsError, NewerDatabaseError, UnavailableError, UnusableDatabaseError) as error:
+        _fail(str(error))
+    typer.echo(f"{file} was moved to {shown} before." if moved.before else f"{file} is moved to {shown}.")
+    for name, count in moved.rows.items():
+        typer.echo(f"    {name:<13}{count:>8}")
+    typer.echo(f"{moved.waiting} runs wait there." if moved.waiting != 1 else "1 run waits there.")
+    typer.echo("Set POSTIL_DATABASE_URL to it, and start the service. The file is no more used; keep it as a backup.")
+    if (file.parent / stored.FILE).exists():
+        typer.echo(f"The App's credentials stay in {stored.FILE} beside it: set POSTIL_DATA_FOLDER to {file.parent}.")
+
+
+async def _move(source: str, target: str) -> "Moved":
+    from postil.jobs import Jobs  # noqa: PLC0415 - slow
+
+    queue = Jobs(target)
+    try:
+        await queue.open()
+        return await queue.take_in(source)
+    finally:
+        await queue.stop()
 
 
 def _list(form: ListFormat) -> None:

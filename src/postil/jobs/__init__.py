@@ -5,7 +5,8 @@ and finds what a dead process left behind. One invariant carries the rest: a pul
 one live run, named "owner/repo#7@run 12". That alone gives serial work, coalescing and "the newest head wins".
 
 Everything may happen twice: a delivery, a run, a post. No type of the engine or the database leaves this package.
-`queue.Jobs` is what others use; below it `acceptance`, `runs`, `care` and `inspection` are what happens to the tables.
+`queue.Jobs` is what others use; below it `acceptance`, `runs`, `care`, `inspection` and `moving` are what happens to
+the tables.
 """
 
 from postil.jobs.condition import examine_database
@@ -42,6 +43,7 @@ from postil.jobs.model import (
     UnusableDatabaseError,
     Work,
 )
+from postil.jobs.moving import Moved, check_way
 from postil.jobs.queue import Jobs
 
 __all__ = [
@@ -65,6 +67,7 @@ __all__ = [
     "LastWord",
     "Later",
     "LiveJob",
+    "Moved",
     "NewerDatabaseError",
     "Outcome",
     "Pull",
@@ -76,6 +79,7 @@ __all__ = [
     "UnavailableError",
     "UnusableDatabaseError",
     "Work",
+    "check_way",
     "create_engine",
     "database_url",
     "examine_database",

@@ -9,6 +9,7 @@ from sqlalchemy import exc as sa_exc
 from postil.jobs.database import create_engine, database_url
 from postil.jobs.migration import SCRIPTS, current
 from postil.jobs.model import NewerDatabaseError, UnavailableError
+from postil.jobs.moving import check_here
 from postil.jobs.schema import deliveries
 
 
@@ -16,7 +17,7 @@ def examine_database(address: str) -> str | None:
     """Connect, try a change, take it back, and give the revision of the tables; None where there are none yet.
 
     Raises:
-        UnusableDatabaseError: the address isn't one.
+        UnusableDatabaseError: the address isn't one, or what was there has been moved.
         UnavailableError: it can't be reached, read or written.
         NewerDatabaseError: a newer version has brought its tables further than this one knows.
     """
@@ -30,12 +31,15 @@ def examine_database(address: str) -> str | None:
             if sa.inspect(connection).has_table(deliveries.name):
                 connection.execute(sa.delete(deliveries).where(deliveries.c.id == ""))
                 connection.rollback()
+        scripts = ScriptDirectory(str(SCRIPTS))
+        if revision == scripts.get_current_head():
+            check_here(engine)
     except sa_exc.SQLAlchemyError as error:
         # The driver's own words; SQLAlchemy's add the statement and a link.
         raise UnavailableError(str(getattr(error, "orig", None) or error).strip()) from error
     finally:
         engine.dispose()
-    known = {script.revision for script in ScriptDirectory(str(SCRIPTS)).walk_revisions()}
+    known = {script.revision for script in scripts.walk_revisions()}
     if revision is not None and revision not in known:
         raise NewerDatabaseError(f"Its tables are at revision {revision}, which this version doesn't know.")
     return revision

@@ -1,14 +1,17 @@
 """The one pool of connections, on SQLite or PostgreSQL, that our tables and the engine share."""
 
+import fcntl
+import os
 import sqlite3
 import time
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy import exc as sa_exc
 
-from postil.jobs.model import UnusableDatabaseError
+from postil.jobs.model import AlreadyRunningError, UnusableDatabaseError
 
 APPLICATION = "postil"
 """What we are called among the server's connections, and in the engine's tables."""
@@ -35,6 +38,20 @@ def database_url(text: str) -> sa.URL:
             return url.set(drivername="postgresql+psycopg")
         case other:
             raise UnusableDatabaseError(f"The database should be sqlite or postgresql, not {other}.")
+
+
+def lock(url: sa.URL) -> int:
+    """Take a SQLite file for this process alone, for as long as the descriptor that is given back is open.
+
+    Raises AlreadyRunningError when another process has it.
+    """
+    held = os.open(Path(str(url.database)).with_suffix(".lock"), os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(held)
+        raise AlreadyRunningError(f"Another process works on {url.database}.") from error
+    return held
 
 
 def create_engine(url: sa.URL) -> sa.Engine:

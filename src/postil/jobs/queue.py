@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import fcntl
 import logging
 import os
 import socket
@@ -19,8 +18,8 @@ import structlog
 from dbos import DBOS, DBOSClient, DBOSPortableJSONSerializer
 from sqlalchemy import exc as sa_exc
 
-from postil.jobs import acceptance, care, duties, inspection, memory, runs
-from postil.jobs.database import APPLICATION, create_engine, database_url
+from postil.jobs import acceptance, care, duties, inspection, memory, moving, runs
+from postil.jobs.database import APPLICATION, create_engine, database_url, lock
 from postil.jobs.migration import check, migrate
 from postil.jobs.model import (
     Accepted,
@@ -105,7 +104,7 @@ class Jobs:
         Raises:
             UnavailableError: the database doesn't answer.
             NewerDatabaseError: a newer version has been at it.
-            UnusableDatabaseError: `as_it_is`, and there are no tables, or older ones.
+            UnusableDatabaseError: what was here has been moved; or `as_it_is`, and there are no tables, or older ones.
         """
         if not self._open_already:
             self._store = await self._in_thread(lambda: self._open(as_it_is=as_it_is))
@@ -122,10 +121,9 @@ class Jobs:
         engine_log.setLevel(logging.WARNING)
         engine = create_engine(self._url)
         try:
-            if as_it_is:
-                check(engine)
-            else:
-                migrate(engine)
+            (check if as_it_is else migrate)(engine)
+            moving.check_here(engine)
+            if not as_it_is:
                 DBOS.migrate(self._url.render_as_string(hide_password=False))
         except BaseException:
             engine.dispose()
@@ -201,20 +199,16 @@ class Jobs:
         self._keeper.start()
 
     async def _take_lock(self, patience: float) -> None:
-        path = Path(str(self._url.database)).with_suffix(".lock")
-        self._lock_file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         deadline = time.monotonic() + patience
         while True:
             try:
-                fcntl.flock(self._lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
+                self._lock_file = lock(self._url)
+            except AlreadyRunningError:
                 if time.monotonic() > deadline:
-                    os.close(self._lock_file)
-                    self._lock_file = None
-                    raise AlreadyRunningError(f"Another process works on {self._url.database}.") from error
-                await asyncio.sleep(0.1)
+                    raise
             else:
                 return
+            await asyncio.sleep(0.1)
 
     async def stop(self, grace: float = 20.0) -> None:
         """Take no new work, let runs end for `grace` seconds, and hand the others on to whoever lives."""
@@ -273,6 +267,17 @@ class Jobs:
             except UnavailableError:
                 log.warning("database_unavailable")
                 await asyncio.sleep(1)
+
+    async def take_in(self, source: str) -> moving.Moved:
+        """Move everything out of a SQLite file into this PostgreSQL database, which is empty as yet, or nothing.
+
+        Raises:
+            UnavailableError: one of the two doesn't answer.
+            AlreadyRunningError: a service works on the file.
+            NewerDatabaseError: a newer version has been at it.
+            UnusableDatabaseError: it was moved elsewhere already, or this database isn't empty.
+        """
+        return await self._call(moving.take_in, database_url(source))
 
     # What was asked for
 

@@ -80,6 +80,11 @@ class Store:
         ).fetchone()
         if row is None:
             return False
+        self.enqueue(connection, row, max(delay, self.settle if fresh else 0.0), asked_for=asked_for)
+        return True
+
+    def enqueue(self, connection: sa.Connection, row: Any, delay: float = 0.0, *, asked_for: bool = False) -> None:
+        """Hand the run of a row of `pulls` to the engine, in this transaction."""
         options: EnqueueOptions = {
             "workflow_name": "review",
             "queue_name": QUEUE,
@@ -89,8 +94,6 @@ class Store:
             # The run ends itself at its timeout; this is for one that hangs without the loop.
             "workflow_timeout": self.timeout * 1.5,
         }
-        delay = max(delay, self.settle if fresh else 0.0)
         if delay > 0:
             options["delay_seconds"] = delay
         self.client.enqueue_in_transaction(connection, options, row.key, row.run)
-        return True
