@@ -9,10 +9,10 @@ RUN python -m pip install --no-cache-dir --root-user-action=ignore "uv>=0.13,<0.
 WORKDIR /app
 COPY pyproject.toml uv.lock README.md LICENSE app.yml ./
 # The dependencies first, so that a change of the source doesn't bring them anew.
-RUN uv sync --frozen --no-dev --no-install-project
+RUN uv sync --frozen --no-dev --extra otel --no-install-project
 COPY src ./src
 COPY rules ./rules
-RUN uv sync --frozen --no-dev && .venv/bin/python -m compileall -q src
+RUN uv sync --frozen --no-dev --extra otel && .venv/bin/python -m compileall -q src
 
 FROM docker.io/library/python:3.13-slim-bookworm
 # git fetches what is too large for GitHub's API.

@@ -16,6 +16,7 @@ from postil.demo.deliveries import Delivery
 from postil.demo.state import FakePull
 from postil.jobs import create_engine, database_url
 from postil.settings import Settings
+from postil.tracing import UNTRACED, Tracer
 from validated_github import ValidatedGitHub
 
 GUIDELINE = packs.load()
@@ -96,11 +97,11 @@ class Postil:
 
 @asynccontextmanager
 async def running(
-    github: ValidatedGitHub, app_key: tuple[str, str], folder: Path, **changes: str
+    github: ValidatedGitHub, app_key: tuple[str, str], folder: Path, tracer: Tracer = UNTRACED, /, **changes: str
 ) -> AsyncGenerator[Postil]:
     """The service, speaking to `github`: over HTTP where the API's address is given.
 
-    `changes` are settings; without a database among them it is one in `folder`.
+    `tracer` gets its traces. `changes` are settings; without a database among them it is one in `folder`.
     """
     env = {
         "POSTIL_GITHUB_APP_ID": github.app_id,
@@ -113,7 +114,7 @@ async def running(
     }
     settings = Settings.load(env | {f"POSTIL_{name}": value for name, value in changes.items()})
     transport = None if "GITHUB_API_URL" in changes else httpx.ASGITransport(github)
-    app = create_app(settings, None if settings.packs else GUIDELINE, transport, spacing=0)
+    app = create_app(settings, None if settings.packs else GUIDELINE, transport, spacing=0, tracer=tracer)
     async with app.router.lifespan_context(app):
         postil = Postil(app, github, settings.database_url.get_secret_value())
         try:

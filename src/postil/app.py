@@ -3,8 +3,8 @@
 import asyncio
 import hmac
 import os
-from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from importlib import metadata
 from pathlib import Path
 from typing import Self
@@ -14,6 +14,7 @@ import structlog
 import uvicorn
 from fastapi import Depends, FastAPI, HTTPException, params
 from fastapi.responses import JSONResponse, RedirectResponse
+from fastapi.telemetry import TelemetryConfig
 from starlette.staticfiles import StaticFiles
 
 from postil import log as logs
@@ -23,8 +24,9 @@ from postil.github.errors import GiveUp
 from postil.jobs import AlreadyRunningError, Jobs, NewerDatabaseError, UnavailableError, UnusableDatabaseError
 from postil.packs import Guideline, Links
 from postil.sandbox import Analyst, Limits
-from postil.settings import PREFIX, Credentials, Role, Settings
+from postil.settings import PREFIX, TRACED, Credentials, Role, Settings
 from postil.sweep import Sweep
+from postil.tracing import UNTRACED, Tracer
 from postil.web import errors, guide, hooks, operator, setup, status
 from postil.web.access import Access
 from postil.web.metrics import Metrics
@@ -40,6 +42,8 @@ GRACE = 20.0
 """Seconds that a shutdown leaves to reviews under way; what isn't done then is handed over."""
 BEGUN = 4
 """Runs that a worker begins for each that may read and judge files: that one is at work shows in its check run."""
+SILENT: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
+"""FastAPI's own telemetry would hold addresses, and that of the set-up is a secret."""
 
 
 def create_app(
@@ -47,12 +51,13 @@ def create_app(
     guideline: Guideline | None = None,
     transport: httpx.AsyncBaseTransport | None = None,
     spacing: float = SPACING,
+    tracer: Tracer = UNTRACED,
 ) -> FastAPI:
     """Make the service that the settings ask for. It starts, and stops, with the application's lifespan.
 
     Without credentials it only opens the set-up, and becomes the service when that is done. `guideline` saves reading
     the packs again; `transport` carries the requests to GitHub (None for the network); `spacing` are the seconds
-    between two writes of one installation.
+    between two writes of one installation; `tracer` gets deliveries, runs and calls.
 
     Raises:
         postil.packs.PackError: a pack is wrong.
@@ -60,7 +65,7 @@ def create_app(
     """
     guideline = guideline or packs.load(_pack_paths(settings))
     access = _access(settings)
-    house = _House(settings, guideline, transport, spacing)
+    house = _House(settings, guideline, transport, spacing, tracer)
     set_up = setup.Setup(house, _given(settings), transport)
 
     @asynccontextmanager
@@ -72,7 +77,7 @@ def create_app(
             log.info("stopping")
         log.info("stopped")
 
-    app = FastAPI(title="Postil", version=VERSION, lifespan=lifespan, openapi_url=None)
+    app = FastAPI(title="Postil", version=VERSION, lifespan=lifespan, openapi_url=None, telemetry=SILENT)
     app.add_middleware(SecurityHeaders)
     errors.install(app)
     app.include_router(status.health(VERSION))
@@ -93,10 +98,16 @@ class _House:
     """The service as far as it is there: its pages always, its work once it has credentials. Routes ask it."""
 
     def __init__(
-        self, settings: Settings, guideline: Guideline, transport: httpx.AsyncBaseTransport | None, spacing: float
+        self,
+        settings: Settings,
+        guideline: Guideline,
+        transport: httpx.AsyncBaseTransport | None,
+        spacing: float,
+        tracer: Tracer,
     ) -> None:
         self.guideline = guideline
         self.measured = Metrics(VERSION, guideline.version)
+        self.tracer = tracer
         self._settings = settings
         self._transport = transport
         self._spacing = spacing
@@ -157,9 +168,10 @@ class _House:
             web_url=settings.web_url,
             spacing=self._spacing,
             meter=self.measured,
+            tracer=self.tracer,
         )
         self.measured.watch(github.budgets.left)
-        return _Service(settings, credentials, self.guideline, self.measured, github)
+        return _Service(settings, credentials, self.guideline, self.measured, self.tracer, github)
 
 
 class _Service:
@@ -171,6 +183,7 @@ class _Service:
         credentials: Credentials,
         guideline: Guideline,
         measured: Metrics,
+        tracer: Tracer,
         github: GitHub,
     ) -> None:
         secrets = [secret.get_secret_value() for secret in credentials.webhook_secrets]
@@ -188,7 +201,9 @@ class _Service:
         self._sweep = None
         if settings.sweep_minutes:
             every = settings.sweep_minutes * 60.0
-            self._sweep = Sweep(github, self.jobs, every=every, calls=settings.sweep_calls, swept=measured.swept)
+            self._sweep = Sweep(
+                github, self.jobs, every=every, calls=settings.sweep_calls, swept=measured.swept, tracer=tracer
+            )
         self._works = settings.role is not Role.WEB
         # Reviews mostly wait for GitHub, analyses for a processor: more of these than processors only take memory.
         children = min(settings.concurrency, os.cpu_count() or 1)
@@ -204,6 +219,7 @@ class _Service:
             key=hmac.digest(secrets[0].encode(), b"postil: hidden markers", "sha256"),
             meter=measured,
             room=asyncio.Semaphore(settings.concurrency),
+            tracer=tracer,
         )
 
     async def start(self, stack: AsyncExitStack, *, prove: bool = False) -> None:
@@ -265,7 +281,7 @@ def _add_web(app: FastAPI, house: _House, set_up: setup.Setup, readers: Sequence
     app.include_router(guide.router(house.guideline), dependencies=[Depends(once_set_up), *readers])
     app.include_router(setup.router(set_up))
     app.mount("/static", StaticFiles(directory=STATIC))
-    app.include_router(hooks.router(house.desk, house.measured))
+    app.include_router(hooks.router(house.desk, house.measured, tracer=house.tracer))
 
     @app.get("/", response_class=RedirectResponse)
     def front() -> RedirectResponse:
@@ -287,6 +303,30 @@ def _given(settings: Settings) -> setup.Given:
     )
 
 
+@contextmanager
+def _traced(settings: Settings) -> Generator[Tracer]:
+    """Where traces go, and that the last of them get there.
+
+    A platform may set the variables for all that runs on it, so that a missing package is no reason not to start.
+    """
+    if not settings.traced:
+        yield UNTRACED
+        return
+    try:
+        # Here, so that nobody else pays for it.
+        from postil.otel import Traces  # noqa: PLC0415
+    except ImportError as error:
+        cure = "pip install 'postil[otel]', or unset the variables"
+        log.warning("traces_not_sent", asked_for_by=TRACED, why=str(error), cure=cure)
+        yield UNTRACED
+        return
+    traces = Traces(VERSION)
+    try:
+        yield traces
+    finally:
+        traces.close()
+
+
 def serve(settings: Settings) -> None:
     """Run the service until it is told to stop (SIGTERM, SIGINT). Logs JSON on stderr.
 
@@ -298,8 +338,13 @@ def serve(settings: Settings) -> None:
     if settings.overruled:
         names = [PREFIX + name.upper() for name in settings.overruled]
         log.warning("environment_goes_first", settings=names, over=str(settings.folder / stored.FILE))
+    with _traced(settings) as tracer:
+        _serve(settings, tracer)
+
+
+def _serve(settings: Settings, tracer: Tracer) -> None:
     config = uvicorn.Config(
-        create_app(settings),
+        create_app(settings, tracer=tracer),
         host=settings.listen.host,
         port=settings.listen.port,
         log_config=None,

@@ -42,6 +42,8 @@ MIN_PASSWORD = 8
 MAX_FILE = 64 * 1024
 FILED = ("github_private_key", "github_webhook_secret", "database_url", "operator_token")
 """The settings that are secret: each may also stand in a file, which the setting of the same name with _FILE names."""
+TRACED = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+"""The standard variables that say where traces go; with neither of them there are none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,6 +299,7 @@ class Settings(BaseSettings):
     openapi: bool = Field(False, description="Give true to answer /openapi.json, which describes all paths.")
     log_level: LogLevel = Field(LogLevel.INFO, description="Give debug, info, warning or error.")
     _overruled: tuple[str, ...] = PrivateAttr(())
+    _traced: bool = PrivateAttr(default=False)
 
     @classmethod
     def settings_customise_sources(
@@ -334,6 +337,7 @@ class Settings(BaseSettings):
             every: dict[str, Any] = {**values, **taken}
             settings = cls(**every)
             settings._overruled = overruled
+            settings._traced = any(env.get(name, "").strip() for name in TRACED)
         except ValidationError as error:
             wrong = [(str(item["loc"][0]), item["msg"]) for item in error.errors(include_input=False)]
             files = dict.fromkeys(taken, folder / stored.FILE)
@@ -357,6 +361,11 @@ class Settings(BaseSettings):
     def overruled(self) -> tuple[str, ...]:
         """The settings that the environment and the stored file both give, with different values."""
         return self._overruled
+
+    @property
+    def traced(self) -> bool:
+        """Whether OpenTelemetry's variables say where traces go. The SDK reads these and its others itself."""
+        return self._traced
 
     @property
     def folder(self) -> Path:

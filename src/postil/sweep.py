@@ -17,6 +17,7 @@ from postil.github import GitHub
 from postil.github.errors import GiveUp, Moot, TryAgain
 from postil.github.model import Attempt, Installed, OpenPull, Reachable
 from postil.jobs import Ask, Pull, UnavailableError
+from postil.tracing import UNTRACED, Tracer
 
 log = structlog.get_logger(__name__)
 
@@ -123,6 +124,7 @@ class Sweep:
 
     `every` are the seconds between two rounds, `calls` the most that one of them makes to GitHub; a look that needs
     more goes on in the next round. `swept` is told of each thing that was missed: "redelivery" or "pull request".
+    `tracer` gets what is asked for in place of a delivery.
     """
 
     def __init__(
@@ -134,6 +136,7 @@ class Sweep:
         calls: int,
         look_every: float = LOOK_EVERY,
         swept: Callable[[str], None] = lambda _: None,
+        tracer: Tracer = UNTRACED,
     ) -> None:
         self._github = github
         self._ledger = ledger
@@ -141,6 +144,7 @@ class Sweep:
         self._calls = calls
         self._look_every = look_every
         self._swept = swept
+        self._tracer = tracer
         self._left = 0
 
     async def keep_on(self) -> None:
@@ -249,7 +253,10 @@ class Sweep:
             whose = Pull(place.installation, place.id, owner, name, pull.number)
             ask = Ask(whose, "sweep", pull.head, pull.at, outdates=True)
             # Named for what it is about, so that it is the same ask whoever makes it.
-            answer = await self._ledger.accept(f"sweep {place.id}#{pull.number}@{pull.head}", ask)
+            name = f"sweep {place.id}#{pull.number}@{pull.head}"
+            with self._tracer.delivery(name, event="sweep") as note:
+                answer = await self._ledger.accept(name, ask)
+                note("result", answer)
             log.info("pull_request_missed", pull=ask.pull.key, result=answer)
             self._swept("pull request")
 

@@ -54,6 +54,7 @@ from postil.review.noise import MARKS
 from postil.review.orders import Orders, read_orders
 from postil.review.plan import Plan, plan
 from postil.sandbox import Analyst, SandboxError
+from postil.tracing import UNTRACED, Tracer
 
 log = structlog.get_logger(__name__)
 
@@ -144,7 +145,8 @@ class Reviewer:
 
     `links` say where comments point; `web_url` is GitHub's address for people; `key` signs the hidden markers. So many
     runs as have `room` read and judge files at a time; the others have begun their check runs, and wait. `show` is
-    given each review before it is posted; with `drafts`, drafts are reviewed whatever the configuration says.
+    given each review before it is posted; with `drafts`, drafts are reviewed whatever the configuration says. `tracer`
+    gets each run and its parts.
     """
 
     github: GitHub
@@ -158,15 +160,18 @@ class Reviewer:
     room: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(8))
     show: Callable[[Review], None] = lambda review: None
     drafts: bool = False
+    tracer: Tracer = UNTRACED
 
     async def __call__(self, job: Job) -> Outcome:
         """Do one job; says how it ended. Only faults of our own are raised."""
         began = time.monotonic()
         bound = {"job": job.id, "pull": job.pull.key, "delivery": ",".join(job.deliveries)}
-        with structlog.contextvars.bound_contextvars(**bound):
+        facts = {"repository": job.pull.repository_id, "pull": job.pull.number, "tries": job.tries}
+        with structlog.contextvars.bound_contextvars(**bound), self.tracer.run(job.deliveries, **facts) as note:
             run = _Run(self, job)
             with counted() as tally:
                 outcome = await self._outcome(job, run)
+            note("outcome", type(outcome).__name__.lower())
             seconds = time.monotonic() - began
             why = {"why": outcome.why} if isinstance(outcome, Shelved | Again | Later | Failed) else {}
             log.info("job_ended", outcome=type(outcome).__name__.lower(), seconds=round(seconds, 3), **why)
@@ -183,7 +188,8 @@ class Reviewer:
         """Measure a part of a run."""
         began = time.monotonic()
         try:
-            yield
+            with self.tracer.part(name):
+                yield
         finally:
             self.meter.spent(name, time.monotonic() - began)
 

@@ -26,6 +26,7 @@ from postil.github.fetch import Clone
 from postil.github.model import App, Attempt, Hook, Installed, OpenPull, Reachable, Wire
 from postil.github.repository import Repository
 from postil.github.tokens import FETCH, LOOK, REACT, RESOLVE, Scope, Token, TokenAuth, Tokens
+from postil.tracing import UNTRACED, Tracer
 
 log = structlog.get_logger(__name__)
 
@@ -96,13 +97,14 @@ def counted() -> Generator[Tally]:
 class _Lent(httpx.AsyncBaseTransport):
     """One client's connections, lent to the clients that githubkit makes and closes for every single call.
 
-    What passes here is logged and measured: the way, the outcome and the time until the answer began, and nothing
+    What passes here is logged, measured and traced: way, outcome and the time until the answer began, and nothing
     secret. An Enterprise Server that doesn't know our version of the API is asked without naming one, from then on: it
     has one.
     """
 
-    def __init__(self, client: httpx.AsyncClient, meter: Meter) -> None:
+    def __init__(self, client: httpx.AsyncClient, meter: Meter, tracer: Tracer) -> None:
         self._client = client
+        self._tracer = tracer
         self._names_version = True
         self._meter = meter
 
@@ -126,16 +128,18 @@ class _Lent(httpx.AsyncBaseTransport):
         if tally := _tally.get():
             tally.calls += 1
         status: int | str = "cancelled"
-        outcome = "no answer"
+        endpoint, outcome = _endpoint(request.url.path), "no answer"
         try:
-            response = await self._client.send(request, stream=True)
-            status, outcome = response.status_code, _outcome(response)
+            with self._tracer.part(f"{request.method} {endpoint}") as note:
+                response = await self._client.send(request, stream=True)
+                status, outcome = response.status_code, _outcome(response)
+                note("status", status)
         except httpx.TransportError as error:
             status = type(error).__name__
             raise
         finally:
             seconds = time.monotonic() - started
-            self._meter.called(_endpoint(request.url.path), outcome, seconds)
+            self._meter.called(endpoint, outcome, seconds)
             rounded = round(seconds, 3)
             log.debug("github_call", method=request.method, path=request.url.path, status=status, seconds=rounded)
         return response
@@ -190,6 +194,7 @@ class GitHub:
         spacing: seconds between two writes of one installation. GitHub asks for a second at least.
         pauses: seconds before the first and second repeat of a read.
         meter: measures the calls.
+        tracer: gets them as parts of what they are made for.
     """
 
     _kind: type[Repository] = Repository
@@ -205,10 +210,11 @@ class GitHub:
         spacing: float = 1.0,
         pauses: tuple[float, float] = (0.5, 2.0),
         meter: Meter | None = None,
+        tracer: Tracer = UNTRACED,
     ) -> None:
         self._client = httpx.AsyncClient(transport=transport, timeout=TIMEOUT, follow_redirects=False)
         self._meter = meter or _Unmeasured()
-        self._lent = _Lent(self._client, self._meter)
+        self._lent = _Lent(self._client, self._meter, tracer)
         self._api_url = api_url
         self._web_url = web_url
         self._pauses = pauses

@@ -15,6 +15,7 @@ from starlette.requests import ClientDisconnect
 
 from postil import webhook
 from postil.jobs import MERGE_QUEUE, Ask, Command, Pull, UnavailableError
+from postil.tracing import UNTRACED, Tracer
 from postil.web.errors import failure
 from postil.web.metrics import Metrics
 
@@ -104,8 +105,16 @@ class _Room:
             self._left += taken
 
 
-def router(desk: Callable[[], Desk | None], metrics: Metrics, limit: int = webhook.MAX_BODY) -> APIRouter:
-    """Make the route. `desk` is asked for each delivery, and gives None without credentials; `limit` is in bytes."""
+def router(
+    desk: Callable[[], Desk | None],
+    metrics: Metrics,
+    limit: int = webhook.MAX_BODY,
+    tracer: Tracer = UNTRACED,
+) -> APIRouter:
+    """Make the route. `desk` is asked for each delivery, and gives None without credentials; `limit` is in bytes.
+
+    `tracer` gets what is proved to come from GitHub.
+    """
     routes = APIRouter()
     room = _Room(ROOM)
     # What is read takes a multiple of its size while it is.
@@ -147,15 +156,21 @@ def router(desk: Callable[[], Desk | None], metrics: Metrics, limit: int = webho
         if isinstance(delivery, webhook.Refusal):
             log.warning("delivery_refused", status=delivery.status, why=delivery.why)
             return failure(delivery.status, delivery.why)
-        with structlog.contextvars.bound_contextvars(delivery=delivery.id):
+        # Not before: what strangers send begins no trace.
+        with (
+            structlog.contextvars.bound_contextvars(delivery=delivery.id),
+            tracer.delivery(delivery.id, event=delivery.event) as note,
+        ):
             try:
                 async with asyncio.timeout(STORED_WITHIN):
                     answer = await _take(delivery, at)
             except (UnavailableError, TimeoutError) as error:
                 # Where the database only was slow it may be stored all the same: sent again, it is a duplicate.
+                note("result", "not stored")
                 why = str(error) or "The database takes too long."
                 log.warning("delivery_not_stored", event_name=delivery.event, error=why)
                 return failure(503, "The delivery can't be stored at the moment.")
+            note("result", answer.result)
             log.info("delivery", event_name=delivery.event, action=delivery.action, **answer.model_dump())
             return answer
 
