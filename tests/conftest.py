@@ -1,5 +1,6 @@
 """Fixtures that many tests share."""
 
+import logging
 from collections.abc import AsyncGenerator, Iterator
 from pathlib import Path
 
@@ -17,6 +18,16 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
         yield
+
+
+@pytest.fixture(autouse=True)
+def _own_log() -> Iterator[None]:
+    """Where a command logs to ends with its test, and the engine of the next one flushes every handler it finds."""
+    loggers = [logging.getLogger(name) for name in (None, "dbos")]
+    before = [(logger, logger.handlers[:], logger.propagate) for logger in loggers]
+    yield
+    for logger, handlers, propagate in before:
+        logger.handlers, logger.propagate = handlers, propagate
 
 
 @pytest.fixture(scope="session")
