@@ -7,7 +7,6 @@ import libcst as cst
 from postil.lint.dependencies import declared
 from postil.lint.names import dotted
 from postil.lint.source import SourceFile
-from postil.lint.tree import walk_scope
 
 _PLACES = re.compile(r"(^|/)(deps?|dependenc(y|ies))(/|\.py$)")
 _TOLD = frozenset({"Depends", "Security"})
@@ -21,7 +20,7 @@ def lending(function: cst.FunctionDef, file: SourceFile) -> cst.Yield | None:
     """
     if function.decorators or file.is_test:
         return None
-    yields = [node for node in walk_scope(function.body) if isinstance(node, cst.Yield)]
+    yields = [node for node in file.nodes(cst.Yield) if file.enclosing_def(node) is function]
     if len(yields) != 1 or isinstance(yields[0].value, cst.From) or _in_loop(yields[0], function, file):
         return None
     return yields[0] if _is_given(function, file) or _is_meant(function, file) else None

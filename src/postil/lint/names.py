@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import libcst as cst
 
-from postil.lint.tree import COMPREHENSIONS, FUNCTIONS, walk
+from postil.lint.tree import COMPREHENSIONS, FUNCTIONS, children
 
 Definition = cst.FunctionDef | cst.ClassDef
 
@@ -220,10 +220,23 @@ def _assign(target: cst.CSTNode, value: cst.CSTNode | None, bound: Bound) -> Non
         bound.assignments.setdefault(name.value, []).append(value if plain else None)
 
 
+_BLOCKS = frozenset(
+    {
+        *(cst.IndentedBlock, cst.SimpleStatementLine, cst.SimpleStatementSuite, cst.FunctionDef, cst.ClassDef),
+        *(cst.If, cst.Else, cst.For, cst.While, cst.With, cst.Match, cst.MatchCase),
+        *(cst.Try, cst.TryStar, cst.ExceptHandler, cst.ExceptStarHandler, cst.Finally),
+    }
+)
+"""What statements stand in."""
+
+
 def attribute_assignments(owner: cst.ClassDef) -> dict[str, list[cst.CSTNode]]:
     """What the methods of a class assign to `self.x` and what its body annotates, as name → values or AnnAssigns."""
     found: dict[str, list[cst.CSTNode]] = {}
-    for node in walk(owner.body):
+    # Statements alone: most of a class is expressions, in which nothing is assigned to an attribute.
+    left: list[cst.CSTNode] = [owner.body]
+    while left:
+        node = left.pop()
         if isinstance(node, cst.Assign):
             for target in node.targets:
                 if (name := _self_attribute(target.target)) is not None:
@@ -238,6 +251,8 @@ def attribute_assignments(owner: cst.ClassDef) -> dict[str, list[cst.CSTNode]]:
             name = _self_attribute(node.asname.name)
             if name is not None:
                 found.setdefault(name, []).append(node)
+        elif node.__class__ in _BLOCKS:
+            left += reversed([*children(node)])
     return found
 
 

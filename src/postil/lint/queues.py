@@ -50,6 +50,7 @@ _SIGNATURES = frozenset({"s", "si", "signature", "subtask"})
 _RESULTS = frozenset(
     {"celery.result.AsyncResult", "celery.result.GroupResult", "celery.result.ResultSet", "celery.AsyncResult"}
 )
+_RESULT_CLASSES = frozenset(name.rpartition(".")[2] for name in _RESULTS)
 _RESULT_MAKERS = frozenset({"AsyncResult", "GroupResult"})
 _DEPTH = 4
 
@@ -186,7 +187,7 @@ def job_result(expression: cst.BaseExpression, file: "SourceFile", depth: int = 
         value = file.value_of(expression)
         if value is not None:
             return job_result(value, file, depth + 1)
-    return file.type_of(expression) in _RESULTS
+    return any(file.mentions(word) for word in _RESULT_CLASSES) and file.type_of(expression) in _RESULTS
 
 
 def _sends_by_name(call: cst.Call, file: "SourceFile") -> bool:

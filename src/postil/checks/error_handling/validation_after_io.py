@@ -27,7 +27,7 @@ _SCALARS = re.compile(
 
 def check(function: cst.FunctionDef, file: SourceFile) -> Notes:
     body = function.body.body
-    if len(body) < 2 or not any(line.__class__ is cst.If for line in body) or not file.is_service:
+    if len(body) < 2 or not any(_refuses(line) for line in body[1:]) or not file.is_service:
         return
     first: cst.CSTNode | None = None
     call: cst.CSTNode | None = None
@@ -75,18 +75,25 @@ def _asks(line: cst.CSTNode, file: SourceFile) -> cst.CSTNode | None:
     return None
 
 
+def _refuses(statement: cst.CSTNode) -> cst.Call | None:
+    """The exception that is made where a statement is an `if` that does nothing but raise one."""
+    if not isinstance(statement, cst.If) or statement.orelse is not None:
+        return None
+    lines = statement.body.body
+    if not isinstance(statement.body, cst.IndentedBlock) or len(lines) != 1:
+        return None
+    raised = lines[0].body[0] if isinstance(lines[0], cst.SimpleStatementLine) else None
+    return raised.exc if isinstance(raised, cst.Raise) and isinstance(raised.exc, cst.Call) else None
+
+
 def _checks_arguments(branch: cst.If, function: cst.FunctionDef, file: SourceFile) -> bool:
     """Whether a branch refuses the arguments by themselves: they alone are looked at, and are what was given."""
-    if branch.orelse is not None or not isinstance(branch.body, cst.IndentedBlock) or len(branch.body.body) != 1:
+    if (raised := _refuses(branch)) is None:
         return False
-    line = branch.body.body[0]
-    raised = line.body[0] if isinstance(line, cst.SimpleStatementLine) else None
-    if not isinstance(raised, cst.Raise) or not isinstance(raised.exc, cst.Call):
-        return False
-    name = file.name_of(raised.exc.func) or ""
+    name = file.name_of(raised.func) or ""
     if name not in _ERRORS:
         is_http = name.rpartition(".")[2] == "HTTPException"
-        if not is_http or status_of(argument(raised.exc, "status_code", 0), file) not in _INVALID:
+        if not is_http or status_of(argument(raised, "status_code", 0), file) not in _INVALID:
             return False
     given = {param.name.value: param for param in parameters(function)}
     looked: set[str] = set()

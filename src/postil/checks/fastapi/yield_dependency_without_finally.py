@@ -13,8 +13,7 @@ def check(produced: cst.Yield, file: SourceFile) -> Notes:
     function = file.enclosing_def(produced)
     if function is None or function.decorators or not file.is_service:
         return
-    skipped = skipped_cleanup(produced, function, file)
-    if skipped is None or lending(function, file) is not produced:
+    if lending(function, file) is not produced or (skipped := skipped_cleanup(produced, function, file)) is None:
         return
     yield Note(
         produced,

@@ -47,7 +47,7 @@ def check(call: cst.Call, file: SourceFile) -> Notes:
 def _unlimited(call: cst.Call, file: SourceFile) -> tuple[str, str, int | None] | None:
     """What a call is in its library's words, and the keyword and position of its timeout."""
     func = call.func
-    name = file.name_of(func) if not isinstance(func, cst.Attribute) or func.attr.value in _FUNCTIONS else None
+    name = file.name_of(func) if file.called(call) in _FUNCTIONS else None
     if name is not None:
         return (name, *UNLIMITED_CALLS[name]) if name in UNLIMITED_CALLS else None
     if not isinstance(func, cst.Attribute) or func.attr.value not in _METHODS:
