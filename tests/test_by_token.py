@@ -11,17 +11,10 @@ from postil.by_token import PullNameError, pull_named
 from postil.demo.state import FakePull
 from postil.github.tokens import LEAST
 from postil.settings import Given, SettingsError
-from story import said, verdicts
+from story import PAY, said, verdicts
 from validated_github import ValidatedGitHub
 
 POSTIL = Path(sys.executable).parent / "postil"
-PAY = """\
-def pay(card):
-    try:
-        charge(card)
-    except CardError as error:
-        raise PaymentFailed(card)
-"""
 SAID = ("shop/pay.py", 5, "**Chain the new exception to its cause**")
 
 

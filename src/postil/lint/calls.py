@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from postil.lint.names import parameters
+from postil.lint.names import last_name, parameters
 from postil.lint.tree import is_generator, walk_scope
 
 if TYPE_CHECKING:
@@ -140,7 +140,8 @@ class Calls:
             if file.name_of(target.func if isinstance(target, cst.Call) else target) not in _RUN_THE_BODY:
                 return False
         return not any(
-            isinstance(node, cst.Call) and _last(node.func) in _ASK_FOR_THE_LOOP for node in walk_scope(function.body)
+            isinstance(node, cst.Call) and last_name(node.func) in _ASK_FOR_THE_LOOP
+            for node in walk_scope(function.body)
         )
 
     def uses(self, function: cst.FunctionDef) -> Iterator[cst.CSTNode]:
@@ -171,9 +172,7 @@ class Calls:
         if self._by_name is None:
             self._by_name = {}
             for call in self._file.nodes(cst.Call):
-                last = _last(call.func)
-                if last is not None:
-                    self._by_name.setdefault(last, []).append(call)
+                self._by_name.setdefault(last_name(call.func), []).append(call)
         return self._by_name.get(name, [])
 
     def _is_entered(self, call: cst.Call) -> bool:
@@ -215,9 +214,3 @@ def _needs(test: cst.BaseExpression) -> frozenset[str]:
         case cst.Comparison(left=cst.Name() as name, comparisons=[cst.ComparisonTarget(operator=cst.IsNot())]):
             return frozenset({name.value})
     return frozenset()
-
-
-def _last(func: cst.BaseExpression) -> str | None:
-    if isinstance(func, cst.Attribute):
-        return func.attr.value
-    return func.value if isinstance(func, cst.Name) else None

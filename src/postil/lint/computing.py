@@ -3,6 +3,7 @@
 import libcst as cst
 
 from postil.lint.catalogue.computing import COMPUTING_CALLS, COMPUTING_METHODS, PASSWORD_CALLS, PASSWORD_METHODS
+from postil.lint.names import last_name
 from postil.lint.source import SourceFile
 
 _LAST = frozenset(
@@ -15,7 +16,7 @@ _LAST = frozenset(
 def computes(call: cst.Call, file: SourceFile) -> str | None:
     """What a call is in its library's words, if it computes for long: "bcrypt.hashpw"; else None."""
     func = call.func
-    last = func.attr.value if isinstance(func, cst.Attribute) else func.value if isinstance(func, cst.Name) else None
+    last = last_name(func)
     if last not in _LAST and not (isinstance(func, cst.Name) and file.imports.get(func.value) is not None):
         return None
     name = file.name_of(func)

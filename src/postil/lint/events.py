@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import libcst as cst
 
 from postil.lint.dependencies import is_older
+from postil.lint.names import last_name
 from postil.lint.source import SourceFile, argument, string_value
 
 _EVENTS = frozenset({"startup", "shutdown"})
@@ -34,7 +35,7 @@ class EventHandler:
 
         Routers run the handlers of their own beside it. Checked with FastAPI 0.165 (tests/test_framework_facts.py).
         """
-        if self.made is None or _last(self.made.func) != "FastAPI":
+        if self.made is None or last_name(self.made.func) != "FastAPI":
             return None
         given = argument(self.made, "lifespan")
         if isinstance(given, cst.Name) and given.value != "None":
@@ -56,7 +57,7 @@ def event_handlers(file: SourceFile) -> Iterator[EventHandler]:
             if event in _EVENTS and _is_app(call.func.value, file):
                 shown = f"{'@' if isinstance(file.parent(call), cst.Decorator) else ''}{file.code(call.func)}"
                 yield EventHandler(call, event, shown, _made(call.func.value, file))
-        elif _last(call.func) in _LAST and (file.name_of(call.func) or "").startswith("fastapi."):
+        elif last_name(call.func) in _LAST and (file.name_of(call.func) or "").startswith("fastapi."):
             for arg in call.args:
                 event = _KEYWORDS.get(arg.keyword.value) if arg.keyword is not None else None
                 # An app's subclass hands on what it was given.
@@ -76,8 +77,3 @@ def _is_app(owner: cst.BaseExpression, file: SourceFile) -> bool:
 def _made(owner: cst.BaseExpression, file: SourceFile) -> cst.Call | None:
     value = file.value_of(owner)
     return value if isinstance(value, cst.Call) else None
-
-
-def _last(func: cst.BaseExpression) -> str:
-    last = func.attr if isinstance(func, cst.Attribute) else func
-    return last.value if isinstance(last, cst.Name) else ""

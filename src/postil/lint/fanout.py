@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import libcst as cst
 
-from postil.lint.names import targets
+from postil.lint.names import last_name, targets
 from postil.lint.source import SourceFile, argument
 from postil.lint.tree import FUNCTIONS, walk_scope
 
@@ -40,7 +40,7 @@ def fanouts(file: SourceFile) -> Iterator[Fanout]:
     """What a file starts together: calls of `gather`, `wait` and `as_completed`, and blocks of task groups."""
     for call in file.nodes(cst.Call):
         func = call.func
-        last = func.attr.value if isinstance(func, cst.Attribute) else func.value if isinstance(func, cst.Name) else ""
+        last = last_name(func)
         if last in ("gather", "wait", "as_completed") or isinstance(func, cst.Name):
             name = file.name_of(func)
             if name == _GATHER or name in _TAKE_ALL:

@@ -4,7 +4,7 @@ import re
 
 import libcst as cst
 
-from postil.lint.names import dotted
+from postil.lint.names import dotted, last_name
 from postil.lint.source import SourceFile
 from postil.lint.tree import walk
 
@@ -27,7 +27,7 @@ _STEPS = re.compile(r"token|next|sleep|wait|lock|page", re.IGNORECASE)
 def asks_only(call: cst.Call) -> bool:
     """Whether a call is named for asking something, so that its order among others is likely to be free."""
     func = call.func
-    last = func.attr.value if isinstance(func, cst.Attribute) else func.value if isinstance(func, cst.Name) else ""
+    last = last_name(func)
     return _ASKS.search(last) is not None and _STEPS.search(last) is None
 
 

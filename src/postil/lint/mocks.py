@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import libcst as cst
 
-from postil.lint.names import dotted, parameters
+from postil.lint.names import dotted, last_name, parameters
 from postil.lint.source import SourceFile, argument, string_value
 
 CLASSES = frozenset({"Mock", "MagicMock", "AsyncMock", "NonCallableMock", "NonCallableMagicMock", "PropertyMock"})
@@ -85,7 +85,7 @@ def patch_of(call: cst.CSTNode | None, file: SourceFile) -> Patch | None:
     if not isinstance(call, cst.Call):
         return None
     func = call.func
-    last = func.attr.value if isinstance(func, cst.Attribute) else func.value if isinstance(func, cst.Name) else ""
+    last = last_name(func)
     # The name may have been given at the import, and most calls are of something else.
     if isinstance(func, cst.Attribute) and last not in ("patch", "object", "multiple", "dict"):
         return None

@@ -24,6 +24,13 @@ def dotted(expression: cst.CSTNode | None) -> str | None:
     return None
 
 
+def last_name(expression: cst.CSTNode | None) -> str:
+    """What an expression ends in: "c" of `a.b.c`, of `f().c` and of `c`; empty where that is no name."""
+    if isinstance(expression, cst.Attribute):
+        return expression.attr.value
+    return expression.value if isinstance(expression, cst.Name) else ""
+
+
 @dataclass
 class Bound:
     """The names that one scope binds: all of them, those that are imports, and those that are definitions."""

@@ -25,6 +25,7 @@ from postil.lint.alembic import (
     upgrades,
 )
 from postil.lint.dependencies import distribution, distributions
+from postil.lint.names import last_name
 from postil.lint.source import SourceFile, argument, string_value
 from postil.lint.tree import walk
 
@@ -266,7 +267,7 @@ class Revision:
         `metadata.create_all(…)`, `table.create(…)`, and `create_table(…)` of another module.
         """
         func = call.func
-        last = func.attr.value if isinstance(func, cst.Attribute) else func.value if isinstance(func, cst.Name) else ""
+        last = last_name(func)
         if last == "create_all":
             return ""
         if last == "create" and isinstance(func, cst.Attribute):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import libcst as cst
 
 from postil.lint.check import Fix, FixKind, Insert
-from postil.lint.names import dotted
+from postil.lint.names import dotted, last_name
 from postil.lint.source import SourceFile
 from postil.lint.tree import walk
 
@@ -45,7 +45,7 @@ def skipped_cleanup(produced: cst.Yield, function: cst.FunctionDef, file: Source
     after = list(_run_after(produced, function, file))
     undone = next((statement for statement in after if _cleans_up(statement, produced, function, file)), None)
     # What an exit stack would undo after a failure, it is told to leave after success.
-    if any(isinstance(node, cst.Call) and _last(node.func) == "pop_all" for each in after for node in walk(each)):
+    if any(isinstance(node, cst.Call) and last_name(node.func) == "pop_all" for each in after for node in walk(each)):
         return None
     # Other code behind a `yield` belongs to the success of the body five times out of six.
     if undone is None or any(_opens_group(above, file) for above in file.ancestors(produced)):
@@ -61,7 +61,7 @@ def _cleans_up(statement: Statement, produced: cst.Yield, function: cst.Function
         match node:
             # A call for the sake of its result undoes nothing.
             case cst.Expr(value=(cst.Call() as call) | cst.Await(expression=cst.Call() as call)):
-                name = _last(call.func)
+                name = last_name(call.func)
                 handling = any(isinstance(above, cst.ExceptHandler) for above in file.ancestors(call))
                 if _UNDOES.search(name) and not handling:
                     return True
@@ -86,11 +86,6 @@ def _cleans_up(statement: Statement, produced: cst.Yield, function: cst.Function
             case cst.Call() if file.code(node.func) in calls:
                 return True
     return False
-
-
-def _last(expression: cst.BaseExpression) -> str:
-    name = expression.attr if isinstance(expression, cst.Attribute) else expression
-    return name.value if isinstance(name, cst.Name) else ""
 
 
 def _run_after(produced: cst.Yield, function: cst.FunctionDef, file: SourceFile) -> Iterator[Statement]:

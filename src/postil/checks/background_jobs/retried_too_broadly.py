@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import libcst as cst
 
 from postil.lint import Note, Notes, SourceFile
+from postil.lint.names import last_name
 from postil.lint.queues import listed, number, options
 from postil.lint.retries import Retry
 from postil.lint.tree import walk, walk_scope
@@ -50,10 +51,10 @@ def _broad(retry: Retry, file: SourceFile) -> Iterator[cst.BaseExpression]:
         return
     if retry.library == "tenacity":
         given = retry.options.get("retry")
-        if given is None or any(_last(node) in _EXCEPTIONS_TO_IT for node in walk(given)):
+        if given is None or any(last_name(node) in _EXCEPTIONS_TO_IT for node in walk(given)):
             return
         for node in _alternatives(given):
-            if isinstance(node, cst.Call) and _last(node.func) in _FILTERS:
+            if isinstance(node, cst.Call) and last_name(node.func) in _FILTERS:
                 caught = [arg.value for arg in node.args if arg.keyword is None]
                 if not node.args or any(_is_everything(each, file) for each in caught):
                     yield node
@@ -76,18 +77,12 @@ def _is_everything(expression: cst.BaseExpression, file: SourceFile) -> bool:
     return any(file.name_of(each) in _EVERYTHING for each in listed(expression, file))
 
 
-def _last(node: cst.CSTNode) -> str:
-    if isinstance(node, cst.Attribute):
-        return node.attr.value
-    return node.value if isinstance(node, cst.Name) else ""
-
-
 def _ends_some(function: cst.FunctionDef, file: SourceFile) -> bool:
     """Whether a function deals with some exceptions itself and doesn't let them out to be retried."""
     for node in walk_scope(function.body):
         if isinstance(node, cst.Raise) and node.exc is not None:
             raised = node.exc.func if isinstance(node.exc, cst.Call) else node.exc
-            if _last(raised) in _ENDS or _last(raised) == "TryAgain":
+            if last_name(raised) in _ENDS or last_name(raised) == "TryAgain":
                 return True
         if isinstance(node, cst.ExceptHandler) and not file.is_broad(node):
             leaves = [inner for inner in walk_scope(node.body) if isinstance(inner, cst.Raise)]

@@ -14,6 +14,7 @@ from postil.lint.catalogue.metrics import (
     TENANT_LABELS,
     UNBOUNDED_LABELS,
 )
+from postil.lint.names import last_name
 
 MENTIONS = ("prometheus_client", "opentelemetry", "datadog")
 
@@ -41,7 +42,7 @@ def check(call: cst.Call, file: SourceFile) -> Notes:
 def _labels(call: cst.Call, file: SourceFile) -> Iterator[_Label]:
     """The label names that a call declares or sends, with their places."""
     func = call.func
-    last = func.attr.value if isinstance(func, cst.Attribute) else func.value if isinstance(func, cst.Name) else ""
+    last = last_name(func)
     # An alias may have any name, so it is looked up as well.
     if (last in _PROMETHEUS_KINDS or isinstance(func, cst.Name)) and file.name_of(func) in PROMETHEUS_METRICS:
         yield from _names(argument(call, "labelnames", 2), file)

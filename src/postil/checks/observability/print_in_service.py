@@ -5,6 +5,7 @@ import re
 import libcst as cst
 
 from postil.lint import Note, Notes, SourceFile
+from postil.lint.names import last_name
 
 _PRINTS = frozenset({"print", "pprint.pprint", "pprint.pp", "rich.print"})
 _TERMINAL = (
@@ -29,7 +30,7 @@ _FOR_PEOPLE = re.compile(
 
 def check(call: cst.Call, file: SourceFile) -> Notes:
     func = call.func
-    last = func.value if isinstance(func, cst.Name) else func.attr.value if isinstance(func, cst.Attribute) else ""
+    last = last_name(func)
     if last not in ("print", "pprint", "pp") or file.name_of(func) not in _PRINTS or not file.is_service:
         return
     if any(arg.keyword is not None and arg.keyword.value in ("file", "stream") for arg in call.args):

@@ -7,7 +7,7 @@ import libcst as cst
 from postil.lint import Note, Notes, SourceFile
 from postil.lint.fanout import awaited, works
 from postil.lint.handlers import catches_all, raises
-from postil.lint.names import dotted, targets
+from postil.lint.names import dotted, last_name, targets
 from postil.lint.tree import walk, walk_scope
 
 MENTIONS = ("asyncio",)
@@ -77,7 +77,7 @@ def _is_task(expression: cst.BaseExpression, file: SourceFile) -> bool:
     """Whether a name is given a task where it is bound: `reading = create_task(…)`, of whatever owner."""
     made = file.value_of(expression)
     func = made.func if isinstance(made, cst.Call) else None
-    last = func.attr.value if isinstance(func, cst.Attribute) else func.value if isinstance(func, cst.Name) else ""
+    last = last_name(func)
     return last.endswith(("create_task", "ensure_future"))
 
 

@@ -4,6 +4,7 @@ import libcst as cst
 
 from postil.lint import Note, Notes, SourceFile
 from postil.lint.catalogue.files import FILE_CALLS, PATH_CLASSES, PATH_METHODS, TREE_CALLS, WHOLE_FILE_METHODS
+from postil.lint.names import last_name
 from postil.lint.offload import in_thread
 from postil.lint.tree import FUNCTIONS
 
@@ -18,7 +19,7 @@ def check(file: SourceFile, *, small: bool = False) -> Notes:
         return
     for call in file.nodes(cst.Call):
         func = call.func
-        last = func.attr.value if isinstance(func, cst.Attribute) else func.value if isinstance(func, cst.Name) else ""
+        last = last_name(func)
         if last not in _LAST and not (isinstance(func, cst.Name) and func.value in file.imports):
             continue
         if not file.runs_on_loop(call) or (found := _touches_disk(call, last, file)) is None:

@@ -5,7 +5,7 @@ import libcst as cst
 from postil.lint import Fix, FixKind, Insert, Note, Notes, SourceFile, argument
 from postil.lint.catalogue.coroutines import COROUTINE_FUNCTIONS
 from postil.lint.coroutines import coroutine_function
-from postil.lint.names import parameters
+from postil.lint.names import last_name, parameters
 from postil.lint.tree import is_generator, walk_scope
 
 MENTIONS = ("create_task", "ensure_future")
@@ -26,7 +26,7 @@ _NOTHING_ELSE = frozenset({"asyncio.sleep", "asyncio.gather", "asyncio.wait"})
 
 def check(call: cst.Call, file: SourceFile) -> Notes:
     func = call.func
-    last = func.attr.value if isinstance(func, cst.Attribute) else func.value if isinstance(func, cst.Name) else ""
+    last = last_name(func)
     name = file.name_of(func)
     creates = name in _CREATE
     if not creates and name not in _ENSURE:

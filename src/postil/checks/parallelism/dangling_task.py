@@ -5,6 +5,7 @@ import re
 import libcst as cst
 
 from postil.lint import Fix, FixKind, Insert, Note, Notes, SourceFile
+from postil.lint.names import last_name
 from postil.lint.tree import is_generator, walk
 
 MENTIONS = ("create_task", "ensure_future")
@@ -38,7 +39,7 @@ def _starts_task(call: cst.Call, file: SourceFile) -> bool:
     # `ensure_future(task)` gives back a task that is one already, and that somebody made.
     if isinstance(work, cst.Name) and _A_TASK.search(work.value):
         return False
-    last = func.attr.value if isinstance(func, cst.Attribute) else func.value if isinstance(func, cst.Name) else ""
+    last = last_name(func)
     if not last.endswith(("create_task", "ensure_future")) and not isinstance(func, cst.Name):
         return False
     if file.name_of(func) in _STARTERS:

@@ -4,6 +4,7 @@ import libcst as cst
 
 from postil.lint import Fix, FixKind, Note, Notes, Replace, SourceFile, argument
 from postil.lint.fanout import assigned
+from postil.lint.names import last_name
 from postil.lint.tree import walk
 
 MENTIONS = ("gather",)
@@ -37,7 +38,7 @@ def _is_work(arg: cst.Arg) -> bool:
     if arg.star or arg.keyword is not None or not isinstance(arg.value, cst.Call):
         return False
     func = arg.value.func
-    last = func.attr.value if isinstance(func, cst.Attribute) else func.value if isinstance(func, cst.Name) else ""
+    last = last_name(func)
     return last not in _FUTURES
 
 

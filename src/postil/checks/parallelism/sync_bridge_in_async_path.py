@@ -3,6 +3,7 @@
 import libcst as cst
 
 from postil.lint import Fix, FixKind, Note, Notes, Secondary, SourceFile, argument
+from postil.lint.names import last_name
 from postil.lint.tree import walk_scope
 
 MENTIONS = ("asyncio", "anyio", "async_to_sync", "run_until_complete", "uvloop")
@@ -53,7 +54,7 @@ def _starts_loop(call: cst.Call, file: SourceFile) -> str | None:
     if isinstance(func, cst.Call):
         name = file.name_of(func.func)
         return "async_to_sync" if name in ("asgiref.sync.async_to_sync", "asgiref.sync.AsyncToSync") else None
-    last = func.attr.value if isinstance(func, cst.Attribute) else func.value if isinstance(func, cst.Name) else None
+    last = last_name(func)
     if last not in _LASTS:
         return None
     name = file.name_of(func)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import libcst as cst
 
 from postil.lint import Fix, FixKind, Note, Notes, SourceFile, argument, has_unpacking, string_value
-from postil.lint.names import dotted
+from postil.lint.names import dotted, last_name
 from postil.lint.tree import walk
 
 MENTIONS = ("Settings", "getenv", "environ")
@@ -196,7 +196,7 @@ def _required(field: cst.AnnAssign, file: SourceFile) -> Fix | None:
 def _environment(call: cst.Call, file: SourceFile) -> Notes:
     """`os.getenv("JWT_SECRET", "dev")`, wherever it stands in the service."""
     func = call.func
-    last = func.attr.value if isinstance(func, cst.Attribute) else func.value if isinstance(func, cst.Name) else ""
+    last = last_name(func)
     if last not in ("getenv", "get"):
         return
     if file.name_of(func) not in ("os.getenv", "os.environ.get"):

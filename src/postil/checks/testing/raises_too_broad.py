@@ -5,6 +5,7 @@ import re
 import libcst as cst
 
 from postil.lint import Note, Notes, SourceFile, argument, has_unpacking
+from postil.lint.names import last_name
 from postil.lint.tree import walk
 
 MENTIONS = ("raises", "assertRaises")
@@ -17,7 +18,7 @@ _BROAD = frozenset({"Exception", "BaseException"})
 
 def check(call: cst.Call, file: SourceFile) -> Notes:
     func = call.func
-    last = func.attr.value if isinstance(func, cst.Attribute) else func.value if isinstance(func, cst.Name) else ""
+    last = last_name(func)
     if last == "assertRaises":
         expected = argument(call, "exception", 0)
     elif last == "raises" and file.name_of(func) == "pytest.raises":

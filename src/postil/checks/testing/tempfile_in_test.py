@@ -7,7 +7,7 @@ import libcst as cst
 from postil.lint import Fix, FixKind, Insert, Note, Notes, Replace, SourceFile, argument, string_value
 from postil.lint.contexts import is_test_path
 from postil.lint.fixtures import fixture_of, in_unittest, is_test_function, is_test_module, requested
-from postil.lint.names import parameters
+from postil.lint.names import last_name, parameters
 from postil.lint.tree import walk
 
 MENTIONS = ("tempfile", "/tmp", "tmpdir")  # noqa: S108 - the very text that is looked for
@@ -62,7 +62,7 @@ def check(node: cst.Call | cst.FunctionDef, file: SourceFile) -> Notes:
 def _made(call: cst.Call, file: SourceFile) -> str | None:
     """What makes the file: a function of `tempfile`, or a path under /tmp that is handed to what opens paths."""
     func = call.func
-    last = func.attr.value if isinstance(func, cst.Attribute) else func.value if isinstance(func, cst.Name) else ""
+    last = last_name(func)
     if last in _MAKES or file.mentions("tempfile"):
         name = file.name_of(func)
         if name is not None and name.startswith("tempfile.") and name.removeprefix("tempfile.") in _MAKES:
