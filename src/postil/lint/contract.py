@@ -13,7 +13,7 @@ import libcst as cst
 
 from postil.lint.change import ChangeSet, FileChange
 from postil.lint.check import Note
-from postil.lint.interface import SCHEMAS, Endpoint, Interface, Role
+from postil.lint.interface import SCHEMAS, Endpoint, Interface, Parameter, Role
 from postil.lint.models import Field, Model
 from postil.lint.source import SourceFile
 
@@ -148,6 +148,16 @@ class ContractChange:
     def endpoints(self) -> tuple[EndpointChange, ...]:
         """The endpoints of before with what became of them; those whose path can't be told are left out."""
         return tuple(self._pair_endpoints())
+
+    def kept_parameters(self) -> Iterator[tuple[Endpoint, Parameter, Parameter]]:
+        """The parameters that documented endpoints of the same address have before and after, with the endpoint."""
+        for each in self.endpoints:
+            if each.after is None or each.moved or each.before.hidden:
+                continue
+            known = {param.name: param for param in self.base.parameters(each.before)}
+            for param in self.head.parameters(each.after):
+                if param.name in known:
+                    yield each.after, known[param.name], param
 
     def _pair_models(self) -> Iterator[ModelChange]:
         new = self._new_classes

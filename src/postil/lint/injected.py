@@ -4,6 +4,7 @@ import re
 
 import libcst as cst
 
+from postil.lint.around import is_in_loop
 from postil.lint.dependencies import declared
 from postil.lint.names import dotted
 from postil.lint.source import SourceFile
@@ -21,18 +22,9 @@ def lending(function: cst.FunctionDef, file: SourceFile) -> cst.Yield | None:
     if function.decorators or file.is_test:
         return None
     yields = [node for node in file.nodes(cst.Yield) if file.enclosing_def(node) is function]
-    if len(yields) != 1 or isinstance(yields[0].value, cst.From) or _in_loop(yields[0], function, file):
+    if len(yields) != 1 or isinstance(yields[0].value, cst.From) or is_in_loop(yields[0], function, file):
         return None
     return yields[0] if _is_given(function, file) or _is_meant(function, file) else None
-
-
-def _in_loop(node: cst.CSTNode, function: cst.FunctionDef, file: SourceFile) -> bool:
-    for above in file.ancestors(node):
-        if above is function:
-            break
-        if isinstance(above, (cst.For, cst.While)):
-            return True
-    return False
 
 
 def _is_given(function: cst.FunctionDef, file: SourceFile) -> bool:

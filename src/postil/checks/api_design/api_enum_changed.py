@@ -32,19 +32,14 @@ def check(changes: ChangeSet) -> Notes:
             notes = list(_told(was, is_now, f"`{now.name}` of `{model.name}`", sent, model.sure, now.file, now.node))
             said.update(id(now.node) for _ in notes)
             yield from notes
-    for each in contract.endpoints:
-        if each.after is None or each.moved or each.before.hidden:
+    for endpoint, before, param in contract.kept_parameters():
+        if before.type == param.type or id(param.node) in said:
             continue
-        known = {param.name: param for param in contract.base.parameters(each.before)}
-        for param in contract.head.parameters(each.after):
-            before = known.get(param.name)
-            if before is None or before.type == param.type or id(param.node) in said:
-                continue
-            said.add(id(param.node))
-            was = admitted(before.type, before.typed_in, contract.base.modules)
-            is_now = admitted(param.type, param.typed_in, contract.head.modules)
-            shown = f"`{param.name}` of `{each.after.shown}`"
-            yield from _told(was, is_now, shown, False, True, param.file, param.node)
+        said.add(id(param.node))
+        was = admitted(before.type, before.typed_in, contract.base.modules)
+        is_now = admitted(param.type, param.typed_in, contract.head.modules)
+        shown = f"`{param.name}` of `{endpoint.shown}`"
+        yield from _told(was, is_now, shown, False, True, param.file, param.node)
 
 
 def _of_enumeration(model: ModelChange) -> Notes:

@@ -25,18 +25,13 @@ def check(changes: ChangeSet) -> Notes:
             if text is not None:
                 shown = f"`{now.asked}` of `{model.name}` {text}"
                 yield Note(now.file.at(now.node), shown, severity=None if model.sure else "hint")
-    for each in contract.endpoints:
-        if each.after is None or each.moved or each.before.hidden:
+    for endpoint, was, param in contract.kept_parameters():
+        if was.source != param.source or id(param.node) in said:
             continue
-        known = {param.name: param for param in contract.base.parameters(each.before)}
-        for param in contract.head.parameters(each.after):
-            was = known.get(param.name)
-            if was is None or was.source != param.source or id(param.node) in said:
-                continue
-            said.add(id(param.node))
-            text = next(_refused(was, param, contract.head), None)
-            if text is not None:
-                yield Note(param.file.at(param.node), f"`{param.name}` of `{each.after.shown}` {text}")
+        said.add(id(param.node))
+        text = next(_refused(was, param, contract.head), None)
+        if text is not None:
+            yield Note(param.file.at(param.node), f"`{param.name}` of `{endpoint.shown}` {text}")
 
 
 def _refused(was: Field | Parameter, now: Field | Parameter, interface: Interface) -> Iterator[str]:

@@ -5,6 +5,7 @@ import re
 import libcst as cst
 
 from postil.lint import Note, Notes, SourceFile
+from postil.lint.around import tries_around
 from postil.lint.fetched import MENTIONS as _LIBRARIES
 from postil.lint.fetched import fetched, uses
 from postil.lint.handlers import raises
@@ -123,17 +124,14 @@ def _is_kept(node: cst.CSTNode, file: SourceFile) -> bool:
 
 def _is_expected(node: cst.CSTNode, file: SourceFile) -> bool:
     """Whether the function is prepared for another form: a `try` around catches what a missing key raises."""
-    child = node
-    for above in file.ancestors(node):
-        if isinstance(above, cst.Try) and child is above.body:
-            for handler in above.handlers:
-                if file.is_broad(handler) and not raises(handler):
-                    return True
-                caught = handler.type.elements if isinstance(handler.type, cst.Tuple) else [handler]
-                names = [each.value if isinstance(each, cst.Element) else handler.type for each in caught]
-                if any((dotted(name) or "") in _EXPECTED for name in names):
-                    return True
-        child = above
+    for tried in tries_around(node, None, file):
+        for handler in tried.handlers:
+            if file.is_broad(handler) and not raises(handler):
+                return True
+            caught = handler.type.elements if isinstance(handler.type, cst.Tuple) else [handler]
+            names = [each.value if isinstance(each, cst.Element) else handler.type for each in caught]
+            if any((dotted(name) or "") in _EXPECTED for name in names):
+                return True
     return False
 
 

@@ -3,6 +3,7 @@
 import libcst as cst
 
 from postil.lint import Fix, FixKind, Insert, Note, Notes, Secondary, SourceFile, argument
+from postil.lint.around import tries_around
 from postil.lint.handlers import raises
 from postil.lint.queues import retry_calls
 
@@ -34,15 +35,10 @@ def check(file: SourceFile) -> Notes:
 
 def _swallows(call: cst.Call, file: SourceFile) -> cst.ExceptHandler | None:
     """The handler that ends the `Retry`; None where it gets through all handlers around it."""
-    child: cst.CSTNode = call
-    for above in file.ancestors(call):
-        if isinstance(above, cst.FunctionDef):
-            return None
-        if isinstance(above, cst.Try) and child is above.body:
-            handler = next((each for each in above.handlers if _catches(each, file)), None)
-            if handler is not None:
-                return None if raises(handler) else handler
-        child = above
+    for tried in tries_around(call, file.enclosing_def(call), file):
+        handler = next((each for each in tried.handlers if _catches(each, file)), None)
+        if handler is not None:
+            return None if raises(handler) else handler
     return None
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import libcst as cst
 
 from postil.lint import Fix, FixKind, Insert, Note, Notes, SourceFile
+from postil.lint.around import tries_around
 from postil.lint.dependencies import is_older
 from postil.lint.injected import lending
 from postil.lint.names import dotted
@@ -46,18 +47,13 @@ def _handler(produced: cst.Yield, function: cst.FunctionDef, file: SourceFile) -
 
     A handler of less is one that only the endpoint can have raised it for: nothing but the `yield` is tried.
     """
-    child: cst.CSTNode = produced
-    for above in file.ancestors(produced):
-        if above is function:
-            return None
-        if isinstance(above, cst.Try) and child is above.body:
-            for handler in above.handlers:
-                is_broad = file.is_broad(handler) or _catches_http(handler, file)
-                if is_broad:
-                    return None if _leaves(handler.body.body) else (handler, True)
-                if len(above.body.body) == 1 and not _ends_quietly(handler, file) and not _leaves(handler.body.body):
-                    return handler, False
-        child = above
+    for tried in tries_around(produced, function, file):
+        for handler in tried.handlers:
+            is_broad = file.is_broad(handler) or _catches_http(handler, file)
+            if is_broad:
+                return None if _leaves(handler.body.body) else (handler, True)
+            if len(tried.body.body) == 1 and not _ends_quietly(handler, file) and not _leaves(handler.body.body):
+                return handler, False
     return None
 
 

@@ -3,6 +3,7 @@
 import libcst as cst
 
 from postil.lint import Note, Notes, SourceFile
+from postil.lint.around import is_in_loop
 from postil.lint.names import dotted
 from postil.lint.tree import walk_scope
 
@@ -35,14 +36,7 @@ def _last(item: cst.BaseExpression) -> str:
 
 def _yields_again_and_again(statement: cst.With, file: SourceFile) -> bool:
     """Whether a loop inside yields. A single `yield` is the form of a dependency, which its framework closes."""
-    for node in walk_scope(statement.body):
-        if node.__class__ is cst.Yield:
-            for above in file.ancestors(node):
-                if above is statement:
-                    break
-                if isinstance(above, (cst.For, cst.While)):
-                    return True
-    return False
+    return any(node.__class__ is cst.Yield and is_in_loop(node, statement, file) for node in walk_scope(statement.body))
 
 
 def _is_closed_by_a_framework(function: cst.FunctionDef, file: SourceFile) -> bool:

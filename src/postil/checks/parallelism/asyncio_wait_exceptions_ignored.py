@@ -5,6 +5,7 @@ from collections.abc import Set as AbstractSet
 import libcst as cst
 
 from postil.lint import Note, Notes, SourceFile
+from postil.lint.around import tries_around
 from postil.lint.fanout import awaited, works
 from postil.lint.handlers import catches_all, raises
 from postil.lint.names import dotted, last_name, targets
@@ -63,14 +64,8 @@ def _tries_each_wait(function: cst.FunctionDef, file: SourceFile) -> bool:
 
 
 def _is_tried(wait: cst.Await, function: cst.FunctionDef, file: SourceFile) -> bool:
-    child: cst.CSTNode = wait
-    for above in file.ancestors(wait):
-        if above is function:
-            return False
-        if isinstance(above, cst.Try) and child is above.body:
-            return any(file.is_broad(handler) and not raises(handler) for handler in above.handlers)
-        child = above
-    return False
+    innermost = next(tries_around(wait, function, file), None)
+    return innermost is not None and any(file.is_broad(each) and not raises(each) for each in innermost.handlers)
 
 
 def _is_task(expression: cst.BaseExpression, file: SourceFile) -> bool:

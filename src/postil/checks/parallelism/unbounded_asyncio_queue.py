@@ -3,6 +3,7 @@
 import libcst as cst
 
 from postil.lint import Fix, FixKind, Insert, Note, Notes, Replace, SourceFile, argument, has_unpacking
+from postil.lint.around import is_in_loop
 from postil.lint.names import dotted
 
 MENTIONS = ("asyncio",)
@@ -41,11 +42,7 @@ def _filled_in_a_loop(made: cst.Call, file: SourceFile) -> str | None:
     last = name.rpartition(".")[2]
     for call in file.nodes(cst.Call):
         owner, _, method = (dotted(call.func) or "").rpartition(".")
-        if method == "put" and owner.rpartition(".")[2] == last and isinstance(file.parent(call), cst.Await):
-            function = file.enclosing_function(call)
-            for outer in file.ancestors(call):
-                if outer is function:
-                    break
-                if isinstance(outer, (cst.For, cst.While)):
-                    return name
+        is_put = method == "put" and owner.rpartition(".")[2] == last and isinstance(file.parent(call), cst.Await)
+        if is_put and is_in_loop(call, file.enclosing_function(call), file):
+            return name
     return None

@@ -5,6 +5,7 @@ import re
 import libcst as cst
 
 from postil.lint import Note, Notes, SourceFile
+from postil.lint.around import is_repeated
 from postil.lint.catalogue.clients import ENGINES, POOLED_CLIENTS
 from postil.lint.names import dotted
 from postil.lint.tree import walk
@@ -43,8 +44,8 @@ def check(call: cst.Call, file: SourceFile) -> Notes:
     if handler is not None:
         serving = f"for each call of `{handler.name.value}`"
         yield Note(call, f"`{function.name.value}` makes {what} and its connections {serving}")
-    elif (loop := _loop_around(call, file)) is not None:
-        yield Note(call, f"{what} and its connections are made anew in each round of this {loop}")
+    elif is_repeated(call, file):
+        yield Note(call, f"{what} and its connections are made anew in each round of this loop")
 
 
 def _is_kept(call: cst.Call, function: cst.FunctionDef, file: SourceFile) -> bool:
@@ -97,14 +98,3 @@ def _differs(call: cst.Call, file: SourceFile) -> bool:
             if isinstance(node, cst.Name) and file.is_local(node):
                 return True
     return False
-
-
-def _loop_around(call: cst.Call, file: SourceFile) -> str | None:
-    child: cst.CSTNode = call
-    for above in file.ancestors(call):
-        if isinstance(above, (cst.For, cst.While)) and child is above.body:
-            return "loop"
-        if isinstance(above, (cst.FunctionDef, cst.Lambda)):
-            return None
-        child = above
-    return None

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import libcst as cst
 
 from postil.lint import Note, Notes, Secondary, SourceFile
+from postil.lint.around import tries_around
 from postil.lint.names import dotted
 from postil.lint.retries import Retry, attempts_of, filter_of, filter_parts, listed
 from postil.lint.tree import walk_scope
@@ -66,16 +67,11 @@ def _inner(
 
 def _is_caught(call: cst.Call, body: cst.CSTNode, file: SourceFile) -> bool:
     """Whether a failure of a call ends inside of `body`, so that nothing around it is tried again for it."""
-    child: cst.CSTNode = call
-    for above in file.ancestors(call):
-        if above is body:
-            return False
-        if isinstance(above, cst.Try) and child is above.body:
-            for handler in above.handlers:
-                if file.is_broad(handler) and not any(isinstance(node, cst.Raise) for node in walk_scope(handler.body)):
-                    return True
-        child = above
-    return False
+    return any(
+        file.is_broad(handler) and not any(isinstance(node, cst.Raise) for node in walk_scope(handler.body))
+        for tried in tries_around(call, body, file)
+        for handler in tried.handlers
+    )
 
 
 def _own_retries(call: cst.Call, file: SourceFile) -> cst.Call | None:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import libcst as cst
 
 from postil.lint import Note, Notes, Secondary, SourceFile
+from postil.lint.around import is_repeated
 from postil.lint.catalogue.families import REQUESTS
 
 MENTIONS = ("requests", "httpx")
@@ -19,7 +20,7 @@ def check(file: SourceFile) -> Notes:
     if not file.is_service or file.is_command:
         return
     calls = list(_one_shot(file))
-    in_loops = [call for call in calls if _is_in_loop(call, file)]
+    in_loops = [call for call in calls if is_repeated(call, file)]
     for call in in_loops:
         yield Note(call, f"`{file.name_of(call.func)}` opens a connection in each round of this loop")
     others = [call for call in calls if not any(call is each for each in in_loops)]
@@ -36,14 +37,3 @@ def _one_shot(file: SourceFile) -> Iterator[cst.Call]:
         last = call.func.attr.value if isinstance(call.func, cst.Attribute) else None
         if (last in _VERBS or isinstance(call.func, cst.Name)) and file.name_of(call.func) in _ONE_SHOT:
             yield call
-
-
-def _is_in_loop(call: cst.Call, file: SourceFile) -> bool:
-    child: cst.CSTNode = call
-    for above in file.ancestors(call):
-        if isinstance(above, (cst.For, cst.While)) and child is above.body:
-            return True
-        if isinstance(above, (cst.FunctionDef, cst.Lambda)):
-            return False
-        child = above
-    return False
