@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import structlog
 
+from hostile import hostile_pack
 from postil.lint.change import Change
 from postil.sandbox import Analyst
 
@@ -148,28 +149,6 @@ def test_python_refuses_what_the_kernel_can_not(port: int, folder: Path) -> None
     assert tried(fenced, port, folder) == [*["True"] * 10, "a", "page"]
 
 
-README = "# Care\n\n## Watch out\n\nBe careful.\n"
-PAGE = """---
-section: watch-out
-severity: warning
----
-
-# Don't be hostile
-
-It is no good.
-
-## Bad
-
-```python
-hostile()  # finding: hostile
-```
-
-## Good
-
-```python
-friendly()
-```
-"""
 CHECK = '''"""A check that does what the file tells it to, as a fault in the parser might let it."""
 
 import libcst as cst
@@ -196,18 +175,7 @@ def attempt(action):
 @pytest.fixture
 def obedient(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A pack whose only check runs what the reviewed file says."""
-    pack = tmp_path / "pack"
-    (pack / "care").mkdir(parents=True)
-    (pack / "pack.toml").write_text('name = "hostile"\nversion = "1"\nchecks = "obedient_checks"\n')
-    (pack / "care" / "README.md").write_text(README)
-    (pack / "care" / "hostile.md").write_text(PAGE)
-    package = tmp_path / "modules" / "obedient_checks"
-    (package / "care").mkdir(parents=True)
-    (package / "__init__.py").touch()
-    (package / "care" / "__init__.py").touch()
-    (package / "care" / "hostile.py").write_text(CHECK)
-    monkeypatch.syspath_prepend(str(tmp_path / "modules"))
-    return pack
+    return hostile_pack(tmp_path, "obedient_checks", CHECK, monkeypatch)
 
 
 def obeyed(pack: Path, code: str) -> str:

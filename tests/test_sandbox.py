@@ -12,39 +12,13 @@ from pathlib import Path
 import pytest
 from inline_snapshot import snapshot
 
+from hostile import hostile_pack
 from postil.lint.change import Change
 from postil.review.model import Analysis
 from postil.sandbox import Analyst, Limits, SandboxError
 
 GOOD = "try:\n    f()\nexcept ValueError:\n    raise KeyError()\n"
 
-README = """# Care
-
-## Watch out
-
-Be careful.
-"""
-PAGE = """---
-section: watch-out
-severity: warning
----
-
-# Don't be hostile
-
-It is no good.
-
-## Bad
-
-```python
-hostile()  # finding: hostile
-```
-
-## Good
-
-```python
-friendly()
-```
-"""
 CHECK = '''"""A check that does what the file tells it to."""
 
 import ctypes
@@ -84,18 +58,7 @@ def check(call: cst.Call, file: SourceFile) -> Notes:
 @pytest.fixture
 def hostile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A pack whose only check crashes, hangs or hogs as the reviewed file says."""
-    pack = tmp_path / "pack"
-    (pack / "care").mkdir(parents=True)
-    (pack / "pack.toml").write_text('name = "hostile"\nversion = "1"\nchecks = "hostile_checks"\n')
-    (pack / "care" / "README.md").write_text(README)
-    (pack / "care" / "hostile.md").write_text(PAGE)
-    package = tmp_path / "modules" / "hostile_checks"
-    (package / "care").mkdir(parents=True)
-    (package / "__init__.py").touch()
-    (package / "care" / "__init__.py").touch()
-    (package / "care" / "hostile.py").write_text(CHECK)
-    monkeypatch.syspath_prepend(str(tmp_path / "modules"))
-    return pack
+    return hostile_pack(tmp_path, "hostile_checks", CHECK, monkeypatch)
 
 
 def analysed(changes: Sequence[Change], limits: Limits | None = None, pack: Path | None = None) -> Analysis:
