@@ -52,12 +52,12 @@ class Takeovers:
     seconds: list[float] = field(default_factory=list)
     _waiting: dict[tuple[str, int, str], float] = field(default_factory=dict)
 
-    def note(self, replica: Replica) -> None:
-        """A process is gone: remember what it was at."""
-        for key, run, executor in self.ledger.at_work():
-            if f"-{replica.pid}-" in executor:
-                self._waiting[key, run, executor] = time.monotonic()
-                self.interrupted += 1
+    def note(self, replica: Replica) -> int:
+        """A process is gone: remember what it was at. Gives how many runs that were."""
+        held = [run for run in self.ledger.at_work() if f"-{replica.pid}-" in run[2]]
+        self._waiting.update(dict.fromkeys(held, time.monotonic()))
+        self.interrupted += len(held)
+        return len(held)
 
     async def watch(self) -> None:
         """See what is taken up, until cancelled."""

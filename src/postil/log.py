@@ -26,7 +26,13 @@ _SECRETS = re.compile(
 HIDDEN = "[secret]"
 # Loggers that print for themselves, or print each request, unless told otherwise.
 _TAKEN_OVER = ("dbos", "uvicorn", "uvicorn.error", "uvicorn.access")
-_TALKATIVE = ("httpx", "httpcore", "dbos")
+# psycopg warns of a pipeline that ends in an error, which it raises besides.
+_TALKATIVE = {
+    "httpx": logging.WARNING,
+    "httpcore": logging.WARNING,
+    "dbos": logging.WARNING,
+    "psycopg": logging.ERROR,
+}
 
 
 def configure(level: str = "info", secrets: Iterable[str] = (), stream: TextIO | None = None) -> None:
@@ -63,8 +69,8 @@ def configure(level: str = "info", secrets: Iterable[str] = (), stream: TextIO |
         logger.handlers, logger.propagate = own, not own
         # An earlier server in this process may have quietened them.
         logger.setLevel(logging.NOTSET)
-    for name in _TALKATIVE:
-        logging.getLogger(name).setLevel(logging.WARNING)
+    for name, least in _TALKATIVE.items():
+        logging.getLogger(name).setLevel(least)
     structlog.configure(
         processors=[structlog.stdlib.filter_by_level, *shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
