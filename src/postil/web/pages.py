@@ -39,8 +39,20 @@ _FINDING = re.compile(r"(.*?)[ \t]*(?:#|//)[ \t]*finding:[ \t]*(.*?)[ \t]*")
 _templates = Environment(
     loader=PackageLoader("postil.web"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
 )
+
 # A new version of the style sheet gets a new address, so that the old one can be kept for long.
 _STYLE = "/static/postil.css?" + hashlib.sha256((STATIC / "postil.css").read_bytes()).hexdigest()[:12]
+
+
+def coded(text: str) -> Markup:
+    """A line of plain text with what stands between back-ticks as code."""
+    parts = [escape(part) for part in text.split("`")]
+    if len(parts) % 2 == 0:
+        return escape(text)
+    return Markup("").join(Markup("<code>{}</code>").format(part) if at % 2 else part for at, part in enumerate(parts))
+
+
+_templates.filters["coded"] = coded
 
 
 def page(template: str, values: Mapping[str, object], status: int = 200) -> HTMLResponse:
@@ -149,8 +161,23 @@ def _render_fence(
     return str(head + Markup('<pre tabindex="0"><code>{}</code></pre>\n').format(Markup().join(shown)))
 
 
+def _render_table_open(
+    renderer: RendererHTML, tokens: Sequence[Token], index: int, options: OptionsDict, env: EnvType
+) -> str:
+    """A table that is wider than the screen scrolls by itself, and must be reachable by keyboard, as code is."""
+    return '<div class="wide" role="group" aria-label="Table" tabindex="0"><table>\n'
+
+
+def _render_table_close(
+    renderer: RendererHTML, tokens: Sequence[Token], index: int, options: OptionsDict, env: EnvType
+) -> str:
+    return "</table></div>\n"
+
+
 _markdown = MarkdownIt("js-default", {"html": True, "linkify": False, "typographer": False})
 _markdown.add_render_rule("self_link", _render_self_link)
 _markdown.add_render_rule("html_block", _render_html)
 _markdown.add_render_rule("html_inline", _render_html)
 _markdown.add_render_rule("fence", _render_fence)
+_markdown.add_render_rule("table_open", _render_table_open)
+_markdown.add_render_rule("table_close", _render_table_close)
