@@ -226,9 +226,12 @@ def test_an_allow_comment_is_counted_not_shown(tmp_path: Path) -> None:
     assert (said["accounting"]["found"], said["accounting"]["suppressed"]) == (1, 1)
 
 
-def test_a_projects_configuration_holds(tmp_path: Path) -> None:
-    """The command line and the App read the same table."""
-    (tmp_path / "pyproject.toml").write_text('[tool.postil]\nexclude = ["old/*"]\nthreshold = "error"\n')
+@pytest.mark.parametrize(("file", "head"), [("pyproject.toml", "[tool.postil]\n"), (".github/postil.toml", "")])
+def test_a_projects_configuration_holds(tmp_path: Path, file: str, head: str) -> None:
+    """The command line and the App read the same files."""
+    (tmp_path / file).parent.mkdir(exist_ok=True)
+    (tmp_path / file).write_text(f'{head}exclude = ["old/*"]\nthreshold = "error"\n')
+    (tmp_path / ".git").mkdir()
     (tmp_path / "old").mkdir()
     (tmp_path / "old" / "a.py").write_text(BAD)
     (tmp_path / "b.py").write_text(BAD)
@@ -236,6 +239,7 @@ def test_a_projects_configuration_holds(tmp_path: Path) -> None:
 
     assert code == 0
     assert [finding["path"] for finding in said["findings"]] == ["b.py"]
+    assert said["accounting"]["config"] == file
 
 
 def test_a_wrong_key_in_the_configuration_is_named_and_the_rest_holds(tmp_path: Path) -> None:

@@ -1,11 +1,11 @@
 """The command line: serve · check · review · rules · jobs · migrate · demo."""
 
 import asyncio
-import os
 import sys
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from difflib import get_close_matches
 from enum import StrEnum
 from importlib.metadata import version
@@ -13,31 +13,26 @@ from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
-from platformdirs import user_cache_path
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from postil import authoring, operate, packs
-from postil.cache import Cache
-from postil.files import Tree, patch_of, read_trees, write_text
-from postil.lint.engine import apply_edits
-from postil.lint.finding import Problem
+from postil.checking import Checker, CheckError, Typed, Work, agreed, write
+from postil.files import patch_of
 from postil.log import configure
 from postil.report import junit, records, sarif, terminal, workflow
 from postil.report.checked import Checked, printable
 from postil.report.review import review_text
 from postil.repository import GitError, LocalPull, local_pull
 from postil.review.compose import counted
-from postil.review.config import Config, Reading, parse, read
-from postil.review.model import Analysis, Conclusion, Introduced, Occasion, Review, Skipped
+from postil.review.model import Conclusion, Occasion, Review
 from postil.review.noise import MARKS
-from postil.review.plan import Plan, plan
-from postil.sandbox import Analyst, Limits, SandboxError
-from postil.scan import makers_of, scan
+from postil.sandbox import Analyst, SandboxError
+from postil.watching import watched
 
 CLEAN, FOUND, FAILED = 0, 1, 2
-FIX_ROUNDS = 20
-# A whole tree at once, on its owner's own machine: time for all of it is theirs to give, a file's limit stays.
-LIMITS = Limits(total_seconds=24 * 3600.0, memory=8 << 30, output=256 << 20, deaths=100, children=1)
+MANY_FILES = 40
+"""So many to look at take long enough to wonder how long."""
 
 app = typer.Typer(
     name="postil",
@@ -58,6 +53,11 @@ class Format(StrEnum):
     SARIF = "sarif"
     GITHUB = "github"
     JUNIT = "junit"
+
+    @property
+    def is_for_people(self) -> bool:
+        """Whether it is lines to read, and no document for a program."""
+        return self in (Format.TEXT, Format.CONCISE)
 
 
 class ReviewFormat(StrEnum):
@@ -146,6 +146,7 @@ def check(
     force_exclude: Annotated[
         bool, typer.Option("--force-exclude", help="Leave out generated and vendored files even if they are named.")
     ] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Check again whenever something has changed.")] = False,
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Look at every file anew, and keep nothing.")] = False,
     folders: PacksOption = None,
 ) -> None:
@@ -155,51 +156,131 @@ def check(
     """
     if diff and output is not Format.TEXT:
         _fail("--diff prints a diff, and --format is about findings; give one of them")
-    if statistics and output not in (Format.TEXT, Format.CONCISE):
+    if statistics and not output.is_for_people:
         _fail(f"--statistics prints a table, and --format {output} is for programs; give one of them")
-    began = time.monotonic()
+    if watch and (diff or not output.is_for_people):
+        _fail("--watch prints findings again and again, for people; leave away --diff and formats for programs")
+    typed = Typed(tuple(paths or ()), not force_exclude, config, _names(select), _names(ignore))
     guideline = _guideline(folders)
+    manner = _Manner(output, guideline, terminal.Paint(_is_coloured(colour)), statistics, show_allowed, quiet, verbose)
+
+    async def run() -> int:
+        async with Checker(typed, guideline, _folders(folders), keeps=not no_cache, fixes=fix or diff) as checker:
+            if watch:
+                await _watch(checker, typed, manner)
+            works = checker.works()
+            checked, details = await _check(checker, works, manner)
+            if diff:
+                _print_patches(works)
+                typer.echo("\n".join(terminal.beside_a_diff(checked)), err=True)
+                return FOUND if any(work.tree.fixed for work in works) else CLEAN
+            write(works)
+            manner.print(works, checked, details)
+            return FOUND if any(map(checked.fails, checked.findings)) else CLEAN
+
     try:
-        trees = read_trees(paths or [Path()], by_name=not force_exclude)
-    except FileNotFoundError as error:
+        code = asyncio.run(run())
+    except (CheckError, SandboxError) as error:
         _fail(str(error))
-    agreed = [_plan(tree.project | {MARKS: tree.attributes}, guideline, config, select, ignore) for tree in trees]
-    plans = [each for _, each in agreed]
-    makers = None if no_cache else makers_of(guideline, _folders(folders))
-    cache = Cache(None if makers is None else user_cache_path("postil", appauthor=False))
-    try:
-        analyses = asyncio.run(_analyse(trees, plans, folders, cache, makers or "", fix=fix or diff))
-    except SandboxError as error:
-        _fail(str(error))
-    cache.trim()
-    checked = _checked(trees, plans, analyses)
-    if diff:
-        _print_patches(trees)
-        typer.echo("\n".join(terminal.beside_a_diff(checked)), err=True)
-        raise typer.Exit(FOUND if any(tree.fixed for tree in trees) else CLEAN)
-    _write(trees)
-    if output in (Format.TEXT, Format.CONCISE):
-        paint = terminal.Paint(_is_coloured(colour))
-        sources = {tree.shown[change.path]: change.head or "" for tree in trees for change in tree.changes}
-        if statistics:
-            said = terminal.statistics(checked, guideline, paint)
-        elif output is Format.CONCISE:
-            said = terminal.concise(checked, paint)
+    raise typer.Exit(code)
+
+
+@dataclass(frozen=True, slots=True)
+class _Manner:
+    """How `check` says what it found."""
+
+    output: Format
+    guideline: packs.Guideline
+    paint: terminal.Paint
+    statistics: bool
+    show_allowed: bool
+    quiet: bool
+    verbose: bool
+
+    def print(self, works: Sequence[Work], checked: Checked, details: Iterable[str]) -> None:
+        """Print the findings, and what belongs to them in the format; `details` beside it, where they are wanted."""
+        if self.output.is_for_people:
+            self._print_for_people(works, checked)
         else:
-            said = terminal.full(checked, guideline, sources, paint)
-        lines = [
+            typer.echo(_for_programs(self.output, checked, self.guideline, show_allowed=self.show_allowed))
+        if self.verbose:
+            typer.echo("\n".join(details), err=True)
+
+    def _print_for_people(self, works: Sequence[Work], checked: Checked) -> None:
+        if self.statistics:
+            said = terminal.statistics(checked, self.guideline, self.paint)
+        elif self.output is Format.CONCISE:
+            said = terminal.concise(checked, self.paint)
+        else:
+            sources = {work.tree.shown[each.path]: each.head or "" for work in works for each in work.tree.changes}
+            said = terminal.full(checked, self.guideline, sources, self.paint)
+        self.echo(
             *said,
-            *terminal.problems(checked, paint),
-            *(terminal.allowed(checked, paint) if show_allowed else ()),
-            *(() if quiet else terminal.summary(checked, paint)),
-        ]
-        # `typer.echo` takes the colours away that it doesn't expect.
-        typer.echo("".join(f"{line}\n" for line in lines), nl=False, color=paint.colour)
-    else:
-        typer.echo(_for_programs(output, checked, guideline, show_allowed=show_allowed))
-    if verbose:
-        typer.echo("\n".join(terminal.details(checked, time.monotonic() - began, cache.hits)), err=True)
-    raise typer.Exit(FOUND if any(map(checked.fails, checked.findings)) else CLEAN)
+            *terminal.problems(checked, self.paint),
+            *(terminal.allowed(checked, self.paint) if self.show_allowed else ()),
+            *(() if self.quiet else terminal.summary(checked, self.paint)),
+        )
+
+    def echo(self, *lines: str) -> None:
+        """Print lines with their colours, which `typer.echo` takes away where it doesn't expect them."""
+        typer.echo("".join(f"{line}\n" for line in lines), nl=False, color=self.paint.colour)
+
+
+async def _check(checker: Checker, works: Sequence[Work], manner: _Manner) -> tuple[Checked, list[str]]:
+    """What is found, and what was done. Meanwhile a person at a terminal sees how far it has come."""
+    began, known = time.monotonic(), checker.cache.hits
+    console = Console(stderr=True)
+    # rich takes FORCE_COLOR for a terminal.
+    shown = sys.stderr.isatty() and console.is_interactive and not manner.quiet
+    bar = Progress(BarColumn(), MofNCompleteColumn(), TextColumn("files"), console=console, transient=True)
+    task = bar.add_task("")
+
+    def tell(begun: int, of: int) -> None:
+        if of >= MANY_FILES:
+            bar.start()
+            bar.update(task, completed=begun, total=of)
+
+    try:
+        checked = await checker.check(works, tell if shown else lambda begun, of: None)
+    finally:
+        if shown:
+            bar.stop()
+    return checked, list(terminal.details(checked, time.monotonic() - began, checker.cache.hits - known))
+
+
+async def _watch(checker: Checker, typed: Typed, manner: _Manner) -> NoReturn:
+    """Check again whenever that may find something else, until the command is interrupted.
+
+    What is wrong at the beginning ends it; what becomes wrong later is said, and waited for.
+    """
+    seen: list[Work] | str = []
+    while True:
+        async with watched(typed.paths or [Path()], filter(None, [typed.config])) as changed:
+            try:
+                now = checker.works()
+                if now != seen:
+                    checked, details = await _check(checker, now, manner)
+                    write(now)
+                    _clear()
+                    manner.print(now, checked, details)
+                    manner.echo(terminal.watching(datetime.now().astimezone(), checked, manner.paint))
+                seen = now
+            except CheckError as error:
+                if not seen:
+                    raise
+                if str(error) != seen:
+                    _clear()
+                    typer.echo(f"postil: {error}", err=True)
+                seen = str(error)
+            try:
+                await changed()
+            except OSError as error:
+                raise CheckError(f"the system watches no more folders: {error}") from error
+
+
+def _clear() -> None:
+    if sys.stdout.isatty():
+        typer.echo("\x1b[2J\x1b[H", nl=False)
 
 
 def _for_programs(output: Format, checked: Checked, guideline: packs.Guideline, *, show_allowed: bool) -> str:
@@ -221,96 +302,14 @@ def _is_coloured(colour: Colour) -> bool:
     return console.is_terminal and console.color_system is not None and not console.no_color
 
 
-def _plan(
-    project: Mapping[str, str],
-    guideline: packs.Guideline,
-    config: Path | None = None,
-    select: list[str] | None = None,
-    ignore: list[str] | None = None,
-) -> tuple[packs.Guideline, Plan]:
-    """What the project's configuration decides, overruled by the command line, and the packs that it chooses.
-
-    A fault in what was typed ends the command.
-
-    `project` holds the files that may configure Postil, and .gitattributes.
-    """
-    reading = read(project)
-    if config is not None:
-        try:
-            reading = parse(config.read_text(encoding="utf-8"), str(config)) or Reading(source=str(config))
-        except (OSError, UnicodeDecodeError) as error:
-            _fail(f"{config}: {error}")
-        if reading.faults:
-            _fail("\n".join(f"{config}: {fault}" for fault in reading.faults))
-    guideline, reading = guideline.chosen(reading)
-    typed = Config().model_copy(update={"select": _names(select), "ignore": _names(ignore)})
-    faults = plan(Reading(typed, "command line"), guideline.rules, guideline.aliases).faults
-    if faults:
-        _fail("\n".join(faults))
-    settings = reading.config
-    if typed.select:
-        off = {name: weight for name, weight in settings.severities.items() if weight != "off"}
-        settings = settings.model_copy(update={"select": typed.select, "ignore": (), "severities": off})
-    settings = settings.model_copy(update={"ignore": (*settings.ignore, *typed.ignore)})
-    agreed = plan(replace(reading, config=settings), guideline.rules, guideline.aliases, project.get(MARKS, ""))
-    return guideline, agreed
-
-
 def _names(values: list[str] | None) -> tuple[str, ...]:
     return tuple(name.strip() for value in values or () for name in value.split(",") if name.strip())
 
 
-async def _analyse(
-    trees: Sequence[Tree], plans: Sequence[Plan], folders: list[Path] | None, cache: Cache, makers: str, *, fix: bool
-) -> list[Analysis]:
-    """One analysis a tree; with `fix`, the fixes are carried out, though not written, until none is left."""
-    found = []
-    limits = replace(LIMITS, children=len(os.sched_getaffinity(0)))
-    async with Analyst(_folders(folders), limits) as analyst:
-        for tree, agreed in zip(trees, plans, strict=True):
-            tree.changes, skipped = agreed.sifted(tree.changes, tree.named)
-            tree.project = {path: text for path, text in tree.project.items() if not agreed.leaves_out(path)}
-            for left in reversed(range(FIX_ROUNDS + 1)):
-                analysis = await scan(tree.changes, tree.project, agreed.choice, analyst, cache, makers)
-                analysis = agreed.settled(analysis, skipped=skipped)
-                if not (fix and left and _fix(tree, analysis)):
-                    found.append(analysis)
-                    break
-    return found
-
-
-def _fix(tree: Tree, analysis: Analysis) -> bool:
-    """Carry out the proved fixes, one a file at a time where they touch; gives whether there was one."""
-    by_path: dict[str, list[Introduced]] = {}
-    for each in analysis.introduced:
-        if each.suggestion is not None:
-            by_path.setdefault(each.finding.path, []).append(each)
-    texts = {change.path: change.head or "" for change in tree.changes}
-    for path, found in by_path.items():
-        text = texts[path]
-        last = text.count("\n") + 3
-        for each in sorted(found, key=lambda each: -each.finding.line):
-            edges = [edit.line for edit in each.finding.edits] + [edit.end_line for edit in each.finding.edits]
-            if max(edges) < last:
-                text, last = apply_edits(text, each.finding.edits), min(edges)
-        tree.fix(path, text)
-    return bool(by_path)
-
-
-def _write(trees: Sequence[Tree]) -> None:
-    """Write what was fixed, each file at once."""
-    for tree in trees:
-        for path, text, shown in tree.fixed_files():
-            try:
-                write_text(path, text)
-            except (OSError, UnicodeEncodeError) as error:
-                _fail(f"{shown} can't be written: {error}")
-
-
-def _print_patches(trees: Sequence[Tree]) -> None:
-    """Print what `_write` would do: into a pipe each byte as it is, on a terminal nothing that drives it."""
-    for tree in trees:
-        for path, text, shown in tree.fixed_files():
+def _print_patches(works: Sequence[Work]) -> None:
+    """Print what `write` would do: into a pipe each byte as it is, on a terminal nothing that drives it."""
+    for work in works:
+        for path, text, shown in work.tree.fixed_files():
             try:
                 patch = patch_of(path, text, shown)
             except (OSError, UnicodeEncodeError) as error:
@@ -320,42 +319,6 @@ def _print_patches(trees: Sequence[Tree]) -> None:
                 typer.echo("\n".join(printable(line.removesuffix("\r")) for line in lines))
             else:
                 typer.echo(patch, nl=False)
-
-
-def _checked(trees: Sequence[Tree], plans: Sequence[Plan], analyses: Sequence[Analysis]) -> Checked:
-    """Everything that was found, under the paths that the user typed."""
-    shown: list[Introduced] = []
-    allowed: list[Introduced] = []
-    problems: list[Problem] = []
-    skipped: list[Skipped] = []
-    for tree, analysis in zip(trees, analyses, strict=True):
-        shown += [_as_typed(each, tree) for each in analysis.introduced]
-        allowed += [_as_typed(each, tree) for each in analysis.suppressed]
-        problems += tree.problems
-        problems += [replace(problem, path=tree.shown.get(problem.path, problem.path)) for problem in analysis.problems]
-        skipped += [replace(each, path=tree.shown.get(each.path, each.path)) for each in analysis.skipped]
-    return Checked(
-        shown=tuple(sorted(shown, key=_place)),
-        allowed=tuple(sorted(allowed, key=_place)),
-        left_out=sum(len(analysis.left_out) for analysis in analyses),
-        problems=tuple(sorted(problems, key=lambda problem: problem.path)),
-        skipped=tuple(skipped),
-        files=sum(analysis.files for analysis in analyses),
-        config=", ".join(dict.fromkeys(each.source for each in plans)),
-        threshold=min((each.threshold for each in plans), key=lambda severity: severity.rank),
-    )
-
-
-def _as_typed(each: Introduced, tree: Tree) -> Introduced:
-    """A finding under the path that the user typed, and so the places that explain it."""
-    finding = each.finding
-    related = tuple(replace(place, path=tree.shown.get(place.path, place.path)) for place in finding.related)
-    path = tree.shown.get(finding.path, finding.path)
-    return replace(each, finding=replace(finding, path=path, related=related))
-
-
-def _place(each: Introduced) -> tuple[str, int, int, str]:
-    return (each.finding.path, each.finding.line, each.finding.column, each.finding.rule)
 
 
 @app.command()
@@ -389,7 +352,7 @@ def review(
         try:
             pull = local_pull(repo, revisions or "")
             posted = asyncio.run(_review(pull, guideline, folders))
-        except (GitError, SandboxError) as error:
+        except (GitError, CheckError, SandboxError) as error:
             _fail(str(error))
     match output:
         case ReviewFormat.JSON:
@@ -437,20 +400,20 @@ def _visit(
 
 
 async def _review(pull: LocalPull, guideline: packs.Guideline, folders: list[Path] | None) -> Review:
-    chosen, agreed = _plan(pull.config_files, guideline)
+    chosen, decided = agreed(pull.config_files, guideline)
     async with Analyst(_folders(folders)) as analyst:
-        changes, skipped = agreed.sifted(pull.changes)
-        analysis = await analyst.analyse(changes, pull.project, pull.base_project, agreed.choice)
-        settled = agreed.settled(analysis, pull.problems, skipped)
+        changes, skipped = decided.sifted(pull.changes)
+        analysis = await analyst.analyse(changes, pull.project, pull.base_project, decided.choice)
+        settled = decided.settled(analysis, pull.problems, skipped)
         preview = None
         if pull.proposed_files is not None:
-            _, proposed = _plan({**pull.proposed_files, MARKS: pull.config_files.get(MARKS, "")}, guideline)
-            if not agreed.is_like(proposed):
+            _, proposed = agreed({**pull.proposed_files, MARKS: pull.config_files.get(MARKS, "")}, guideline)
+            if not decided.is_like(proposed):
                 trials = [
                     await analyst.analyse(some, pull.project, pull.base_project, choice)
-                    for some, choice in agreed.trials(proposed, pull.changes)
+                    for some, choice in decided.trials(proposed, pull.changes)
                 ]
-                preview = agreed.preview(proposed, settled, trials)
+                preview = decided.preview(proposed, settled, trials)
     occasion = Occasion(
         head_sha=pull.head_sha,
         run="local",
@@ -459,7 +422,7 @@ async def _review(pull: LocalPull, guideline: packs.Guideline, folders: list[Pat
         config=pull.config_at,
         preview=preview,
     )
-    return agreed.review(settled, pull.files, occasion)
+    return decided.review(settled, pull.files, occasion)
 
 
 @app.command()

@@ -4,13 +4,15 @@ import difflib
 import os
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from postil.lint.change import Change
+from postil.lint.change import PYTHON, Change
 from postil.lint.finding import Problem
 from postil.lint.project import is_project_file
 from postil.lint.source import Unreadable, decode, encoding_of
+from postil.review.config import FILES
 from postil.review.noise import MARKS
 
 MAX_BYTES = 1_000_000  # a larger file is generated or data, and costs seconds to parse
@@ -27,8 +29,8 @@ class Tree:
     """What was found under one root: files as changes without a base, the project files, and what can't be read.
 
     `shown` maps the path inside the root, which checks see, to the path that the user typed; `named` are the files that
-    were typed one by one. `attributes` is the text of the .gitattributes. `fixed` are the paths whose text isn't that
-    on disk any more.
+    were typed one by one. `settings` are the files that may configure Postil, and .gitattributes. `fixed` are the paths
+    whose text isn't that on disk any more.
     """
 
     root: Path
@@ -37,8 +39,8 @@ class Tree:
     problems: list[Problem] = field(default_factory=list)
     shown: dict[str, str] = field(default_factory=dict)
     named: set[str] = field(default_factory=set)
-    attributes: str = ""
-    fixed: set[str] = field(default_factory=set)
+    settings: dict[str, str] = field(default_factory=dict)
+    fixed: set[str] = field(default_factory=set, compare=False)
 
     def fix(self, path: str, text: str) -> None:
         """Take `text` for that of a file from now on. Nothing is written."""
@@ -67,10 +69,10 @@ def read_trees(paths: Sequence[Path], *, by_name: bool = True) -> list[Tree]:
     for path in paths:
         if not path.exists() and not path.is_symlink():
             raise FileNotFoundError(f"{path} does not exist")
-        root = _root(path)
+        root = root_of(path)
         tree = trees.get(root)
         if tree is None:
-            tree = trees[root] = Tree(root, project=_project(root), attributes=_attributes(root))
+            tree = trees[root] = Tree(root, project=_project(root), settings=_settings(root))
         for file in _python_files(path):
             _read(file, tree)
             if by_name and not path.is_dir():
@@ -83,7 +85,7 @@ def read_trees(paths: Sequence[Path], *, by_name: bool = True) -> list[Tree]:
     return list(trees.values())
 
 
-def _root(path: Path) -> Path:
+def root_of(path: Path) -> Path:
     """The project's folder: the closest one above with a pyproject.toml or a .git, else the path itself."""
     start = path.resolve() if path.is_dir() else path.resolve().parent
     for folder in (start, *start.parents):
@@ -96,24 +98,22 @@ def _project(root: Path) -> dict[str, str]:
     found = {}
     for folder, folders, names in os.walk(root):
         depth = len(Path(folder).relative_to(root).parts)
-        seen = [f for f in folders if f not in _LEFT_OUT and (f == ".github" or not f.startswith("."))]
-        folders[:] = [] if depth >= 3 else sorted(seen)
+        folders[:] = [] if depth >= 3 else sorted(f for f in folders if not _is_left_out(f))
         for name in names:
             file = Path(folder, name)
             inside = file.relative_to(root).as_posix()
             if is_project_file(inside):
-                try:
+                with suppress(OSError, Unreadable):
                     found[inside] = decode(file.read_bytes())
-                except (OSError, Unreadable):
-                    continue
     return found
 
 
-def _attributes(root: Path) -> str:
-    try:
-        return decode((root / MARKS).read_bytes())
-    except (OSError, Unreadable):
-        return ""
+def _settings(root: Path) -> dict[str, str]:
+    found = {}
+    for inside in (*FILES, MARKS):
+        with suppress(OSError, Unreadable):
+            found[inside] = decode((root / inside).read_bytes())
+    return found
 
 
 def _take_project_files(folder: Path, tree: Tree) -> None:
@@ -131,8 +131,24 @@ def _python_files(path: Path) -> Iterator[Path]:
     for folder, folders, names in os.walk(path):
         folders[:] = sorted(f for f in folders if f not in _LEFT_OUT and not f.startswith("."))
         for name in sorted(names):
-            if name.endswith((".py", ".pyi")):
+            if name.endswith(PYTHON):
                 yield Path(folder, name)
+
+
+def is_walked(path: Path, folder: Path) -> bool:
+    """Whether a look at `folder` could come by `path`: what is checked or configures that, or what may be a folder."""
+    if not path.is_relative_to(folder):
+        return False
+    inside = path.relative_to(folder)
+    if any(_is_left_out(name) for name in inside.parts[:-1]):
+        return False
+    if path.suffix in PYTHON or inside.as_posix() in (*FILES, MARKS) or is_project_file(inside.as_posix()):
+        return True
+    return not path.is_file() and not _is_left_out(path.name)
+
+
+def _is_left_out(folder: str) -> bool:
+    return folder in _LEFT_OUT or (folder.startswith(".") and folder != ".github")
 
 
 def _inside(file: Path, root: Path) -> str:

@@ -127,10 +127,12 @@ class Analyst:
         base_project_files: Mapping[str, str],
         choice: Choice | None = None,
         part: Part = Part.ALL,
+        begun: Callable[[str], None] = lambda _: None,
     ) -> Analysis:
         """What `changes` introduced. Files that can't be analysed are among the problems, and cost the others nothing.
 
         `choice` says by which rules; None means those that are on by default. `part` says how they are looked at.
+        `begun` hears the path of each file that is begun, "" for all of them together, and may hear one twice.
 
         Raises:
             SandboxError: no child could be started.
@@ -145,10 +147,17 @@ class Analyst:
             else:
                 left.append(change)
         files = {"files": dict(project_files), "base_files": dict(base_project_files), "part": str(part)}
-        analysis = await self._analyse(left, {**files, "choice": _CHOICE.dump_python(choice, mode="json")}, problems)
+        around = {**files, "choice": _CHOICE.dump_python(choice, mode="json")}
+        analysis = await self._analyse(left, around, problems, begun)
         return Analysis(analysis.introduced, analysis.suppressed, (*analysis.problems, *problems), analysis.files)
 
-    async def _analyse(self, left: list[Change], around: Mapping[str, Any], problems: list[Problem]) -> Analysis:
+    async def _analyse(
+        self,
+        left: list[Change],
+        around: Mapping[str, Any],
+        problems: list[Problem],
+        begun: Callable[[str], None],
+    ) -> Analysis:
         """Try until a child comes through, each time without the file that the one before died on."""
         compare = True
         why = "other files of the change brought the analysis down too often"
@@ -158,7 +167,7 @@ class Analyst:
                 request = {**around, "changes": changes, "compare": compare}
                 try:
                     async with self._child() as child:
-                        return await child.ask(request)
+                        return await child.ask(request, begun)
                 except _DeathError as death:
                     log.warning("child_died", file=death.path, kind=death.kind, why=death.message)
                     self._died(death.kind)
@@ -260,7 +269,7 @@ class _Child:
             raise SandboxError(f"the analysing process can't read the packs: {answer.get('failed')}")
         self.fences = dict(answer["fences"])
 
-    async def ask(self, request: Mapping[str, Any]) -> Analysis:
+    async def ask(self, request: Mapping[str, Any], begun: Callable[[str], None]) -> Analysis:
         """Have a change set analysed. Raises _DeathError, and then it's of no further use."""
         self.uses += 1
         loop = asyncio.get_running_loop()
@@ -282,6 +291,7 @@ class _Child:
             if "analysis" in answer:
                 return _ANALYSIS.validate_python(answer["analysis"])
             path = str(answer.get("started"))
+            begun(path)
 
     async def _write(self, request: Mapping[str, Any]) -> None:
         assert self._process is not None and self._process.stdin is not None  # noqa: S101, PT018

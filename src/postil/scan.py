@@ -8,7 +8,7 @@ the files are spread, and can be kept under a digest of just these.
 import asyncio
 import json
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -45,11 +45,18 @@ def makers_of(guideline: packs.Guideline, folders: Sequence[Path]) -> str | None
 
 
 async def scan(
-    changes: Sequence[Change], project: Mapping[str, str], choice: Choice, analyst: Analyst, cache: Cache, makers: str
+    changes: Sequence[Change],
+    project: Mapping[str, str],
+    choice: Choice,
+    analyst: Analyst,
+    cache: Cache,
+    makers: str,
+    tell: Callable[[int, int], None] = lambda begun, of: None,
 ) -> Analysis:
     """What is found in the files of a folder, each on its own and all of them together.
 
-    `makers` names what judges, as `makers_of` does.
+    `makers` names what judges, as `makers_of` does. `tell` hears, of the files that nothing is known of, how many were
+    begun, and how many these are.
 
     Raises:
         SandboxError: no child could be started.
@@ -64,9 +71,15 @@ async def scan(
     whole = cache.get(whole_key)
     chunks = list(_chunks(change for change in changes if change.path not in found))
     ran: list[Analysis] = []
+    unknown = sum(map(len, chunks))
+    begun: set[str] = set()
+
+    def begin(path: str) -> None:
+        begun.add(path)
+        tell(len(begun), unknown)
 
     async def look_at(chunk: Sequence[Change]) -> None:
-        analysis = await analyst.analyse(chunk, project, project, choice, Part.FILES)
+        analysis = await analyst.analyse(chunk, project, project, choice, Part.FILES, begin)
         ran.append(analysis)
         for path, alone in _by_file(chunk, analysis):
             cache.put(keys[path], alone)

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from rich.cells import cell_len
 
@@ -97,6 +98,12 @@ def beside_a_diff(checked: Checked) -> Iterator[str]:
     """What a diff of the fixes doesn't say: what could not be judged, and what would still be found."""
     yield from problems(checked, Paint())
     yield printable(f"then {checked.accounting}")
+
+
+def watching(at: datetime, checked: Checked, paint: Paint) -> str:
+    """The last line of each round of `--watch`."""
+    found = counted(len(checked.shown), "finding")
+    return f"{paint('bold', f'{at:%H:%M:%S} · {found}')} · watching for changes, Ctrl-C ends it"
 
 
 def details(checked: Checked, seconds: float, known: int) -> Iterator[str]:
