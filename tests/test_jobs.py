@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import AsyncGenerator
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import pytest
 import sqlalchemy as sa
 from dbos import DBOS
 from inline_snapshot import snapshot
+from sqlalchemy import exc as sa_exc
 
 from postgres import fresh_postgres, postgres_url
 from postil.jobs import (
@@ -937,6 +939,33 @@ def test_sqlite_survives_a_power_cut_and_lets_readers_read(sqlite_url: str) -> N
     """An answered delivery is on the disk; the engine's own default would be neither."""
     assert rows(sqlite_url.replace("data/", ""), "PRAGMA journal_mode") == [("wal",)]
     assert rows(sqlite_url.replace("data/", ""), "PRAGMA synchronous") == [(2,)]
+
+
+def test_writers_to_a_sqlite_file_wait_for_their_turn(sqlite_url: str) -> None:
+    """SQLite itself would look again after pauses of up to 100 ms, and deliveries be answered so much later."""
+    engine = create_engine(database_url(sqlite_url.replace("data/", "")))
+    write = sa.text("INSERT INTO written VALUES (1)")
+
+    def write_later() -> None:
+        with engine.begin() as connection:
+            connection.execute(write)
+
+    with engine.connect() as first, ThreadPoolExecutor() as threads:
+        first.execute(sa.text("CREATE TABLE written (number INTEGER UNIQUE)"))
+        with engine.connect() as second:
+            for connection in (first, second):
+                # Whoever waits in SQLite is told at once that the database is locked.
+                connection.execute(sa.text("PRAGMA busy_timeout=0"))
+        first.execute(write)
+        waiting = threads.submit(write_later)
+        assert not wait([waiting], timeout=0.1).done
+        first.rollback()
+        waiting.result()
+
+    # A refused one ends its turn too.
+    for _ in range(2):
+        with pytest.raises(sa_exc.IntegrityError):
+            write_later()
 
 
 def test_arguments_are_stored_as_json(url: str) -> None:

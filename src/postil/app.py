@@ -1,6 +1,7 @@
 """Puts everything together: reads packs, connects, starts what the role asks for, and stops it in order."""
 
 import asyncio
+import gc
 import hmac
 import os
 from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
@@ -353,6 +354,9 @@ def _serve(settings: Settings, tracer: Tracer) -> None:
         # The answers under way come first, then the lifespan ends, which waits for reviews.
         timeout_graceful_shutdown=5,
     )
+    # What is loaded now stays for ever, and a look through all of it for garbage holds deliveries up for 0.2 s.
+    gc.collect()
+    gc.freeze()
     # One server for both ports: they share the application, its lifespan and its signals.
     private = settings.private_listen
     own = uvicorn.Config(config.app, host=private.host, port=private.port, log_config=None) if private else None

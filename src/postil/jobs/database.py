@@ -3,6 +3,7 @@
 import fcntl
 import os
 import sqlite3
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from postil.jobs.model import AlreadyRunningError, UnusableDatabaseError
 
 APPLICATION = "postil"
 """What we are called among the server's connections, and in the engine's tables."""
+PATIENCE = 30
+"""Seconds that one waits for a file on which others write."""
 
 
 def database_url(text: str) -> sa.URL:
@@ -54,6 +57,65 @@ def lock(url: sa.URL) -> int:
     return held
 
 
+class _Connection(sqlite3.Connection):
+    """A connection to SQLite that waits for its `turn` to write, which all connections of an engine share.
+
+    SQLite lets one write at a time, and has the others look again after ever longer pauses, up to 100 ms, while whoever
+    comes later slips in (`sqliteDefaultBusyCallback` in its main.c). So it does only for other processes.
+    """
+
+    turn: threading.Lock
+    _has_turn = False
+
+    def cursor(self, factory: Any = None) -> Any:
+        return super().cursor(factory or _Cursor)
+
+    def commit(self) -> None:
+        try:
+            super().commit()
+        finally:
+            self.end_turn()
+
+    def rollback(self) -> None:
+        try:
+            super().rollback()
+        finally:
+            self.end_turn()
+
+    def begin_turn(self, statement: str) -> None:
+        """Wait, where the driver begins a transaction for this statement."""
+        writes = statement.lstrip()[:7].upper().startswith(("INSERT", "UPDATE", "DELETE", "REPLACE"))
+        if writes and not self._has_turn and not self.in_transaction:
+            # In vain, it is SQLite that says so.
+            self._has_turn = self.turn.acquire(timeout=PATIENCE)
+
+    def end_turn(self) -> None:
+        """Let the next one write, unless a transaction goes on."""
+        if self._has_turn and not self.in_transaction:
+            self._has_turn = False
+            self.turn.release()
+
+
+class _Cursor(sqlite3.Cursor):
+    """A cursor of such a connection."""
+
+    connection: _Connection
+
+    def execute(self, sql: str, *parameters: Any) -> "_Cursor":
+        self.connection.begin_turn(sql)
+        try:
+            return super().execute(sql, *parameters)
+        finally:
+            self.connection.end_turn()
+
+    def executemany(self, sql: str, *parameters: Any) -> "_Cursor":
+        self.connection.begin_turn(sql)
+        try:
+            return super().executemany(sql, *parameters)
+        finally:
+            self.connection.end_turn()
+
+
 def create_engine(url: sa.URL) -> sa.Engine:
     """Make the one pool of connections that our tables and DBOS share.
 
@@ -69,15 +131,19 @@ def create_engine(url: sa.URL) -> sa.Engine:
             pool_timeout=10,
             connect_args={"application_name": APPLICATION, "connect_timeout": 10, "options": options},
         )
-    engine = sa.create_engine(url, pool_size=20, max_overflow=10, pool_timeout=30)
+    engine = sa.create_engine(
+        url, pool_size=20, max_overflow=10, pool_timeout=PATIENCE, connect_args={"factory": _Connection}
+    )
+    turn = threading.Lock()
 
     @event.listens_for(engine, "connect")
-    def prepare(connection: Any, record: Any) -> None:
+    def prepare(connection: _Connection, record: Any) -> None:
+        connection.turn = turn
         # How pages are given back holds for a file that is made now, before anything is in it.
         # Writers take their lock at the start, so that none of them fails half-way for another's sake.
         connection.isolation_level = "IMMEDIATE"
         for pragma in (
-            "busy_timeout=30000",
+            f"busy_timeout={1000 * PATIENCE}",
             "auto_vacuum=INCREMENTAL",
             "journal_mode=WAL",
             "synchronous=FULL",
