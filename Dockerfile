@@ -12,6 +12,7 @@ COPY pyproject.toml uv.lock README.md LICENSE app.yml ./
 RUN uv sync --frozen --no-dev --extra otel --no-install-project
 COPY src ./src
 COPY rules ./rules
+COPY docs ./docs
 RUN uv sync --frozen --no-dev --extra otel && .venv/bin/python -m compileall -q src
 
 FROM docker.io/library/python:3.13-slim-bookworm

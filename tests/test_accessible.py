@@ -39,6 +39,9 @@ PAGES = (
     "/guide/parallelism/blocking-fs-in-async",
     "/guide/no-such-rule",
     "/no-such-page",
+    "/docs/",
+    "/docs/configure",
+    "/docs/precision",
     *(f"/operator{section}" for section in SECTIONS),
 )
 
@@ -68,7 +71,7 @@ class Site:
 def site(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """One for all tests here, as none of them changes anything."""
     socket = play.free_socket()
-    app = create_app(settings(tmp_path_factory.mktemp("site")), GUIDELINE)
+    app = create_app(settings(tmp_path_factory.mktemp("site"), DOCS="everybody"), GUIDELINE)
     with (
         play.serving(app, socket, lifespan=True),
         browser.new_context(http_credentials={"username": "mona", "password": TOKEN}) as context,

@@ -92,5 +92,5 @@ def test_the_documentation_shows_commands_at_all() -> None:
     """A changed fence would let every other test here pass for nothing."""
     pages = {page for page, _ in COMMANDS}
 
-    assert {"README.md", "CONTRIBUTING.md", "install.md", "operate.md"} <= pages
+    assert {"README.md", "CONTRIBUTING.md", "install.md", "operate.md", "rules.md", "faq.md"} <= pages
     assert len(COMMANDS) > 15

@@ -45,22 +45,15 @@ README, ARCHITECTURE, CONTRIBUTING, CHANGELOG = (
     (ROOT / f"{name}.md").read_text(encoding="utf-8")
     for name in ("README", "ARCHITECTURE", "CONTRIBUTING", "CHANGELOG")
 )
+DOCS = {f"docs/{path.name}": path.read_text(encoding="utf-8") for path in sorted((ROOT / "docs").glob("*.md"))}
+CONFIGURE, COMMAND_PAGE, RULES_PAGE = (DOCS[f"docs/{name}.md"] for name in ("configure", "commands", "rules"))
 DOCUMENTS = {
     "README.md": README,
     "ARCHITECTURE.md": ARCHITECTURE,
     "CONTRIBUTING.md": CONTRIBUTING,
     "CHANGELOG.md": CHANGELOG,
-    **{
-        name: (ROOT / name).read_text(encoding="utf-8")
-        for name in (
-            "SECURITY.md",
-            "docs/install.md",
-            "docs/operate.md",
-            "docs/packs.md",
-            "docs/security.md",
-            "docs/watch.md",
-        )
-    },
+    "SECURITY.md": (ROOT / "SECURITY.md").read_text(encoding="utf-8"),
+    **DOCS,
 }
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 GUIDELINE = packs.load()
@@ -109,21 +102,21 @@ def written(value: object) -> str:
 # What an operator needs
 
 
-def test_every_setting_stands_in_the_readme_with_its_default() -> None:
+def test_every_setting_stands_in_the_documentation_with_its_default() -> None:
     """An operator looks there first; what is missing there doesn't exist, and what is there must work."""
-    table = {row[0].strip("`"): row[1].strip("`") for row in rows(section(README, "### Settings"))}
+    table = {row[0].strip("`"): row[1].strip("`") for row in rows(section(CONFIGURE, "## The service"))}
 
     assert table == {PREFIX + name.upper(): written(field.default) for name, field in Settings.model_fields.items()}
 
 
-async def test_every_endpoint_of_the_readme_answers() -> None:
+async def test_every_endpoint_of_the_documentation_answers() -> None:
     """Without credentials too, where the webhook says what is missing."""
-    endpoints = [row[0].strip("`").split(" ") for row in rows(section(README, "### Endpoints"))]
-    app = create_app(Settings.load({}), GUIDELINE)
+    endpoints = [row[0].strip("`").split(" ") for row in rows(section(CONFIGURE, "## Endpoints"))]
+    app = create_app(Settings.load({"POSTIL_DOCS": "everybody"}), GUIDELINE)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1") as client:
         answers = {path: (await client.request(method, path)).status_code for method, path in endpoints}
 
-    assert len(answers) == 7
+    assert len(answers) == 8
     assert {path for path, status in answers.items() if status in (404, 405, 500)} == set()
 
 
@@ -201,9 +194,9 @@ def commands() -> Iterator[tuple[str, typer.core.TyperCommand]]:
             yield f"{name} {below}".strip(), each
 
 
-def test_every_command_and_option_stands_in_the_readme_and_nothing_else() -> None:
+def test_every_command_and_option_stands_in_the_documentation_and_nothing_else() -> None:
     """The list is what people copy from."""
-    (listing,) = blocks(section(README, "## Command line"), "text")
+    (listing,) = blocks(section(COMMAND_PAGE, "## In a terminal"), "text")
     shown: dict[str, set[str]] = {}
     for line in listing.splitlines():
         if command := re.match(r"postil (pack \w+|[a-z][\w-]*)", line):
@@ -219,14 +212,14 @@ def test_every_command_and_option_stands_in_the_readme_and_nothing_else() -> Non
     assert "postil --version" in listing
 
 
-def test_every_command_for_a_comment_stands_in_the_readme_and_nothing_else() -> None:
+def test_every_command_for_a_comment_stands_in_the_documentation_and_nothing_else() -> None:
     """It is where people learn what they may write; `/postil help` says the same."""
-    table = {row[0].strip("`"): row[1] for row in rows(section(README, "## Commands in comments"))}
+    table = {row[0].strip("`"): row[1] for row in rows(section(COMMAND_PAGE, "## In comments"))}
 
     assert table == COMMANDS
 
 
-def test_every_command_of_the_readme_is_obeyed() -> None:
+def test_every_command_of_the_documentation_is_obeyed() -> None:
     """None of them is answered like a slip."""
     names = {command.name for written in COMMANDS if (command := read_line(written))}
 
@@ -234,18 +227,18 @@ def test_every_command_of_the_readme_is_obeyed() -> None:
     assert UNKNOWN not in names
 
 
-def test_the_formats_in_the_readme_are_the_formats() -> None:
+def test_the_formats_in_the_documentation_are_the_formats() -> None:
     """A format that isn't there is an error, one that isn't shown is never used."""
-    (listing,) = blocks(section(README, "## Command line"), "text")
+    (listing,) = blocks(section(COMMAND_PAGE, "## In a terminal"), "text")
 
     assert re.findall(r"--format (\S+)", listing) == [
         "|".join(formats) for formats in (cli.Format, cli.ReviewFormat, cli.DoctorFormat, operate.ListFormat)
     ]
 
 
-def test_the_readme_shows_every_key_of_a_repositorys_configuration() -> None:
+def test_the_documentation_shows_every_key_of_a_repositorys_configuration() -> None:
     """And the example is one that Postil takes, its commented lines included."""
-    (example,) = blocks(section(README, "## Configure a repository"), "toml")
+    (example,) = blocks(section(CONFIGURE, "## A repository"), "toml")
     example = re.sub(r"^# (\w+ = )", r"\1", example, flags=re.MULTILINE)
     reading = parse(example, "pyproject.toml")
     assert reading is not None
@@ -258,10 +251,10 @@ def test_the_readme_shows_every_key_of_a_repositorys_configuration() -> None:
     assert config.caps.model_fields_set == set(Caps.model_fields)
 
 
-def test_the_published_schema_takes_the_configuration_of_the_readme() -> None:
+def test_the_published_schema_takes_the_configuration_of_the_documentation() -> None:
     """And refuses what Postil would name as a mistake. `make generated` writes it."""
     schema = json.loads((ROOT / "docs/postil.schema.json").read_text(encoding="utf-8"))
-    (example,) = blocks(section(README, "## Configure a repository"), "toml")
+    (example,) = blocks(section(CONFIGURE, "## A repository"), "toml")
     validator = Draft202012Validator(schema)
     table = tomllib.loads(example)["tool"]["postil"]
 
@@ -270,9 +263,36 @@ def test_the_published_schema_takes_the_configuration_of_the_readme() -> None:
     assert not validator.is_valid({"threshold": "hint"})
 
 
-def test_the_rules_that_the_readme_allows_exist() -> None:
+@pytest.mark.parametrize(("page", "snippet"), [(n, s) for n, text in DOCUMENTS.items() for s in blocks(text, "toml")])
+def test_the_configuration_that_a_page_shows_is_one_that_postil_takes(page: str, snippet: str) -> None:
+    """People copy it; a key that isn't there, or a rule, would cost them a fault in their first review."""
+    if "[tool.postil" not in snippet:
+        # It is a pack's.
+        assert (page, set(tomllib.loads(snippet)) <= {"name", "version", "url", "rules", "links"}) == (page, True)
+        return
+    reading = parse(snippet, "pyproject.toml")
+    assert reading is not None
+
+    # Whether a pack is installed, no page can know.
+    assert plan(reading, GUIDELINE.rules, GUIDELINE.aliases).faults == ()
+
+
+def test_each_row_about_choosing_rules_is_about_a_key_and_the_severities_are_the_severities() -> None:
+    """A table that lacks one hides it."""
+    keys = {
+        row[0].strip("`")
+        for row in rows(re.sub("^   ", "", section(RULES_PAGE, "## Which rules hold"), flags=re.MULTILINE))
+    }
+    severities = [row[0].strip("`") for row in rows(section(RULES_PAGE, "## Severities"))]
+
+    assert keys <= {field.alias or name for name, field in Config.model_fields.items()}
+    assert {"packs", "select", "ignore", "severities", "options", "per-path-ignores"} == keys
+    assert severities == ["error", "warning", "hint"]
+
+
+def test_the_rules_that_a_page_allows_exist() -> None:
     """People copy the comment and change only the reason."""
-    allowed = re.findall(r"# postil: allow ([\w-]+) -- \w", README)
+    allowed = re.findall(r"# postil: allow ([\w-]+) -- \w", README + RULES_PAGE)
 
     assert allowed
     assert [name for name in allowed if name not in GUIDELINE.rules.by_name] == []
@@ -283,6 +303,7 @@ def test_the_accounting_line_of_the_readme_is_what_a_review_says() -> None:
     line = accounting_line(Accounting(14, 9, 2, 3, 0, 0, "main@abc1234", GUIDELINE.version))
 
     assert line in code(README)
+    assert f"{line}\n" in DOCS["docs/how-it-works.md"]
 
 
 def test_the_comment_in_the_readme_is_what_the_demo_says() -> None:
@@ -474,7 +495,9 @@ def test_nothing_tells_of_how_it_was_made() -> None:
     """The reader wants to know what is so, and why."""
     makers = re.compile(r"(?i)\bissue #\d|\b(?:this|the|a) coding (?:session|agent)\b|\blanguage model\b|\bAI[- ]agent")
     found = [f"{path}: {line}" for path, line in lines_of_everything() if makers.search(line)]
-    said = [name for name, text in DOCUMENTS.items() if re.search(r"(?i)\b(?:sessions?|agents?|issue #)\b", text)]
+    # Names such as session-per-call are no talk about the making.
+    talk = re.compile(r"(?i)(?<![\w-])(?:sessions?|agents?|issue #)(?![\w-])")
+    said = [name for name, text in DOCUMENTS.items() if talk.search(text)]
 
     assert (found, said) == ([], [])
 

@@ -25,10 +25,10 @@ from postil.github.errors import GiveUp
 from postil.jobs import AlreadyRunningError, Jobs, NewerDatabaseError, UnavailableError, UnusableDatabaseError
 from postil.packs import Guideline, Links
 from postil.sandbox import Analyst, Limits
-from postil.settings import PREFIX, TRACED, Credentials, Role, Settings
+from postil.settings import PREFIX, TRACED, Credentials, Readers, Role, Settings
 from postil.sweep import Sweep
 from postil.tracing import UNTRACED, Tracer
-from postil.web import errors, guide, hooks, operator, setup, status
+from postil.web import docs, errors, guide, hooks, operator, setup, status
 from postil.web.access import Access
 from postil.web.metrics import Metrics
 from postil.web.pages import STATIC, SecurityHeaders
@@ -91,6 +91,9 @@ def create_app(
     if settings.role is not Role.WORKER:
         about = operator.House(guideline, settings.web_url, settings.retention_days, bool(settings.sweep_minutes))
         app.include_router(operator.router(access, house.jobs, about))
+        if settings.docs is not Readers.NOBODY:
+            readers = [Depends(access.operator)] if settings.docs is Readers.OPERATORS else []
+            app.include_router(docs.router(), dependencies=readers)
         _add_web(app, house, set_up, [Depends(access.operator)] if settings.private_guide else [])
     return app
 

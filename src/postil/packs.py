@@ -466,7 +466,7 @@ class _Reader:
                 # Its pages belong to a chapter of an earlier pack.
                 continue
             text = readme.read_text(encoding="utf-8")
-            title, sections = _outline(text)
+            title, sections = outline(text)
             if not title:
                 self.faults.append(f"{readme}:1: begin the chapter with its title: `# …`")
             yield Chapter(folder.name, title, text, sections, readme)
@@ -573,8 +573,8 @@ def module_name(name: str) -> str:
     return name.replace("-", "_")
 
 
-def _outline(markdown: str) -> tuple[str, tuple[Section, ...]]:
-    """A chapter's title and sections; the statements stand in a comment under each heading."""
+def outline(markdown: str) -> tuple[str, tuple[Section, ...]]:
+    """A text's title and sections, in a chapter with their statements, which stand in a comment under each heading."""
     title = ""
     sections: list[Section] = []
     fence = False

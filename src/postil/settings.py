@@ -75,6 +75,14 @@ class Role(StrEnum):
     WORKER = "worker"
 
 
+class Readers(StrEnum):
+    """Who may read the documentation at /docs."""
+
+    NOBODY = "nobody"
+    OPERATORS = "operators"
+    EVERYBODY = "everybody"
+
+
 class LogLevel(StrEnum):
     """The least important lines that are still logged."""
 
@@ -296,6 +304,10 @@ class Settings(BaseSettings):
     private_guide: bool = Field(
         False, description="Give true to show /guide to operators only; comments then need POSTIL_GUIDE_URL."
     )
+    docs: Readers = Field(
+        Readers.NOBODY,
+        description="Give who may read the documentation at /docs: nobody (there is none), operators or everybody.",
+    )
     openapi: bool = Field(False, description="Give true to answer /openapi.json, which describes all paths.")
     log_level: LogLevel = Field(LogLevel.INFO, description="Give debug, info, warning or error.")
     _overruled: tuple[str, ...] = PrivateAttr(())
@@ -493,9 +505,11 @@ def _contradictions(settings: Settings) -> list[Fault]:
         name = f"{PREFIX}PRIVATE_LISTEN"
         faults.append(Fault(name, f"needs a port of its own, not {private.port}", _cure(_field(name))))
     ways_in = (private, settings.operator_token, settings.operator_header)
+    cure = f"Set {PREFIX}OPERATOR_TOKEN, {PREFIX}PRIVATE_LISTEN or {PREFIX}OPERATOR_HEADER as well."
     if settings.private_guide and not any(ways_in):
-        cure = f"Set {PREFIX}OPERATOR_TOKEN, {PREFIX}PRIVATE_LISTEN or {PREFIX}OPERATOR_HEADER as well."
         faults.append(Fault(f"{PREFIX}PRIVATE_GUIDE", "leaves nobody who could read the guideline", cure))
+    if settings.docs is Readers.OPERATORS and not any(ways_in):
+        faults.append(Fault(f"{PREFIX}DOCS", "leaves nobody who could read the documentation", cure))
     return faults
 
 

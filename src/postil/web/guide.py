@@ -18,9 +18,8 @@ from postil.lint.finding import Severity
 from postil.lint.rule import Rule, option_names
 from postil.packs import Chapter, Guideline, Links
 from postil.web.colour import coloured
-from postil.web.pages import markdown, page
+from postil.web.pages import CACHED, markdown, page
 
-CACHED = {"cache-control": "public, max-age=300"}
 NEAR = 8
 HEADINGS = {
     "Bad": "What it catches",

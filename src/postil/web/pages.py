@@ -33,6 +33,8 @@ HEADERS = {
     "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "camera=(), geolocation=(), microphone=()",
 }
+CACHED = {"cache-control": "max-age=300"}
+"""For pages that change with a release. Not public: they may be for operators only."""
 
 # How a rule's page marks the lines that its check finds.
 _FINDING = re.compile(r"(.*?)[ \t]*(?:#|//)[ \t]*finding:[ \t]*(.*?)[ \t]*")
@@ -79,11 +81,18 @@ class SecurityHeaders:
         await self._app(scope, receive, send_with_headers)
 
 
-def markdown(text: str, link: Callable[[str], str], headings: Mapping[str, str] = MappingProxyType({})) -> Markup:
+def markdown(
+    text: str,
+    link: Callable[[str], str],
+    headings: Mapping[str, str] = MappingProxyType({}),
+    *,
+    pictures: bool = False,
+) -> Markup:
     """Render Markdown as HTML. Headings get GitHub's anchors, and `link` rewrites the relative paths of links.
 
-    `headings` are what some headings are shown as; their anchors stay. Raw HTML is never passed on: it may stand in a
-    pack that somebody else wrote.
+    Where `link` gives "" there is nothing to link to, and the words stand alone. `headings` are what some headings are
+    shown as; their anchors stay. With `pictures`, which `link` finds as well, one is shown with its twin for dark
+    screens where there is `NAME-dark.png`. Raw HTML is never passed on: it may stand in a pack of somebody else.
     """
     tokens = _markdown.parse(text)
     seen: Counter[str] = Counter()
@@ -102,6 +111,8 @@ def markdown(text: str, link: Callable[[str], str], headings: Mapping[str, str] 
         for child in token.children or ():
             if child.type == "link_open":
                 _point(child, link)
+            elif child.type == "image" and pictures:
+                _picture(child, link)
     return Markup(_markdown.renderer.render(tokens, _markdown.options, {}))  # noqa: S704 - the renderer escapes
 
 
@@ -115,7 +126,27 @@ def _point(token: Token, link: Callable[[str], str]) -> None:
     if parts.scheme or parts.netloc:
         token.attrSet("rel", "noopener noreferrer")
     elif parts.path:
-        token.attrSet("href", link(parts.path) + (f"#{parts.fragment}" if parts.fragment else ""))
+        address = link(parts.path)
+        if address:
+            token.attrSet("href", address + (f"#{parts.fragment}" if parts.fragment else ""))
+        else:
+            del token.attrs["href"]
+
+
+def _picture(token: Token, link: Callable[[str], str]) -> None:
+    source = str(token.attrGet("src") or "")
+    token.attrSet("src", link(source))
+    token.attrSet("loading", "lazy")
+    token.meta["dark"] = link(source.replace(".png", "-dark.png"))
+
+
+def _render_image(
+    renderer: RendererHTML, tokens: Sequence[Token], index: int, options: OptionsDict, env: EnvType
+) -> str:
+    shown = renderer.image(tokens, index, options, env)
+    dark = tokens[index].meta.get("dark")
+    source = Markup('<source media="(prefers-color-scheme: dark)" srcset="{}">').format(dark)
+    return f"<picture>{source}{shown}</picture>" if dark else shown
 
 
 def _render_self_link(
@@ -179,5 +210,6 @@ _markdown.add_render_rule("self_link", _render_self_link)
 _markdown.add_render_rule("html_block", _render_html)
 _markdown.add_render_rule("html_inline", _render_html)
 _markdown.add_render_rule("fence", _render_fence)
+_markdown.add_render_rule("image", _render_image)
 _markdown.add_render_rule("table_open", _render_table_open)
 _markdown.add_render_rule("table_close", _render_table_close)
