@@ -17,7 +17,7 @@ from postil.lint.names import imported
 from postil.lint.positions import Positions, Range
 from postil.lint.project import Project
 from postil.lint.rule import Rule
-from postil.lint.source import Parsed, SourceFile, Unreadable, collector_held
+from postil.lint.source import Parsed, SourceFile, Unreadable, collector_held, word_in
 
 _WORD = re.compile(r"[^\W\d]\w*")
 _DEEP = 200
@@ -99,8 +99,13 @@ class RuleSet:
         return table
 
     @cached_property
-    def _words(self) -> frozenset[str]:
-        return frozenset(word for rule in self.rules for word in rule.mentions)
+    def _phrases(self) -> dict[str, str]:
+        return {phrase: word_in(phrase) for rule in self.rules for phrase in rule.mentions}
+
+    @cached_property
+    def _awaiting(self) -> dict[str, frozenset[str]]:
+        """By rule, the phrases of which one must be there; without rules that look at every file."""
+        return {rule.name: frozenset(rule.mentions) for rule in self.rules if rule.mentions}
 
     def _whole(self, kind: type) -> list[Rule]:
         return [rule for rule in self.rules if rule.subscription.whole is kind]
@@ -137,8 +142,8 @@ class RuleSet:
     def lint_file(self, file: SourceFile) -> Report:
         """Run the rules about single files on a file that is parsed already."""
         gathered = _Gathered(lambda: [file])
-        present = file.mentioned(self._words)
-        idle = {rule.name for rule in self.rules if rule.mentions and present.isdisjoint(rule.mentions)}
+        present = file.mentioned(self._phrases)
+        idle = {name for name, phrases in self._awaiting.items() if phrases.isdisjoint(present)}
         for kind in file.kinds():
             subjects = [(node, file) for node in file.nodes(kind)] if kind in self._nodes else []
             for rule in self._nodes.get(kind, ()):

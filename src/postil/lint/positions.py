@@ -15,7 +15,7 @@ import libcst as cst
 from libcst._nodes.internal import CodegenState
 
 from postil.lint.source import SourceFile
-from postil.lint.tree import ALL_FIELDS
+from postil.lint.tree import ALL_FIELDS, walk
 
 _LEADING = ("header", "leading_lines", "decorators", "lines_after_decorators")
 _CLAUSES = (cst.Else, cst.Finally, cst.ExceptHandler, cst.ExceptStarHandler, cst.MatchCase)
@@ -78,6 +78,10 @@ def statement_lines(module: cst.Module) -> dict[int, int]:
             below.reverse()
             stack.extend(below)
     return lines
+
+
+def _parentheses(node: cst.CSTNode) -> set[cst.CSTNode]:
+    return {*getattr(node, "lpar", ()), *getattr(node, "rpar", ())}
 
 
 def _is_elif(statement: cst.CSTNode, line: str) -> bool:
@@ -208,6 +212,9 @@ class Positions:
 
     def _starter(self, node: cst.CSTNode) -> cst.CSTNode:
         current: cst.CSTNode | None = node
+        if isinstance(node, (cst.LeftParen, cst.RightParen)):
+            # They have no parent, as no walk enters them.
+            current = next((each for each in walk(self._file.module) if node in _parentheses(each)), None)
         while current is not None:
             if id(current) in self._lines:
                 return current

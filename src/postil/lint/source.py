@@ -22,7 +22,7 @@ from postil.lint.contexts import Handover, Route, Task
 from postil.lint.names import BINDING, CHECKED_ONLY, Bindings, dotted
 from postil.lint.project import Project
 from postil.lint.retries import Retry, find_retries
-from postil.lint.tree import CODE_FIELDS, COMPREHENSIONS, FUNCTIONS, SCOPES
+from postil.lint.tree import COMPREHENSIONS, FUNCTIONS, READERS, SCOPES
 from postil.lint.types import Types
 
 MAX_NESTING = 200  # CPython's own tokenizer refuses deeper brackets (Parser/tokenizer.h, MAXLEVEL)
@@ -38,6 +38,15 @@ _BRACKETS = re.compile(r"[\[({\])}]")
 _NO_CODE = re.compile(
     r"(?s:\"\"\".*?\"\"\"|'''.*?''')|\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'|#[^\n]*",
 )
+
+
+_GAPS = bytes(byte if byte >= 128 or _WORDS.match(chr(byte)) else ord(" ") for byte in range(256))
+
+
+def word_in(phrase: str) -> str:
+    """The longest word of a phrase; the phrase itself where that is all of it."""
+    word = max(_WORDS.findall(phrase), key=len, default="")
+    return phrase if word == phrase else word
 
 
 class Unreadable(Exception):
@@ -178,15 +187,19 @@ class SourceFile:
             self._mentioned[word] = word in (self._vocabulary if word.isidentifier() else self.text)
         return self._mentioned[word]
 
-    def mentioned(self, words: Iterable[str]) -> set[str]:
-        """Those of the words that the text holds; much faster than to ask for one after the other."""
+    def mentioned(self, phrases: Mapping[str, str]) -> set[str]:
+        """Those of the `phrases` that the text holds; much faster than to ask for one after the other.
+
+        Each comes with a word in it, as `word_in` finds it: most texts don't even hold that.
+        """
         vocabulary, text = self._vocabulary, self.text
-        return {word for word in words if word in (vocabulary if word.isidentifier() else text)}
+        return {each for each, word in phrases.items() if word in vocabulary and (each is word or each in text)}
 
     @cached_property
     def _vocabulary(self) -> str:
-        """Each word of the text once, which is a tenth of it: rules ask for hundreds, and a word never leaves one."""
-        return " ".join(set(_WORDS.findall(self.text)))
+        """Each word of the text once, which is a fifth of it: rules ask for hundreds, and a word never leaves one."""
+        # As bytes, in which all that isn't ASCII counts as letters: it is twice as fast as a pattern is.
+        return b" ".join(set(self.text.encode().translate(_GAPS).split())).decode()
 
     # The tree
 
@@ -199,28 +212,29 @@ class SourceFile:
         binding: list[cst.CSTNode] = []
         index: dict[type[cst.CSTNode], list[cst.CSTNode]] = {}
         parents: dict[int, cst.CSTNode] = {}
-        fields = CODE_FIELDS
+        readers, binds = READERS, BINDING
         stack: list[cst.CSTNode] = [self.module]
+        pop, push = stack.pop, stack.append
         while stack:
-            node = stack.pop()
+            node = pop()
             kind = node.__class__
             if kind in index:
                 index[kind].append(node)
             else:
                 index[kind] = [node]
-            if kind in BINDING:
+            if kind in binds:
                 binding.append(node)
-            below: list[cst.CSTNode] = []
-            for name in fields[kind]:
-                value = getattr(node, name)
-                if value.__class__ in fields:
-                    below.append(value)
+            read = readers[kind]
+            if read is None:
+                continue
+            for value in read(node):
+                if value.__class__ in readers:
+                    parents[id(value)] = node
+                    push(value)
                 elif value.__class__ is list or value.__class__ is tuple:
-                    below.extend(value)
-            for child in below:
-                parents[id(child)] = node
-            below.reverse()
-            stack.extend(below)
+                    for child in reversed(value):
+                        parents[id(child)] = node
+                        push(child)
         return index, parents, binding
 
     @property
