@@ -12,9 +12,10 @@ from postil.demo.state import FakePull
 from postil.github.tokens import LEAST
 from postil.settings import Given, SettingsError
 from story import PAY, said, verdicts
-from validated_github import ValidatedGitHub
+from validated_github import ValidatedGitHub, served
 
 POSTIL = Path(sys.executable).parent / "postil"
+WORKFLOW = {"GITHUB_API_URL": "https://api.github.com", "GITHUB_SERVER_URL": "https://github.com"}
 SAID = ("shop/pay.py", 5, "**Chain the new exception to its cause**")
 
 
@@ -70,6 +71,38 @@ def test_a_token_that_may_write_no_check_run_posts_the_review(
     assert (said(pull), verdicts(pull)) == ([SAID], [])
 
 
+@pytest.mark.parametrize(
+    "addresses",
+    [
+        {"GITHUB_API_URL": "{}/api/v3", "GITHUB_SERVER_URL": "{}"},
+        {"POSTIL_GITHUB_API_URL": "{}/api/v3"},
+        {"POSTIL_GITHUB_WEB_URL": "{}", "GITHUB_API_URL": "https://api.github.com"},
+    ],
+    ids=["workflow", "api", "web"],
+)
+def test_an_enterprise_server_is_known_by_one_of_its_addresses(
+    git_folder: Path, app_key: tuple[str, str], addresses: dict[str, str]
+) -> None:
+    """Those of a workflow, or those that the service would take; the page's address names the pull request."""
+    server = ValidatedGitHub(git_folder, public_key=app_key[1], enterprise="3.14.2")
+    with served(server) as url:
+        server.url = url
+        pull = server.open_pull(base_files={"a.py": "x = 1\n"}, head_files={"shop/pay.py": PAY})
+        token = server.mint(server.installation, dict(LEAST), None).value
+        variables = {name: address.format(url) for name, address in addresses.items()}
+        done = subprocess.run(
+            [POSTIL, "review", "--pr", f"{url}/{pull.repository.full_name}/pull/{pull.number}", "--post"],
+            env={**os.environ, "GITHUB_TOKEN": token, **variables},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    assert (done.returncode, done.stderr) == (1, "")
+    assert said(pull) == [SAID]
+    assert server.complaints == []
+
+
 def test_a_closed_pull_request_is_not_reviewed(github: ValidatedGitHub, github_url: str, pull: FakePull) -> None:
     """An empty review would look like a clean one."""
     pull.close()
@@ -106,6 +139,9 @@ def test_a_token_comes_from_a_file_or_the_environment(tmp_path: Path) -> None:
     assert Given.load(file, env={"POSTIL_TOKEN": "other"}).token == "from-file"
     assert Given.load(env={"POSTIL_TOKEN": "ours", "GITHUB_TOKEN": "other"}).token == "ours"
     assert "ours" not in repr(Given.load(env={"POSTIL_TOKEN": "ours"}))
+    assert Given.load(api_url="https://a.example/api/v3", env={"GITHUB_TOKEN": "x", **WORKFLOW}).site.web_url == (
+        "https://a.example"
+    )
     with pytest.raises(SettingsError) as raised:
         Given.load(api_url="ftp://github.example.com", env={})
     assert [fault.name for fault in raised.value.faults] == ["POSTIL_TOKEN", "POSTIL_GITHUB_API_URL"]

@@ -3,8 +3,10 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
+from collections.abc import Callable
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -15,9 +17,16 @@ from xml.etree import ElementTree as ET
 import pytest
 from inline_snapshot import snapshot
 from jsonschema import Draft4Validator, FormatChecker
+from junitparser import JUnitXml, Skipped
 
+from postil import packs
 from postil.lint.engine import apply_edits
-from postil.lint.finding import TextEdit
+from postil.lint.finding import Finding, Severity, TextEdit
+from postil.report.checked import Checked
+from postil.report.sarif import MOST, of_check
+from postil.review.model import Introduced
+
+GUIDELINE = packs.load()
 
 CODE = """\
 import subprocess
@@ -233,6 +242,104 @@ def test_sarif_names_the_findings_of_json(service: Path) -> None:
     assert [n["message"]["text"] for n in run["invocations"][0]["toolExecutionNotifications"]] == [
         f"not analysed: {problem['message']}" for problem in found["problems"]
     ]
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tree of what all pages show as bad, a folder each, under names that every format has to escape."""
+    folder = tmp_path_factory.mktemp("large")
+    for rule in GUIDELINE.rules.rules:
+        for number, example in enumerate(rule.page.bad):
+            for block in example.blocks:
+                if block.side != "before":
+                    file = folder / f"100% {rule.name}, {number}: é" / block.path
+                    file.parent.mkdir(parents=True, exist_ok=True)
+                    file.write_text(block.text, encoding="utf-8")
+    return folder
+
+
+Place = tuple[str, int, str, str]
+"""Of a finding: file, line, severity and message."""
+
+
+def in_sarif(folder: Path) -> list[Place]:
+    """The findings of the log, whose message is read as a viewer of SARIF does."""
+    severity = {"error": "error", "warning": "warning", "note": "hint"}
+    (run,) = sarif(folder)["runs"]
+    return [
+        (
+            unquote(each["locations"][0]["physicalLocation"]["artifactLocation"]["uri"]),
+            each["locations"][0]["physicalLocation"]["region"]["startLine"],
+            severity[each["level"]],
+            re.sub(r"\{\{|\}\}", lambda brace: brace[0][0], each["message"]["text"]),
+        )
+        for each in run["results"]
+    ]
+
+
+def in_workflow(folder: Path) -> list[Place]:
+    """The annotations, read as a runner reads commands.
+
+    https://github.com/actions/runner/blob/main/src/Runner.Common/ActionCommand.cs
+    """
+    severity = {"error": "error", "warning": "warning", "notice": "hint"}
+
+    def plain(text: str, *also: tuple[str, str]) -> str:
+        for escaped, character in (*also, ("%0D", "\r"), ("%0A", "\n"), ("%25", "%")):
+            text = text.replace(escaped, character)
+        return text
+
+    found = []
+    for line in check(folder, "--format", "github").stdout.splitlines()[:-1]:
+        _, command, message = line.split("::", 2)
+        level, _, listed = command.partition(" ")
+        pairs = [pair.partition("=") for pair in listed.split(",")]
+        properties = {name: plain(value, ("%3A", ":"), ("%2C", ",")) for name, _, value in pairs}
+        if "line" in properties:
+            found.append((properties["file"], int(properties["line"]), severity[level], plain(message)))
+    return found
+
+
+def in_junit(folder: Path) -> list[Place]:
+    """The cases, read by a library that knows the dialects; below the threshold the words are in the output."""
+    suites = JUnitXml.fromstring(check(folder, "--format", "junit").stdout.encode())
+    found = []
+    for suite in suites:
+        for case in suite:
+            line = case._elem.get("line")
+            if line is not None and not any(isinstance(each, Skipped) for each in case.result):
+                said = case.system_out or case.result[0].text
+                _, severity, message = said.removeprefix(f"{case.classname}:").split(": ", 2)
+                found.append((case.classname, int(line), severity, message))
+    assert sum(suite.tests for suite in suites) == suites.tests == sum(len(list(suite)) for suite in suites)
+    return found
+
+
+@pytest.mark.parametrize("read", [in_sarif, in_workflow, in_junit], ids=["sarif", "workflow", "junit"])
+def test_every_format_names_the_same_findings(large: Path, read: Callable[[Path], list[Place]]) -> None:
+    """Hundreds of them, of nearly all rules, each read by the format's own rules."""
+    found = json.loads(check(large, "--format", "json").stdout)["findings"]
+    places = [(each["path"], each["line"], each["severity"], each["message"]) for each in found]
+
+    assert len(places) > 500
+    assert len({each["rule"] for each in found}) > 150
+    assert sorted(read(large)) == sorted(places)
+
+
+def test_code_scanning_gets_no_more_than_it_takes() -> None:
+    """It refuses a log with more results as a whole, so the gravest have to do."""
+    found = [
+        Introduced(Finding("a-rule", "a.py", number, number, 1, 2, severity, "It is {0}."), str(number))
+        for number, severity in enumerate([Severity.HINT] * MOST + [Severity.ERROR] * 2, 1)
+    ]
+    checked = Checked(tuple(found), (), 0, (), (), 1, "defaults")
+    (run,) = json.loads(of_check(checked, GUIDELINE, GUIDELINE.on_disk(), "1"))["runs"]
+    (told,) = run["invocations"][0]["toolExecutionNotifications"]
+
+    assert len(run["results"]) == MOST
+    assert [each["level"] for each in run["results"][:3]] == ["error", "error", "note"]
+    assert run["results"][0]["message"]["text"] == "It is {{0}}."
+    assert told["message"]["text"] == "2 more findings are left out, as code scanning takes 25,000 of a run"
 
 
 def test_sarif_carries_what_code_scanning_shows(service: Path) -> None:

@@ -409,11 +409,7 @@ class Settings(BaseSettings):
     @property
     def site(self) -> Site:
         """Which GitHub: each of its two addresses follows from the other where only one is given."""
-        if self.github_web_url is None:
-            return Site.of_api(self.github_api_url)
-        if "github_api_url" in self.model_fields_set:
-            return Site(self.github_web_url, self.github_api_url)
-        return Site.of_web(self.github_web_url)
+        return Site.of(self.github_api_url if "github_api_url" in self.model_fields_set else None, self.github_web_url)
 
     @property
     def web_url(self) -> str:
@@ -556,8 +552,16 @@ class Given:
         elif not token.strip():
             cure = "Set it, or GITHUB_TOKEN, to a token that may read the pull request; or name a file by --token-file."
             faults.append(Fault("POSTIL_TOKEN", "is missing", cure))
+        # Whoever names a GitHub means another one than that of the workflow.
+        given = (
+            (api_url, None),
+            (env.get("POSTIL_GITHUB_API_URL"), env.get("POSTIL_GITHUB_WEB_URL")),
+            (env.get("GITHUB_API_URL"), env.get("GITHUB_SERVER_URL")),
+        )
+        api, web = next(filter(any, given), (None, None))
         addresses = {
-            "POSTIL_GITHUB_API_URL": api_url or env.get("POSTIL_GITHUB_API_URL") or env.get("GITHUB_API_URL"),
+            "POSTIL_GITHUB_API_URL": api,
+            "POSTIL_GITHUB_WEB_URL": web,
             "POSTIL_GUIDE_URL": guide_url or env.get("POSTIL_GUIDE_URL"),
         }
         for name, address in addresses.items():
@@ -567,5 +571,5 @@ class Given:
                 faults.append(Fault(name, str(error), _cure(_field(name))))
         if faults:
             raise SettingsError(faults)
-        api, guide = addresses.values()
-        return cls(token.strip(), Site.of_api(api or GITHUB_API), guide or "")
+        api, web, guide = addresses.values()
+        return cls(token.strip(), Site.of(api, web), guide or "")

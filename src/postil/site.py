@@ -58,6 +58,13 @@ class Site:
     api_url: str
 
     @classmethod
+    def of(cls, api_url: str | None, web_url: str | None) -> "Site":
+        """The GitHub at these addresses: one that isn't given follows from the other, and github.com from none."""
+        if api_url and web_url:
+            return cls(web_url, api_url)
+        return cls.of_api(api_url) if api_url else cls.of_web(web_url or CLOUD)
+
+    @classmethod
     def of_web(cls, web_url: str) -> "Site":
         """The GitHub that people reach at an address.
 

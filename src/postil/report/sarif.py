@@ -19,6 +19,8 @@ _WEIGHT = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.HINT: 
 """Code scanning's `problem.severity`."""
 _LONGEST = 1024
 """Characters of a rule's descriptions that code scanning shows."""
+MOST = 25_000
+"""Results of a run that code scanning takes; it refuses a log with more, and shows the 5,000 gravest."""
 
 
 def of_check(checked: Checked, guideline: Guideline, links: Links, version: str, *, allowed: bool = False) -> str:
@@ -26,19 +28,27 @@ def of_check(checked: Checked, guideline: Guideline, links: Links, version: str,
 
     With `allowed`, what allowances silence is among the results as suppressed. Code scanning takes no notice of
     suppressions, and opens an alert for each of these.
+
+    Of more than `MOST` results the gravest are there, and a notification counts the others.
     """
     found = [*checked.shown, *(checked.allowed if allowed else ())]
+    rest = max(0, len(found) - MOST)
+    if rest:
+        found = sorted(found, key=lambda each: -each.finding.severity.rank)[:MOST]
     names = sorted({each.finding.rule for each in found})
     rules = [_rule(rule, links) for name in names if (rule := guideline.rule(name))]
     places = {rule["id"]: index for index, rule in enumerate(rules)}
-    notifications = [
+    notifications: list[dict[str, Any]] = [
         {
             "level": "warning",
-            "message": {"text": said(problem)},
+            "message": _message(said(problem)),
             **({"locations": [{"physicalLocation": _file(problem.path)}]} if problem.path else {}),
         }
         for problem in checked.problems
     ]
+    if rest:
+        left_out = f"{rest} more findings are left out, as code scanning takes {MOST:,} of a run"
+        notifications.append({"level": "warning", "message": _message(left_out)})
     log = {
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",
@@ -79,7 +89,7 @@ def _result(each: Introduced, places: dict[str, int]) -> dict[str, Any]:
     result: dict[str, Any] = {
         "ruleId": finding.rule,
         "level": _LEVEL[finding.severity],
-        "message": {"text": finding.message},
+        "message": _message(finding.message),
         "locations": [
             {
                 "physicalLocation": {
@@ -96,7 +106,7 @@ def _result(each: Introduced, places: dict[str, int]) -> dict[str, Any]:
     if finding.related:
         result["relatedLocations"] = [
             {
-                "message": {"text": place.text},
+                "message": _message(place.text),
                 "physicalLocation": {**_file(place.path), "region": {"startLine": place.line}},
             }
             for place in finding.related
@@ -114,6 +124,11 @@ def _result(each: Introduced, places: dict[str, int]) -> dict[str, Any]:
         reason = {"justification": finding.allowed} if finding.allowed else {}
         result["suppressions"] = [{"kind": "inSource", **reason}]
     return result
+
+
+def _message(text: str) -> dict[str, str]:
+    """Words in which a brace begins no placeholder (SARIF 2.1.0, 3.11.5)."""
+    return {"text": text.replace("{", "{{").replace("}", "}}")}
 
 
 def _region(line: int, column: int, end_line: int, end_column: int) -> dict[str, int]:
