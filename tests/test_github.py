@@ -650,6 +650,11 @@ def test_a_reserve_of_the_hourly_calls_is_kept_for_what_people_ask_for() -> None
 
     assert waits == {5: [900, 0], 6: [900, 900], 7: [0, 0], 8: [0, 0]}
     assert sorted(budgets.left()) == [0, 0.1, 501 / 5000]
+    assert {whose: budgets.left_of(whose) for whose in (5, 6, 8)} == {
+        5: {"core": 0.8, "graphql": 0.1},
+        6: {"core": 0},
+        8: {},
+    }
 
 
 def test_calls_are_measured_by_kind_and_outcome_and_tokens_by_whether_one_was_there(router: respx.Router) -> None:

@@ -1,13 +1,20 @@
 """The pages of the guideline: what stands on a rule's page, and what the search finds."""
 
+import asyncio
+import re
 from html.parser import HTMLParser
 
+import httpx
+from fastapi import FastAPI
 from inline_snapshot import snapshot
 
-from postil.lint.page import HEADINGS
+from postil import packs
+from postil.lint.page import HEADINGS, parse_page
 from postil.web import guide
 from story import GUIDELINE
+from test_packs import ACME
 
+WITH_ACME = packs.load(packs.over_built_in([ACME]))
 GUIDE = guide.Guide(GUIDELINE)
 ROOT = f"/guide/{GUIDELINE.version}"
 
@@ -65,7 +72,7 @@ def test_a_rules_page_says_what_it_catches_and_leaves_how_it_is_mended_and_how_i
     parts = [line.strip() for line in page.text.splitlines() if line.strip()]
 
     assert [name for name in page.ids if name not in ("content", "q")][1:] == snapshot(
-        ["bad", "good", "known-misses", "when-it-is-fine", "fix", "allow", "settings"]
+        ["bad", "good", "known-misses", "when-it-is-fine", "fix", "allow", "settings", "history"]
     )
     assert list(guide.HEADINGS) == list(HEADINGS)
     assert all(words in page.text for words in guide.HEADINGS.values())
@@ -87,6 +94,8 @@ def test_a_rules_page_says_what_it_catches_and_leaves_how_it_is_mended_and_how_i
             "# or another weight:",
             "[tool.postil.severities]",
             'raise-without-from = "error"',
+            "History",
+            "Since the first version of the guideline.",
         ]
     )
 
@@ -102,6 +111,8 @@ def test_a_rule_that_is_off_or_has_options_says_how_to_set_them() -> None:
             'blocking-fs-in-async = "hint"  # switches it on',
             "[tool.postil.options.blocking-fs-in-async]",
             "small = false",
+            "History",
+            "Since the first version of the guideline.",
         ]
     )
 
@@ -111,10 +122,11 @@ def test_a_former_name_is_said_and_leads_to_the_rule() -> None:
     page = Seen(shown("x/required-setting-has-default"))
     instead = Seen(shown("migrations/alembic-drop-still-referenced"))
 
-    assert page.text.partition("Other names and rules")[2].split() == snapshot(
-        ["It", "was", "called", "required-setting-has-default,", "and", "is", "still", "found", "by", "that", "name."]
+    assert " ".join(page.text.partition("History")[2].split()) == snapshot(
+        "Since the first version of the guideline. "
+        "It was called required-setting-has-default, and is still found by that name."
     )
-    assert " ".join(instead.text.partition("Other names and rules")[2].split()) == snapshot(
+    assert " ".join(instead.text.partition("Other rules")[2].split()) == snapshot(
         "Where it speaks, alembic-drop-column is silent, which says less about the same."
     )
 
@@ -143,3 +155,69 @@ def test_a_search_that_finds_nothing_shows_what_is_like_it() -> None:
     )
     assert found("xyzzy") == []
     assert "There is none." in shown("", "xyzzy")
+
+
+def test_a_rule_that_came_later_says_since_when() -> None:
+    """Who updates Postil wants to know what is new, and who reads an old comment what has changed."""
+    text = (packs.BUILT_IN / "error-handling/raise-without-from.md").read_text(encoding="utf-8")
+    later, _ = parse_page("raise-without-from", text.replace("severity:", "since: 1.2\nseverity:", 1))
+    _, faults = parse_page("raise-without-from", text.replace("severity:", "since: soon\nseverity:", 1))
+
+    assert later is not None
+    assert later.since == "1.2"
+    assert [fault.message for fault in faults] == snapshot(
+        ["`since` is a version of the pack, such as 1.2, not `soon`"]
+    )
+
+
+# Packs
+
+
+def opened(address: str) -> str:
+    """A page of the guide with the example pack over the built-in one, by its address."""
+    app = FastAPI()
+    app.include_router(guide.router(WITH_ACME))
+
+    async def send() -> str:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="https://postil.test") as http:
+            return (await http.get(address)).text
+
+    return asyncio.run(send())
+
+
+def test_a_comment_leads_to_the_page_of_the_packs_that_its_repository_chose() -> None:
+    """Two repositories of one service may read different words about the same rule."""
+    links = guide.links(WITH_ACME, "")
+    theirs, ours = WITH_ACME.words(links), WITH_ACME.of([]).words(links)
+    pages = [opened(words["raise-without-from"].rule_url) for words in (theirs, ours)]
+
+    assert [words["raise-without-from"].rule_url for words in (theirs, ours)] == [
+        f"{ROOT}/error-handling/raise-without-from",
+        f"{ROOT}/error-handling/raise-without-from?packs=",
+    ]
+    assert ours["raise-without-from"].section_url == f"{ROOT}/error-handling?packs=#keep-the-cause"
+    assert [re.findall(r"<h1[^>]*>(.*?)</h1>", page) for page in pages] == [
+        [words["raise-without-from"].title] for words in (theirs, ours)
+    ]
+    assert "words of the pack" in pages[0]
+    assert "chose none of the packs over the built-in one" in pages[1]
+    assert f'href="{ROOT}/error-handling?packs=#keep-the-cause"' in pages[1]
+    assert "There is no page" in opened(f"{ROOT}/house-rules/stripe-outside-payments?packs=nothing,at,all")
+
+
+def test_the_index_shows_what_one_pack_is_about() -> None:
+    """An organisation's own rules are few among hundreds."""
+    whole, own = opened("/guide/"), Seen(opened("/guide/?pack=acme"))
+
+    assert "acme · <code>raise-without-from</code>" in whole
+    assert [line.strip() for line in own.text.partition("Error handling")[2].splitlines() if line.strip()] == snapshot(
+        [
+            "1",
+            "Payments 1",
+            "Error handling",
+            "Say what the error came from acme · raise-without-from error",
+            "Payments",
+            "Ask the payments package acme · stripe-outside-payments error",
+        ]
+    )
+    assert 'aria-label="Packs"' not in shown("")

@@ -203,13 +203,14 @@ async def test_each_section_shows_what_the_database_knows(tmp_path: Path) -> Non
     assert shown["/installations"] == snapshot(
         [
             "Installations",
-            "Those whose pull requests were heard of.",
+            "Those whose pull requests were heard of. What is left of the hour is what this process last heard.",
             "Owner",
             "Number",
             "Repositories",
             "Pull requests",
             "Waiting",
             "Failed",
+            "Left this hour",
             "Last active",
             "o",
             "1",
@@ -217,6 +218,7 @@ async def test_each_section_shows_what_the_database_knows(tmp_path: Path) -> Non
             "4",
             "1",
             "1",
+            "–",
             "TIME",
         ]
     )
@@ -299,11 +301,14 @@ async def test_a_review_leaves_its_time_its_requests_and_what_it_said(
         await postil.receives(github.delivery("pull_request", "opened", pull=pull))
         reviews = Shown(await postil.reads("/operator/reviews", TOKEN)).lines
         rules = Shown(await postil.reads("/operator/rules", TOKEN)).lines
+        installations = Shown(await postil.reads("/operator/installations", TOKEN)).lines
 
     assert reviews[-7:-4] == ["acme/shop#1", "done", "failure"]
     assert re.fullmatch(r"\d+\.\d s", reviews[-4])
     assert reviews[-2:] == ["1", "1"]
     assert int(reviews[-3]) == len(github.calls)
+    assert installations[-8] == "acme"
+    assert re.fullmatch(r"REST \d+ %, GraphQL \d+ %", installations[-2])
     assert rules[1] == snapshot("1 comment in the last 14 days, by the rule that they are about.")
 
 

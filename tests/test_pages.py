@@ -70,7 +70,7 @@ def test_all_faults_are_said_at_once() -> None:
     assert faults("---\nsection:\nsevrity: warning\n---\nno title\n") == snapshot(
         [
             "2: write one `key: value` a line",
-            "3: `sevrity` is no key of a page; there are section, severity, opt-in, aliases, instead-of",
+            "3: `sevrity` is no key of a page; there are section, severity, opt-in, aliases, instead-of, since",
             "1: say `section: …` in the first lines",
             "1: say `severity: …` in the first lines",
             "5: begin the page with its title: `# Do this`",

@@ -89,7 +89,8 @@ def create_app(
     if settings.openapi:
         app.add_api_route("/openapi.json", lambda: JSONResponse(app.openapi()), dependencies=limited)
     if settings.role is not Role.WORKER:
-        about = operator.House(guideline, settings.web_url, settings.retention_days, bool(settings.sweep_minutes))
+        sweeps = bool(settings.sweep_minutes)
+        about = operator.House(guideline, settings.web_url, settings.retention_days, sweeps, house.left)
         app.include_router(operator.router(access, house.jobs, about))
         if settings.docs is not Readers.NOBODY:
             readers = [Depends(access.operator)] if settings.docs is Readers.OPERATORS else []
@@ -134,6 +135,10 @@ class _House:
     def jobs(self) -> Jobs | None:
         """The queue, once there are credentials."""
         return None if self._service is None else self._service.jobs
+
+    def left(self, installation: int) -> Mapping[str, float]:
+        """The shares of its hourly budgets that GitHub leaves to an installation, as far as was heard here."""
+        return {} if self._service is None else self._service.github.budgets.left_of(installation)
 
     def desk(self) -> hooks.Desk | None:
         """What takes deliveries, once there are credentials."""

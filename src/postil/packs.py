@@ -70,12 +70,13 @@ class Links:
     """Where rule pages and sections are found: in the service's own guide, or in a repository that shows Markdown.
 
     `own` are the addresses of pages that lie elsewhere, by "chapter/rule", and of chapters. Without a `base` the others
-    have none, which is "".
+    have none, which is "". `choice` are the packs that a repository chose: the guide shows it what these say.
     """
 
     base: str
     repository: bool = False
     own: Mapping[str, str] = field(default_factory=dict)
+    choice: tuple[str, ...] | None = None
 
     def rule(self, chapter: str, name: str) -> str:
         """The address of a rule's page."""
@@ -87,8 +88,13 @@ class Links:
         return page and f"{page}#{slug}"
 
     def _address(self, page: str, file: str) -> str:
-        there = f"{self.base.rstrip('/')}/{page}{file if self.repository else ''}" if self.base else ""
-        return self.own.get(page, there)
+        end = file if self.repository else chosen(self.choice)
+        return self.own.get(page, f"{self.base.rstrip('/')}/{page}{end}" if self.base else "")
+
+
+def chosen(packs: Sequence[str] | None) -> str:
+    """What the address of a page of the guide ends with where a repository chose among the packs."""
+    return "" if packs is None else f"?packs={','.join(packs)}"
 
 
 @dataclass(frozen=True)
@@ -148,7 +154,8 @@ class Pack:
 class Guideline:
     """Everything that the loaded packs say: the chapters for people, the rules for the engine.
 
-    `own` are the addresses of pages that lie elsewhere than the built-in ones, as `Links` has them.
+    `own` are the addresses of pages that lie elsewhere than the built-in ones, as `Links` has them. `choice` are the
+    names of its packs over the first where not all that are installed were chosen.
     """
 
     version: str
@@ -157,6 +164,7 @@ class Guideline:
     aliases: Mapping[str, str]
     packs: tuple[Pack, ...] = ()
     own: Mapping[str, str] = field(default_factory=dict)
+    choice: tuple[str, ...] | None = None
 
     def chapter(self, name: str) -> Chapter | None:
         """The chapter with this name."""
@@ -179,7 +187,7 @@ class Guideline:
 
     def words(self, links: Links) -> dict[str, RuleWords]:
         """What comments say about each rule, with its links."""
-        links = replace(links, own={**links.own, **self.own})
+        links = replace(links, own={**links.own, **self.own}, choice=self.choice)
         return {
             rule.name: RuleWords(
                 name=rule.name,
@@ -193,6 +201,10 @@ class Guideline:
             for rule in self.rules.rules
         }
 
+    def packs_about(self, rule: str) -> list[str]:
+        """The packs with a page of this rule: the first one's check, and the last one's words, are the rule."""
+        return [pack.name for pack in self.packs if any(written.page.name == rule for written in pack.pages)]
+
     def of(self, names: Sequence[str] | None) -> "Guideline":
         """What the first pack says with the named ones over it, in their old order; None stands for all.
 
@@ -201,7 +213,10 @@ class Guideline:
         if names is None:
             return self
         first, *others = self.packs
-        return _lay([first, *(pack for pack in others if pack.name in names)], [])
+        kept = [pack for pack in others if pack.name in names]
+        if len(kept) == len(others):
+            return self
+        return replace(_lay([first, *kept], []), choice=tuple(pack.name for pack in kept))
 
     def chosen(self, reading: Reading) -> tuple["Guideline", Reading]:
         """The guideline that a repository chooses by its key `packs`, and the reading with a fault for each wrong name.

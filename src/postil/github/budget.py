@@ -39,6 +39,15 @@ class Budgets:
         spent = (each for (whose, _), each in self._heard.items() if whose == installation and each.left <= least)
         return max((each.until - now for each in spent), default=0.0)
 
+    def left_of(self, installation: int) -> dict[str, float]:
+        """The shares that are left to an installation, from 0 to 1, by budget; those alone that were heard of."""
+        now = time.monotonic()
+        return {
+            resource: each.left
+            for (whose, resource), each in self._heard.items()
+            if whose == installation and each.until > now
+        }
+
     def left(self) -> list[float]:
         """The share that is left to each installation that was heard of, from 0 to 1: of its two budgets the lower."""
         now = time.monotonic()

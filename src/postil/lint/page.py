@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from postil.lint.finding import Severity
 
 HEADINGS = ("Bad", "Good", "Known misses", "When it is fine")
-_KEYS = ("section", "severity", "opt-in", "aliases", "instead-of")
+_KEYS = ("section", "severity", "opt-in", "aliases", "instead-of", "since")
 _MARK = re.compile(r"[ \t]*(?:#|//)[ \t]*finding:[ \t]*(.*?)[ \t]*$")
 _NAME = re.compile(r"^`([^`]+)`(?: \((before|after)\))?:$")
 _FENCE = re.compile(r"^(`{3,})[ \t]*(\w*)[ \t]*(before|after)?[ \t]*$")
@@ -65,7 +65,8 @@ class Example:
 class Page:
     """A parsed page. `why` is the prose between the title and the first heading, as Markdown.
 
-    `instead_of` are rules that say less about the same: where this one speaks, they are silent.
+    `instead_of` are rules that say less about the same: where this one speaks, they are silent. `since` is the version
+    of its pack that brought it; "" for the first one.
     """
 
     name: str
@@ -81,6 +82,7 @@ class Page:
     fine: tuple[Example, ...]
     markdown: str
     instead_of: tuple[str, ...] = ()
+    since: str = ""
 
     @property
     def examples(self) -> tuple[Example, ...]:
@@ -137,6 +139,7 @@ def parse_page(name: str, text: str) -> tuple[Page | None, list[Fault]]:
         fine=examples.get("When it is fine", ()),
         markdown="\n".join(lines[start:]).strip() + "\n",
         instead_of=_names(keys.get("instead-of", "")),
+        since=keys.get("since", ""),
     )
     return page, []
 
@@ -169,6 +172,8 @@ def _front_matter(lines: list[str], faults: list[Fault]) -> tuple[dict[str, str]
                 faults.append(Fault(number + 1, f"severity is {', '.join(Severity)}, not `{value}`"))
             if key == "opt-in" and value != "true":
                 faults.append(Fault(number + 1, "`opt-in` is `true`, or left out"))
+            if key == "since" and not re.fullmatch(r"\d+(\.\w+)*", value):
+                faults.append(Fault(number + 1, f"`since` is a version of the pack, such as 1.2, not `{value}`"))
     faults.extend(Fault(1, f"say `{key}: …` in the first lines") for key in ("section", "severity") if key not in keys)
     return keys, end + 1
 

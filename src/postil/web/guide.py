@@ -6,7 +6,7 @@ import posixpath
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
@@ -16,7 +16,7 @@ from postil.lint.engine import apply_edits
 from postil.lint.examples import ExampleError, run_example
 from postil.lint.finding import Severity
 from postil.lint.rule import Rule, option_names
-from postil.packs import Chapter, Guideline, Links
+from postil.packs import Chapter, Guideline, Links, chosen
 from postil.web.colour import coloured
 from postil.web.pages import CACHED, markdown, page
 
@@ -32,12 +32,13 @@ HEADINGS = {
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A line of a list of pages."""
+    """A line of a list of pages; `pack` is named where it isn't the built-in one."""
 
     href: str
     name: str
     title: str
     kind: str
+    pack: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,29 +65,39 @@ def links(guideline: Guideline, public_url: str) -> Links:
 def router(guideline: Guideline) -> APIRouter:
     """Make the routes below /guide. A link to another version is answered with the current one, and a word on it."""
     routes = APIRouter()
-    guide = Guide(guideline)
+    installed = [pack.name for pack in guideline.packs[1:]]
+
+    # As many choices as a few packs allow; more would only be somebody's play with addresses.
+    @lru_cache(maxsize=16)
+    def guide(names: tuple[str, ...] | None) -> Guide:
+        return Guide(guideline.of(names))
 
     # Link checkers ask with HEAD.
     @routes.api_route("/guide", methods=["GET", "HEAD"], response_class=HTMLResponse, include_in_schema=False)
     @routes.api_route(
         "/guide/{path:path}", methods=["GET", "HEAD"], response_class=HTMLResponse, include_in_schema=False
     )
-    def show(path: str = "", q: str = "") -> HTMLResponse:
-        return guide.show(path, q)
+    def show(path: str = "", q: str = "", pack: str = "", packs: str | None = None) -> HTMLResponse:
+        names = None if packs is None else tuple(name for name in installed if name in packs.split(","))
+        return guide(names).show(path, q, pack)
 
     return routes
 
 
 class Guide:
-    """The pages of one loaded guideline."""
+    """The pages of one loaded guideline, or of what a repository chose of it."""
 
     def __init__(self, guideline: Guideline) -> None:
         self._guideline = guideline
         self._root = f"/guide/{guideline.version}"
+        self._chosen = chosen(guideline.choice)
         self._fixes: dict[str, Markup | None] = {}
 
-    def show(self, path: str, query: str = "") -> HTMLResponse:
-        """Make the page at `path` below /guide, or a page that helps to find what was meant."""
+    def show(self, path: str, query: str = "", pack: str = "") -> HTMLResponse:
+        """Make the page at `path` below /guide, or a page that helps to find what was meant.
+
+        The index shows what `query` finds, and of one pack only what that is about.
+        """
         parts = [part for part in path.split("/") if part]
         linked = parts.pop(0) if parts and re.fullmatch(r"v?\d+(\.\w+)*", parts[0]) else ""
         other = linked if linked not in ("", self._guideline.version) else ""
@@ -95,7 +106,7 @@ class Guide:
         chapter = self._guideline.chapter(wanted[0]) if wanted else None
         rule = self._guideline.rule(wanted[1]) if len(wanted) == 2 else None
         if not wanted:
-            return self._index(other, query)
+            return self._index(other, query, pack)
         if chapter is not None and len(wanted) == 1:
             return self._chapter(chapter, other)
         # A rule that has moved to another chapter, or has another name now, is found all the same.
@@ -103,7 +114,13 @@ class Guide:
             return self._rule(rule, other)
         return self._missing("/".join(wanted))
 
-    def _index(self, other: str, query: str) -> HTMLResponse:
+    def _index(self, other: str, query: str, pack: str) -> HTMLResponse:
+        packs = [each.name for each in self._guideline.packs]
+        pack = pack if pack in packs else ""
+        chapters = [
+            (self._chapter_entry(chapter), [entry for entry in self._rules(chapter) if self._is_about(entry, pack)])
+            for chapter in self._guideline.chapters
+        ]
         found = self._search(query)
         near = list(self._near(query)) if query.strip() and not found else []
         return self._page(
@@ -111,8 +128,9 @@ class Guide:
             f"“{query.strip()[:60]}”" if query.strip() else "Guideline",
             "/guide",
             other,
-            chapters=[(chapter, list(self._rules(chapter))) for chapter in self._guideline.chapters],
-            root=self._root,
+            chapters=[(chapter, rules) for chapter, rules in chapters if rules or not pack],
+            packs=packs if len(packs) > 1 else [],
+            pack=pack,
             query=query,
             found=found,
             near=near,
@@ -141,7 +159,8 @@ class Guide:
             other,
             rule=rule,
             body=markdown(rule.page.markdown, lambda href: self._link(rule.chapter, href), HEADINGS),
-            chapter_href=f"{self._root}/{rule.chapter}",
+            chapter_href=self._href(rule.chapter),
+            packs=self._guideline.packs_about(rule.name) if len(self._guideline.packs) > 1 else [],
             instead_of=[self._entry(other) for name in rule.page.instead_of if (other := self._guideline.rule(name))],
             fixed=self._fixed(rule),
             configuration=_configuration(rule),
@@ -157,6 +176,7 @@ class Guide:
             "canonical": canonical,
             "version": self._guideline.version,
             "other_version": other,
+            "choice": self._guideline.choice,
         }
         made = page(template, common | values)
         made.headers.update(CACHED)
@@ -169,7 +189,20 @@ class Guide:
                 yield self._entry(rule)
 
     def _entry(self, rule: Rule) -> Entry:
-        return Entry(f"{self._root}/{rule.chapter}/{rule.name}", rule.name, rule.title, str(rule.severity))
+        last = self._guideline.packs_about(rule.name)[-1]
+        return Entry(
+            self._href(f"{rule.chapter}/{rule.name}"),
+            rule.name,
+            rule.title,
+            str(rule.severity),
+            last if last != self._guideline.packs[0].name else "",
+        )
+
+    def _is_about(self, entry: Entry, pack: str) -> bool:
+        return not pack or pack in self._guideline.packs_about(entry.name)
+
+    def _href(self, page: str) -> str:
+        return f"{self._root}/{page}{self._chosen}"
 
     def _link(self, chapter: str, href: str) -> str:
         """Turn a link between files of the pack's folder into one between pages."""
@@ -177,7 +210,7 @@ class Guide:
         inside = target.strip("/")
         if inside.startswith(".."):
             return href
-        return f"{self._root}/{inside}".rstrip("/.")
+        return self._href(inside.rstrip("/."))
 
     def _fixed(self, rule: Rule) -> Markup | None:
         """What the rule's own fix makes of the first example that it can mend; None where it offers none."""
@@ -226,7 +259,7 @@ class Guide:
         yield from list(dict.fromkeys(entries[name] for name in [*close, *alike]))[:NEAR]
 
     def _chapter_entry(self, chapter: Chapter) -> Entry:
-        return Entry(f"{self._root}/{chapter.name}", chapter.name, chapter.title, "chapter")
+        return Entry(self._href(chapter.name), chapter.name, chapter.title, "chapter")
 
 
 def _words(query: str) -> list[str]:

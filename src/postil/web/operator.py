@@ -93,12 +93,16 @@ class Office(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """What the pages say besides: the guideline, GitHub's address, how long work is kept, and whether we sweep."""
+    """What the pages say besides: the guideline, GitHub's address, how long work is kept, and whether we sweep.
+
+    `left` gives the shares of its hourly budgets that GitHub leaves to an installation, as far as this process knows.
+    """
 
     guideline: Guideline
     web_url: str
     days: int
     sweeps: bool
+    left: Callable[[int], Mapping[str, float]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +217,8 @@ class View:
 
     async def installations(self, there: Office) -> dict[str, object]:
         """Where the App works."""
-        return {"installations": await there.installations()}
+        installations = await there.installations()
+        return {"installations": [(each, self._house.left(each.id)) for each in installations]}
 
     async def rules(self, there: Office) -> dict[str, object]:
         """What each rule said."""
