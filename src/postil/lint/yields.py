@@ -17,12 +17,15 @@ from postil.lint.tree import walk
 _GROUPS = frozenset({"TaskGroup", "create_task_group", "open_nursery"})
 # Names of what undoes, gives back or ends something. A commit or a flush belongs to the success of the body.
 _UNDOES = re.compile(
-    r"(?:^|_)a?(?:stop|close|shut_?down|clean|teardown|exit|dispose|drain|finali[sz]e|terminate|kill|release|remove"
+    # What is called `after_drop` tells others of it.
+    r"^(?!_*(?:after|before|did|notify|on)_)(?:|.*_)a?"
+    r"(?:stop|close|shut_?down|clean|teardown|exit|dispose|drain|finali[sz]e|terminate|kill|release|remove"
     r"|delete|del(?:attr|item)$|unlink|rm(?:tree|dir)|restore|reset|unset|give_?back|put_?back|unlock|clear|pop"
     r"|discard|disconnect|detach|unregister|unsubscribe|uninstall|undo|revert|leave|deactivate|unpatch|destroy"
     r"|log_?out|down$|end$|drop)",
     re.IGNORECASE,
 )
+_ENDS_THE_PROGRAM = frozenset({"exit", "sys.exit", "os._exit"})
 # Names of what puts a value in force: called before the `yield` and again behind it, the second call restores.
 _SETS = re.compile(r"(?:^|_)(?:set|chdir|signal|configure|enable|disable|install|patch|umask|switch|execute)")
 
@@ -63,7 +66,7 @@ def _cleans_up(statement: Statement, produced: cst.Yield, function: cst.Function
             case cst.Expr(value=(cst.Call() as call) | cst.Await(expression=cst.Call() as call)):
                 name = last_name(call.func)
                 handling = any(isinstance(above, cst.ExceptHandler) for above in file.ancestors(call))
-                if _UNDOES.search(name) and not handling:
+                if _UNDOES.search(name) and dotted(call.func) not in _ENDS_THE_PROGRAM and not handling:
                     return True
                 if _SETS.search(name):
                     calls.add(file.code(call.func))
