@@ -14,7 +14,7 @@ DB ?= sqlite
 SEED := $(or $(SEED),$(shell date +%s))
 
 .DEFAULT_GOAL := all
-.PHONY: all format format-check lint types imports test soak fuzz chaos load check-self audit demo newcomer rule new-rule try bench serve schema generated names picture
+.PHONY: all format format-check lint types imports test soak fuzz chaos load check-self audit demo newcomer rule new-rule try bench serve schema generated names pictures
 
 all: format-check lint types imports test  ## what CI runs
 
@@ -91,5 +91,5 @@ generated: $(UV_READY)  ## write what is generated: rules/coverage.md, docs/post
 names: $(UV_READY)  ## prove that the names in the catalogues exist, in the newest libraries
 	$(RUN) python scripts/prove_names.py
 
-picture: $(UV_READY)  ## docs/pull-request.png, with Debian's chromium
-	$(RUN) python scripts/picture.py
+pictures: $(UV_READY)  ## the pictures of README and docs, with Debian's chromium
+	$(RUN) python scripts/pictures.py

@@ -90,3 +90,16 @@ async def test_what_is_not_served_is_named_and_not_linked(tmp_path: Path) -> Non
     assert schema.json()["title"] == snapshot("Postil in a repository")
     assert (moved.status_code, moved.headers["location"]) == (307, "/docs/")
     assert unknown == [404, 404, 404]
+
+
+async def test_a_picture_has_a_twin_for_dark_screens(tmp_path: Path) -> None:
+    """A white picture on a dark page hurts at night."""
+    async with opened(tmp_path, "everybody") as http:
+        operate = (await http.get("/docs/operate")).text
+        picture = await http.get("/docs/operator-dark.png")
+
+    assert (
+        '<source media="(prefers-color-scheme: dark)" srcset="/docs/operator-dark.png"><img src="/docs/operator.png"'
+        in operate
+    )
+    assert (picture.status_code, picture.headers["content-type"]) == (200, "image/png")
