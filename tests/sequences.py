@@ -9,7 +9,7 @@ What is expected comes from a model that knows which functions are wrong, and ne
 
 import itertools
 import re
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,10 @@ from postil.demo.state import FakePull, Review, ReviewComment, Thread
 from postil.github import GitHub
 from postil.jobs import Ended, Intent, Job, Jobs, Standing, create_engine, database_url
 from postil.jobs import schema as tables
+from postil.precision import Precision
+from postil.review.fate import Reception
+from postil.review.figures import Tally
+from postil.review.standing import Step
 from postil.sandbox import Analyst
 from postil.web import hooks
 from postil.web.metrics import Metrics
@@ -209,6 +213,24 @@ class Ledger:
         await self._line.passing(on_the_wire=False)
         await self._jobs.forget(installation)
 
+    async def known(self, job: Job) -> Sequence[Reception]:
+        """As `Jobs.known`."""
+        await self._line.passing(on_the_wire=False)
+        return await self._jobs.known(job)
+
+    async def receive(self, job: Job, found: Sequence[Reception]) -> Sequence[Tally]:
+        """As `Jobs.receive`."""
+        await self._line.passing(on_the_wire=False)
+        return await self._jobs.receive(job, found)
+
+    async def steps_at(self, job: Job) -> Sequence[Step]:
+        """As `Jobs.steps_at`."""
+        return await self._jobs.steps_at(job)
+
+    async def step(self, taken: Step) -> bool:
+        """As `Jobs.step`."""
+        return await self._jobs.step(taken)
+
 
 class World:
     """One pull request on a GitHub of its own, the service, and the model of what should be there."""
@@ -234,7 +256,7 @@ class World:
         self._kinds: dict[str, str] = {}
         self._quiet: int | None = None
         with self._engine.begin() as connection:
-            for table in (tables.deliveries, tables.pulls, tables.intents):
+            for table in (tables.deliveries, tables.pulls, tables.intents, tables.receptions):
                 connection.execute(sa.delete(table))
 
     async def begin(self) -> None:
@@ -262,15 +284,18 @@ class World:
         desk = hooks.Desk([self.github.webhook.secret], self.jobs, self._api.forget)
         app.include_router(hooks.router(lambda: desk, metrics))
         self._web = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="https://postil.example.com")
+        ledger = Ledger(self.jobs, self.line)
         self.jobs._work = Reviewer(
             github=self._api,
             analyst=self._analyst,
-            book=Ledger(self.jobs, self.line),
+            book=ledger,
             guideline=GUIDELINE,
             links=packs.Links("https://postil.example.com/guide"),
             web_url="https://github.com",
             key=b"key",
             meter=metrics,
+            # The model knows of no rule that steps back.
+            precision=Precision(ledger, steps_back=False),
         )
 
     async def restart(self) -> None:

@@ -33,11 +33,11 @@ CLEAN = "def total(prices):\n    return sum(prices)\n"
 
 
 class Postil:
-    """The running service, as GitHub sees it."""
+    """The running service, as GitHub sees it; `engine` is for looking into its database."""
 
     def __init__(self, app: FastAPI, github: ValidatedGitHub, database: str) -> None:
         self._github = github
-        self._engine = create_engine(database_url(database))
+        self.engine = create_engine(database_url(database))
         self.transport = httpx.ASGITransport(app)
         self._http = httpx.AsyncClient(transport=self.transport, base_url="https://postil.example.com")
 
@@ -61,7 +61,7 @@ class Postil:
             await anyio.sleep(0.05)
 
     def _busy(self) -> list[tuple[str, str]]:
-        with self._engine.connect() as connection:
+        with self.engine.connect() as connection:
             rows = connection.execute(
                 sa.text("SELECT key, state FROM postil_pulls WHERE state IN ('queued', 'running')")
             )
@@ -75,7 +75,7 @@ class Postil:
 
     def stored(self) -> int:
         """How many deliveries were stored."""
-        with self._engine.connect() as connection:
+        with self.engine.connect() as connection:
             return connection.execute(sa.text("SELECT count(*) FROM postil_deliveries")).scalar_one()
 
     async def shows(self, path: str, **headers: str) -> str:
@@ -85,14 +85,14 @@ class Postil:
     def everything(self) -> str:
         """All that the database holds."""
         tables = sa.MetaData()
-        with self._engine.connect() as connection:
+        with self.engine.connect() as connection:
             tables.reflect(connection)
             return repr([[tuple(row) for row in connection.execute(sa.select(each))] for each in tables.sorted_tables])
 
     async def close(self) -> None:
         """Let go of the database and the client."""
         await self._http.aclose()
-        self._engine.dispose()
+        self.engine.dispose()
 
 
 @asynccontextmanager

@@ -907,6 +907,9 @@ def test_the_context_tells_a_pull_request_and_its_base(github: FakeGitHub, way: 
     way(lambda repository: repository.post_review(1, pull.head_sha, body(), [comment(5, path="app/part00.py")]))
     pull.reply(pull.comments[0], "No.", by="bob")
     pull.resolve(pull.comments[0])
+    for login in ("bob", "eve"):
+        pull.react(pull.comments[0], "-1", by=login)
+    pull.react(pull.comments[1], "+1")
     github.calls.clear()
 
     context = way(lambda repository: repository.context(1))
@@ -920,6 +923,7 @@ def test_the_context_tells_a_pull_request_and_its_base(github: FakeGitHub, way: 
     assert [(t.path, t.line, t.resolved, [(c.ours, c.author) for c in t.comments]) for t in context.threads] == [
         ("app/part00.py", 5, True, [(True, "postil"), (False, "bob")])
     ]
+    assert [(t.reacted("THUMBS_DOWN"), t.reacted("THUMBS_UP")) for t in context.threads] == [(2, 0)]
 
 
 def test_more_threads_and_reviews_than_a_page_are_all_seen(github: FakeGitHub, way: Way) -> None:

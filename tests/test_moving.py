@@ -101,7 +101,9 @@ FOLDER/postil.db is moved to TARGET.
     intents             4
     learned             1
     pulls               4
+    receptions          0
     redeliveries        0
+    steps               0
 2 runs wait there.
 Set POSTIL_DATABASE_URL to it, and start the service. The file is no more used; keep it as a backup.
 The App's credentials stay in github-app.json beside it: set POSTIL_DATA_FOLDER to FOLDER.

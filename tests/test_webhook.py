@@ -249,7 +249,10 @@ def test_a_pull_request_from_a_fork_that_is_gone_is_reviewed_all_the_same() -> N
 @pytest.mark.parametrize("action", ["closed", "converted_to_draft"])
 def test_a_closed_pull_request_and_a_new_draft_cancel_what_waits(action: str) -> None:
     """Nobody reads that review."""
-    assert isinstance(decide("pull_request", example("pull_request", action)), Cancel)
+    decided = decide("pull_request", example("pull_request", action))
+
+    assert isinstance(decided, Cancel)
+    assert decided.for_good is (action == "closed")
 
 
 def commented(body: str, **changes: Any) -> dict[str, Any]:

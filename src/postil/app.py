@@ -24,6 +24,7 @@ from postil.github import GitHub
 from postil.github.errors import GiveUp
 from postil.jobs import AlreadyRunningError, Jobs, NewerDatabaseError, UnavailableError, UnusableDatabaseError
 from postil.packs import Guideline, Links
+from postil.precision import Precision
 from postil.sandbox import Analyst, Limits
 from postil.settings import PREFIX, TRACED, Credentials, Readers, Role, Settings
 from postil.sweep import Sweep
@@ -203,6 +204,7 @@ class _Service:
             concurrency=begun,
             share=settings.concurrency,
             keep=settings.retention_days * 86400.0,
+            keep_receptions=settings.figures_days * 86400.0,
             lease=settings.lease,
         )
         self.github = github
@@ -228,6 +230,7 @@ class _Service:
             key=hmac.digest(secrets[0].encode(), b"postil: hidden markers", "sha256"),
             meter=measured,
             room=asyncio.Semaphore(settings.concurrency),
+            precision=Precision(self.jobs, steps_back=False),
             tracer=tracer,
         )
 

@@ -277,6 +277,12 @@ class Settings(BaseSettings):
         description="Give for how many days finished work is remembered: 8 or more, as GitHub may send a delivery "
         "again for seven.",
     )
+    figures_days: int = Field(
+        180,
+        ge=14,
+        le=3650,
+        description="Give for how many days it is remembered what became of a comment: 14 or more.",
+    )
     lease: int = Field(
         30,
         ge=3,

@@ -66,12 +66,13 @@ class Review:
 
 @dataclass(frozen=True, slots=True)
 class Cancel:
-    """The pull request needs no review any more (closed, or a draft again): forget the waiting run."""
+    """The pull request needs no review any more: it is a draft again or, `for_good`, closed."""
 
     repository: Repository
     number: int
     at: float
     why: str
+    for_good: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -362,7 +363,7 @@ def _pull_request(event: str, action: str, payload: _Payload, place: Repository)
     if pull is None or pull.number is None:
         return Ignored("the payload names no pull request")
     if action in DROPPED:
-        return Cancel(place, pull.number, pull.at, f"{event} {action}")
+        return Cancel(place, pull.number, pull.at, f"{event} {action}", action == "closed")
     if action == "edited" and (payload.changes is None or payload.changes.base is None):
         return Ignored("the pull request's base is the same, and so is its diff")
     if pull.head is None or pull.head.sha is None:

@@ -7,7 +7,7 @@ marker before anything is posted.
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -43,13 +43,16 @@ from postil.lint.change import Change
 from postil.lint.finding import Problem
 from postil.lint.project import is_project_file
 from postil.packs import Guideline, Links
+from postil.precision import UNLEARNED, Precision
 from postil.review import compose as words
 from postil.review import reply
 from postil.review.command import RECHECK, UNKNOWN, Command, read_line
 from postil.review.config import FILES, read
+from postil.review.fate import Reception, Verdict
 from postil.review.identity import carried_over
 from postil.review.marker import Marker, marker, read_marker
 from postil.review.model import Analysis, ChangedFile, FileStatus, Introduced, Occasion, Preview, Review, Skipped
+from postil.review.model import Comment as Inline
 from postil.review.noise import MARKS
 from postil.review.orders import Orders, read_orders
 from postil.review.plan import Plan, plan
@@ -145,8 +148,8 @@ class Reviewer:
 
     `links` say where comments point; `web_url` is GitHub's address for people; `key` signs the hidden markers. So many
     runs as have `room` read and judge files at a time; the others have begun their check runs, and wait. `show` is
-    given each review before it is posted; with `drafts`, drafts are reviewed whatever the configuration says. `tracer`
-    gets each run and its parts.
+    given each review before it is posted; with `drafts`, drafts are reviewed whatever the configuration says.
+    `precision` learns what became of the comments. `tracer` gets each run and its parts.
     """
 
     github: GitHub
@@ -160,6 +163,7 @@ class Reviewer:
     room: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(8))
     show: Callable[[Review], None] = lambda review: None
     drafts: bool = False
+    precision: Precision = UNLEARNED
     tracer: Tracer = UNTRACED
 
     async def __call__(self, job: Job) -> Outcome:
@@ -248,8 +252,8 @@ class _Run:
     """One run over one pull request.
 
     `check` is its check run, `left` one that an earlier run left open on its head, `orders` are what people ordered,
-    `guideline` is that of the packs which the repository chose. `verdict` is the review once it is through, and `said`
-    counts the comments that were posted with it, by rule.
+    `guideline` is that of the packs which the repository chose. `verdict` is the review once it is through, and `sent`
+    are the comments that were posted with it.
     """
 
     def __init__(self, reviewer: Reviewer, job: Job) -> None:
@@ -264,14 +268,15 @@ class _Run:
         self.orders = Orders()
         self.guideline = reviewer.guideline
         self.verdict: Review | None = None
-        self.said: Counter[str] = Counter()
+        self.sent: tuple[Inline, ...] = ()
 
     def ended(self, outcome: Outcome, seconds: float, calls: int) -> Ended:
         """What the run did, once it has come to this outcome."""
         why = outcome.why if isinstance(outcome, Shelved | Again | Later | Failed) else ""
         conclusion = str(self.verdict.check.conclusion) if self.verdict else None
         found = self.verdict.accounting.found if self.verdict else None
-        return Ended(type(outcome).__name__.lower(), seconds, calls, why, conclusion, found, self.said)
+        said = Counter(comment.rule for comment in self.sent)
+        return Ended(type(outcome).__name__.lower(), seconds, calls, why, conclusion, found, said)
 
     async def pass_merge_groups(self) -> Outcome:
         """Answer a merge queue: what is in it was judged on its pull requests, where somebody reads what is said."""
@@ -296,6 +301,7 @@ class _Run:
             pull = await self.repository.context(self.job.pull.number)
         if pull.state != "OPEN":
             await self._end_earlier_checks(pull, words.closed())
+            await self.us.precision.learn(self.job, pull, self.guideline.aliases)
             return Done()
         if self._is_stale(pull):
             raise TryAgain(2.0, "GitHub shows another head than its delivery told of")
@@ -333,6 +339,8 @@ class _Run:
         said = _said(pull, name)
         unlisted = pull.changed_files > len(files)
         former = {} if unlisted else carried_over(_named(_found(analysis)), said, _base_names(files))
+        changed = None if unlisted else {file.path for file in files}
+        verdict = Verdict.of(analysis, former, agreed, pull.head_sha, changed)
         occasion = self._occasion(name, pull, agreed, said | former.keys(), preview)
         review = agreed.review(analysis, files, occasion)
         self.us.show(review)
@@ -344,11 +352,13 @@ class _Run:
                 review = await self._post(
                     name, pull, review, lambda: agreed.review(analysis, _without_patches(files), occasion)
                 )
-            await self._close_gone(pull, analysis, former, agreed, None if unlisted else {file.path for file in files})
+            await self._close_gone(pull, verdict)
             await self._close_ignored(pull, analysis, former, agreed)
             await self._reopen(pull, analysis, former)
             await self.repository.finish_check(check.id, review.check, repeated=check.repeated)
         await self._note_end(check)
+        fresh = [Reception(name, each.fingerprint, each.rule, pull.head_sha) for each in self.sent]
+        await self.us.precision.learn(self.job, pull, agreed.aliases, verdict, fresh)
         self.verdict = review
         log.info("reviewed", conclusion=review.check.conclusion, found=review.accounting.found)
         return Done()
@@ -657,9 +667,9 @@ class _Run:
             posted = await self.repository.find_review(pull.number, name)
         if posted is None:
             posted, review = await self._send(pull, review, beside)
+            self.sent = review.comments
             for comment in review.comments:
                 self.us.meter.said(comment.rule)
-                self.said[comment.rule] += 1
         await self.us.book.confirm(self.job, what, posted)
         return review
 
@@ -674,18 +684,13 @@ class _Run:
         again = beside()
         return await self.repository.post_review(pull.number, pull.head_sha, again.body or "", again.comments), again
 
-    async def _close_gone(
-        self,
-        pull: PullContext,
-        analysis: Analysis,
-        former: Mapping[str, str],
-        agreed: Plan,
-        changed: Collection[str] | None,
-    ) -> None:
-        """Close threads whose findings are gone. Only what stands in a `changed` file was fixed (None: any file)."""
-        gone = _gone(pull, analysis, _named(_found(analysis), former), agreed)
+    async def _close_gone(self, pull: PullContext, verdict: Verdict) -> None:
+        """Close threads whose findings are gone. Only what stands in a changed file was fixed."""
+        gone = [
+            thread for thread, said in _open(pull) if verdict.is_gone(thread.path, said, words.rules_of(_ours(thread)))
+        ]
         for text, there in ((words.fixed, True), (words.withdrawn, False)):
-            threads = [thread for thread in gone if (changed is None or thread.path in changed) is there]
+            threads = [thread for thread in gone if verdict.has(thread.path) is there]
             if threads:
                 await self._close(threads, partial(text, head_sha=pull.head_sha))
 
@@ -807,24 +812,6 @@ def _said(pull: PullContext, run: str) -> frozenset[str]:
     return frozenset(each for found in markers for each in found.fingerprints if (found.run, each) not in closed)
 
 
-def _gone(pull: PullContext, analysis: Analysis, here: Collection[str], agreed: Plan) -> list[Thread]:
-    """Our open threads whose findings are not `here` any more, by their fingerprints.
-
-    What could not be judged this time is not taken for fixed.
-    """
-    unjudged = {problem.path for problem in analysis.problems if problem.kind != "check-crash"}
-    unjudged |= {each.path for each in analysis.skipped}
-    if "" in unjudged or any(problem.kind == "check-crash" for problem in analysis.problems):
-        return []
-    gone = []
-    for thread, said in _open(pull):
-        judged = thread.path not in unjudged and not agreed.leaves_out(thread.path)
-        judged = judged and agreed.runs(words.rules_of(_ours(thread)))
-        if judged and not any(each in here for each in said.fingerprints):
-            gone.append(thread)
-    return gone
-
-
 def _ours(thread: Thread) -> str:
     """What we said in a thread that we began; "" for any other."""
     return thread.comments[0].body if thread.comments and thread.comments[0].ours else ""
@@ -843,12 +830,11 @@ def _open(pull: PullContext) -> Iterator[tuple[Thread, Marker]]:
 def _goes_on(thread: Thread) -> bool:
     """Whether we closed one of our threads, and what is said in it holds when its findings are here.
 
-    It does where a rule was ignored, and where people answered, so that we left our words as they were. GitHub names
-    only users as resolvers, and so there may be nobody where an App resolved a thread.
+    It does where a rule was ignored, and where people answered, so that we left our words as they were.
     """
-    body = _ours(thread)
-    by_us = thread.resolver in ("", thread.comments[0].author)
-    return by_us and not words.is_fixed(body) and (thread.resolved or words.is_ignored(body))
+    if thread.resolved:
+        return thread.closed_by_us and not words.is_fixed(_ours(thread))
+    return words.is_ignored(_ours(thread))
 
 
 def _is_concerned(path: str) -> bool:

@@ -420,6 +420,7 @@ class Resolvers:
             "state": "PENDING" if comment.review and comment.review.state == "PENDING" else "SUBMITTED",
             "createdAt": stamp(comment.created_at),
             "updatedAt": stamp(comment.updated_at),
+            "reactionGroups": reaction_groups(comment.reactions),
             "url": f"{self.fake.url}/{pull.repository.full_name}/pull/{pull.number}#discussion_r{comment.id}",
             "replyTo": lambda _: self.review_comment(parent) if parent else None,
             "pullRequestReview": lambda _: self.review(comment.review) if comment.review else None,
@@ -528,6 +529,16 @@ class Resolvers:
             raise refused("NOT_FOUND", "Could not resolve to a PullRequestReviewThread")
         made = self.fake.write_reply(thread.pull, thread.comments[0], given["body"], by=self.fake.bot.login)
         return {"clientMutationId": given.get("clientMutationId"), "comment": self.review_comment(made)}
+
+
+def reaction_groups(reactions: list[Reaction]) -> list[Json]:
+    """How many reacted with each emoji; GitHub lists those that nobody used as well."""
+
+    def group(name: str, content: str) -> Json:
+        count = sum(one.content == content for one in reactions)
+        return {"content": name, "reactors": {"totalCount": count, "pageInfo": {"hasNextPage": False}}}
+
+    return [group(name, content) for name, content in REACTIONS.items()]
 
 
 def blob_text(data: bytes) -> Json:

@@ -327,10 +327,20 @@ class FakePull:
         root = comment.in_reply_to or comment.id
         self.threads[root].resolved_by = self.fake.account(by) if by else self.author
 
+    def react(self, comment: ReviewComment, content: str, *, by: str | None = None) -> None:
+        """Somebody (the author, unless told) reacts to a line comment with "+1", "-1" or another of GitHub's words."""
+        user = self.fake.account(by) if by else self.author
+        comment.reactions.append(Reaction(self.fake.next_id(), user, content, self.fake.clock()))
+
     def close(self) -> None:
         """Close it without a merge."""
         self.state, self.closed_at = "closed", self.fake.clock()
         self.updated_at = self.closed_at
+
+    def merge(self) -> None:
+        """Merge it; the base branch stays as it is, so that other pull requests do too."""
+        self.close()
+        self.merged = True
 
     def delete_head(self) -> None:
         """Its branch, or the fork that had it, is deleted: GitHub closes the pull request, and keeps the commits."""
@@ -341,7 +351,7 @@ class FakePull:
         self.close()
 
     def reopen(self) -> None:
-        """Open it again."""
+        """Open it again, which GitHub does with what wasn't merged."""
         self.state, self.closed_at, self.updated_at = "open", None, self.fake.clock()
 
     def ready(self) -> None:

@@ -39,10 +39,18 @@ class ThreadComment(Wire):
     author: Text = Field(default="", validation_alias=AliasPath("author", "login"))
 
 
+class ReactionGroup(Wire):
+    """How many reacted with one emoji, by GitHub's name of it. Who it was isn't told: an App counts like a person."""
+
+    content: str
+    count: int = Field(validation_alias=AliasPath("reactors", "totalCount"))
+
+
 class Thread(Wire):
     """One review thread. `line` is None where the diff has moved on; `comments` are the first twenty.
 
-    `resolver` is the login of who resolved it, "" where nobody did or GitHub doesn't say who, as of Apps.
+    `resolver` is the login of who resolved it, "" where nobody did or GitHub doesn't say who, as of Apps. `reactions`
+    are those to its first comment.
     """
 
     id: str
@@ -52,6 +60,21 @@ class Thread(Wire):
     line: int | None = None
     resolver: Text = Field(default="", validation_alias=AliasPath("resolvedBy", "login"))
     comments: tuple[ThreadComment, ...] = Field(validation_alias=AliasPath("comments", "nodes"))
+    reactions: Annotated[tuple[ReactionGroup, ...], BeforeValidator(lambda groups: groups or ())] = Field(
+        default=(), validation_alias=AliasPath("reacted", "nodes", 0, "reactionGroups")
+    )
+
+    @property
+    def closed_by_us(self) -> bool:
+        """Whether a thread that we began was resolved, and by us.
+
+        GitHub names only users as resolvers, and so there may be nobody where an App resolved it.
+        """
+        return self.resolved and bool(self.comments) and self.resolver in ("", self.comments[0].author)
+
+    def reacted(self, content: str) -> int:
+        """How many reacted to its first comment with an emoji, as "THUMBS_UP"."""
+        return sum(each.count for each in self.reactions if each.content == content)
 
 
 class OwnWords(Wire):

@@ -24,6 +24,7 @@ fragment Threads on PullRequestReviewThreadConnection {
   pageInfo { hasNextPage endCursor }
   nodes {
     id isResolved resolvedBy { login } isOutdated path line
+    reacted: comments(first: 1) { nodes { reactionGroups { content reactors { totalCount } } } }
     comments(first: 20) { nodes { id fullDatabaseId body viewerDidAuthor isMinimized author { login } } }
   }
 }
@@ -62,7 +63,7 @@ CONTEXT = (
     + _THREADS
     + _TEXT
 )
-"""One pull request with what was said on it and the project files of its base branch: one point."""
+"""One pull request with what was said on it and the project files of its base branch: a few of 5,000 points an hour."""
 
 REVIEWS = (
     _PULL % (", $before: String", "pullRequest(number: $number) { reviews(last: 100, before: $before) { ...Reviews } }")

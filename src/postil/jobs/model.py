@@ -61,7 +61,7 @@ class Ask:
 
     `head` is the head commit that the asker knew, if it named one, and `at` when that was so (seconds since 1970, by
     GitHub's clock; 0 where it is unknown). `outdates` says that a review under way has lost its object; `wakes` is
-    false for what needs no run of its own, as the closing of a pull request.
+    false for what needs no run of its own, as a pull request's becoming a draft.
     """
 
     pull: Pull

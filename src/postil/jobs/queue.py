@@ -18,7 +18,7 @@ import structlog
 from dbos import DBOS, DBOSClient, DBOSPortableJSONSerializer
 from sqlalchemy import exc as sa_exc
 
-from postil.jobs import acceptance, care, duties, inspection, memory, moving, runs
+from postil.jobs import acceptance, care, duties, inspection, memory, moving, receptions, runs
 from postil.jobs.database import APPLICATION, create_engine, database_url, lock
 from postil.jobs.migration import check, migrate
 from postil.jobs.model import (
@@ -45,6 +45,9 @@ from postil.jobs.model import (
     Work,
 )
 from postil.jobs.store import QUEUE, VERSION, Store
+from postil.review.fate import Reception
+from postil.review.figures import Tally
+from postil.review.standing import Step
 
 log = structlog.get_logger(__name__)
 
@@ -61,7 +64,8 @@ class Jobs:
     """The queue. `open` is enough to accept work; `start` also does it, in this process and on this event loop.
 
     Times are in seconds: `lease` is the silence after which a worker counts as dead, `timeout` how long a run may take,
-    `settle` how long a run waits for a burst of pushes to end, and `keep` how long finished work is remembered.
+    `settle` how long a run waits for a burst of pushes to end, and `keep` how long finished work is remembered, or what
+    became of a comment (`keep_receptions`).
     `concurrency` is how many runs a process does at once, `share` how many of one installation all processes together.
     """
 
@@ -75,6 +79,7 @@ class Jobs:
         concurrency: int = 8,
         share: int = 2,
         keep: float = 14 * 86400.0,
+        keep_receptions: float = 180 * 86400.0,
     ) -> None:
         self._url = database_url(url)
         self._lease = lease
@@ -83,6 +88,7 @@ class Jobs:
         self._concurrency = concurrency
         self._share = share
         self._keep = keep
+        self._keep_receptions = keep_receptions
         self._executor_id = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:12]}"
         self._sqlite = self._url.get_backend_name() == "sqlite"
         self._threads = ThreadPoolExecutor(8, thread_name_prefix="postil-jobs")
@@ -359,6 +365,43 @@ class Jobs:
         """Write down what a run did, for operators. Raises UnavailableError."""
         await self._call(runs.note, job, did)
 
+    # What became of comments, and what followed for rules
+
+    async def known(self, job: Job) -> Sequence[Reception]:
+        """What is known of our comments on a pull request."""
+        return await self._call(receptions.known, job)
+
+    async def receive(self, job: Job, found: Sequence[Reception]) -> Sequence[Tally]:
+        """Write down what became of comments; gives the account's tallies of their rules, as they count now."""
+        return await self._call(receptions.receive, job, found)
+
+    async def steps_at(self, job: Job) -> Sequence[Step]:
+        """Where rules stepped back in a pull request's repository, or in its account."""
+        return await self._call(receptions.steps_at, job)
+
+    async def step(self, taken: Step) -> bool:
+        """Let a rule step back; False where it has come so far already."""
+        return await self._call(receptions.step, taken)
+
+    async def tallies(self) -> Sequence[Tally]:
+        """What became of all comments, but for those that were said before their rule was restored."""
+        return await self._call(receptions.tallies)
+
+    async def all_steps(self) -> Sequence[Step]:
+        """All steps of rules, with the names of the repositories and accounts that they are of."""
+        return await self._call(receptions.all_steps)
+
+    async def restore(self, rules: Sequence[str], repository_id: int | None = None) -> int:
+        """Undo a rule's steps, in one repository or everywhere, and say how many; it is judged anew from here on.
+
+        `rules` are all its names, the present one first.
+        """
+        return await self._call(receptions.restore, rules, repository_id)
+
+    async def repository_named(self, owner: str, name: str) -> int | None:
+        """The id of a repository; None where no pull request of one that is called so is known."""
+        return await self._call(receptions.repository_named, owner, name)
+
     # What was learned of an installation
 
     async def learned(self, installation: int, what: str) -> str | None:
@@ -384,6 +427,7 @@ class Jobs:
                 if time.monotonic() > next_purge:
                     next_purge = time.monotonic() + 3600
                     care.purge(self._store, self._keep)
+                    receptions.purge(self._store, self._keep_receptions)
             except Exception as error:  # noqa: BLE001 - a process whose keeper ends counts as dead, whatever ended it
                 log.warning("keeper_failed", error=type(error).__name__)
 

@@ -97,6 +97,40 @@ ended = sa.Table(
     sa.Index("postil_ended_at", "at"),
 )
 
+receptions = sa.Table(
+    "postil_receptions",
+    metadata,
+    sa.Column("pull", sa.String(300), primary_key=True),
+    sa.Column("run", sa.String(400), primary_key=True),
+    sa.Column("fingerprint", sa.String(64), primary_key=True),
+    sa.Column("installation", sa.BigInteger, nullable=False),
+    sa.Column("repository_id", sa.BigInteger, nullable=False),
+    sa.Column("rule", sa.String(100), nullable=False),
+    sa.Column("head", sa.String(64), nullable=False),
+    sa.Column("fate", sa.String(20), nullable=False),
+    sa.Column("liked", sa.Boolean, nullable=False),
+    sa.Column("said", sa.Float, nullable=False),
+    sa.Column("judged", sa.Float, nullable=False),
+    # Said before an operator restored the rule: it counts no more.
+    sa.Column("past", sa.Boolean, nullable=False),
+    sa.Index("postil_receptions_figures", "installation", "rule", "repository_id", "fate", "past"),
+    sa.Index("postil_receptions_said", "said"),
+)
+
+steps = sa.Table(
+    "postil_steps",
+    metadata,
+    # "repository" or "account", and the id of that repository or of that account's installation.
+    sa.Column("scope", sa.String(20), primary_key=True),
+    sa.Column("of", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("rule", sa.String(100), primary_key=True),
+    sa.Column("standing", sa.String(20), nullable=False),
+    sa.Column("at", sa.Float, nullable=False),
+    sa.Column("fixed", sa.Integer, nullable=False),
+    sa.Column("refused", sa.Integer, nullable=False),
+    sa.Column("allowed", sa.Integer, nullable=False),
+)
+
 duties = sa.Table(
     "postil_duties",
     metadata,

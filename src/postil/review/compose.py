@@ -196,6 +196,11 @@ def is_fixed(body: str) -> bool:
     return body.startswith((f"**{_FIXED} `", f"**{_WITHDRAWN} `"))
 
 
+def is_withdrawn(body: str) -> bool:
+    """Whether one of our comments was edited to say that its file isn't the pull request's any more."""
+    return body.startswith(f"**{_WITHDRAWN} `")
+
+
 def rules_of(body: str) -> tuple[str, ...]:
     """The rules that one of our comments is about: by its marker or, in an older one, by the rule's name above it."""
     said = read_marker(body)

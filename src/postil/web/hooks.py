@@ -231,8 +231,8 @@ async def _asks(
     match decision:
         case webhook.Review(_, number, head, at, outdates, why):
             return [Ask(pull(number), why, head, at, outdates=outdates)]
-        case webhook.Cancel(_, number, at, why):
-            return [Ask(pull(number), why, None, at, outdates=True, wakes=False)]
+        case webhook.Cancel(_, number, at, why, for_good):
+            return [Ask(pull(number), why, None, at, outdates=True, wakes=for_good)]
         case webhook.Commanded(_, number, commands, where, comment, login):
             said = "\n".join(command.written for command in commands)
             why = " ".join(f"/{command.name}" for command in commands)
