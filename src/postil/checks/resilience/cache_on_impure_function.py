@@ -61,6 +61,9 @@ def check(file: SourceFile) -> Notes:
         name = cache.function.name.value
         if cache.name not in FUNCTOOLS_CACHES or cache.function.asynchronous is not None or _MADE_ONCE.search(name):
             continue
+        # The cache of a function within another one is gone with its call.
+        if file.enclosing_def(cache.function) is not None:
+            continue
         keys = [param.name.value for param in cache.keyed_by()]
         # Without a result there is nothing that could be old.
         if not any(isinstance(n, cst.Return) and n.value is not None for n in walk_scope(cache.function.body)):

@@ -5,10 +5,10 @@ import re
 import libcst as cst
 
 from postil.lint import Note, Notes, SourceFile
-from postil.lint.around import is_repeated
+from postil.lint.around import is_repeated, tries_around
 from postil.lint.catalogue.clients import ENGINES, POOLED_CLIENTS
 from postil.lint.names import dotted
-from postil.lint.tree import walk
+from postil.lint.tree import walk, walk_scope
 
 MENTIONS = tuple(sorted({name.partition(".")[0] for name in POOLED_CLIENTS}))
 
@@ -44,8 +44,16 @@ def check(call: cst.Call, file: SourceFile) -> Notes:
     if handler is not None:
         serving = f"for each call of `{handler.name.value}`"
         yield Note(call, f"`{function.name.value}` makes {what} and its connections {serving}")
-    elif is_repeated(call, file):
+    elif is_repeated(call, file) and not _is_tried_again(call, file):
         yield Note(call, f"{what} and its connections are made anew in each round of this loop")
+
+
+def _is_tried_again(call: cst.Call, file: SourceFile) -> bool:
+    """Whether a failure alone makes another round: what is tried ends the loop."""
+    ways_out = (cst.Return, cst.Break)
+    return any(
+        isinstance(node, ways_out) for tried in tries_around(call, None, file) for node in walk_scope(tried.body)
+    )
 
 
 def _is_kept(call: cst.Call, function: cst.FunctionDef, file: SourceFile) -> bool:

@@ -40,6 +40,8 @@ def _is_used_once(call: cst.Call, file: SourceFile) -> bool:
     if function is None or not isinstance(above, cst.Assign) or not isinstance(above.targets[0].target, cst.Name):
         return False
     name = above.targets[0].target.value
+    if any(isinstance(node, cst.Call) and dotted(node.func) == f"{name}.dispose" for node in walk(function.body)):
+        return True
     # Returned, handed on, stored, global: somebody else goes on with it.
     return not any(
         (isinstance(node, (cst.Return, cst.Yield, cst.Arg, cst.Assign)) and dotted(node.value) == name)
