@@ -2,6 +2,8 @@
 
 import re
 import shlex
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,8 +11,13 @@ import pytest
 import typer
 import typer.core
 import typer.main
+import yaml
+from inline_snapshot import snapshot
+from typer.testing import CliRunner
 
 from postil import cli
+from postil.log import configure
+from story import PAY
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -19,6 +26,7 @@ OTHERS = {"curl", "docker", "grep", "kubectl", "openssl", "pg_dump", "pg_restore
 """Programs of others that an operator has, or gets by name from the page."""
 SHELL = {"cp", "export", "rm"}
 """What every shell has."""
+COMMIT = ("-c", "user.name=Ada", "-c", "user.email=ada@example.com", "commit", "-q", "-m")
 
 
 def shown() -> Iterator[tuple[str, list[str]]]:
@@ -26,7 +34,8 @@ def shown() -> Iterator[tuple[str, list[str]]]:
     for page in PAGES:
         for block in re.findall(r"^ *```sh\n(.*?)^ *```$", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE):
             for line in re.sub(r"\\\n *", "", block).splitlines():
-                words = shlex.split(line, comments=True)
+                # A shell's comment begins a word; `shop#7` is none.
+                words = shlex.split(re.sub(r"(?:^|\s)#.*", "", line))
                 for part in _between(words, "|"):
                     yield page.name, part
 
@@ -78,6 +87,66 @@ def _parse(arguments: list[str]) -> None:
         assert name in command.commands, f"there is no `postil {name}`"
         command = command.commands[name]
     command.make_parser(typer.Context(command)).parse_args([*arguments])
+
+
+def test_what_needs_nothing_but_a_repository_does_what_the_pages_say(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The commands for operators and for packs are run with their pages; these are what everybody tries first."""
+    monkeypatch.chdir(tmp_path)
+    source = tmp_path / "src/pay.py"
+    source.parent.mkdir()
+    for branch, text in (("main", "def pay(card):\n    charge(card)\n"), ("change", PAY)):
+        source.write_text(text)
+        commands = [["init", "-q", "-b", "main"], ["checkout", "-q", "-B", branch], ["add", "."], [*COMMIT, branch]]
+        for command in commands:
+            subprocess.run(["git", *command], check=True, cwd=tmp_path, capture_output=True)
+    done = {}
+    for _, (program, *arguments) in COMMANDS:
+        is_other = {"--pr", "--packs"} & {*arguments} or shlex.join(arguments) in done
+        if program == "postil" and arguments[0] in ("check", "review", "rules") and not is_other:
+            result = CliRunner().invoke(cli.app, [*arguments])
+            done[shlex.join(arguments)] = (result.exit_code, result.output.strip().splitlines()[0])
+    configure("error", stream=sys.__stderr__)
+
+    assert done == snapshot(
+        {
+            "check src": (
+                1,
+                "warning[raise-without-from]: `PaymentFailed` is raised without `from`, so `error` is not shown as its cause",
+            ),
+            "review main..HEAD": (1, "── src/pay.py:5  raise-without-from"),
+            "check --fix src": (
+                0,
+                "0 found: 0 errors, 0 warnings, 0 hints, 0 suppressed · 1 file · 0 problems · config defaults",
+            ),
+            "rules raise-without-from": (0, "raise-without-from · warning · Error handling: Keep the cause"),
+            "rules": (0, "Modern tooling"),
+        }
+    )
+
+
+def test_a_workflow_that_a_page_shows_calls_the_action_and_the_hook_as_they_are() -> None:
+    """GitHub takes no notice of an input that doesn't exist, and pre-commit refuses the whole file."""
+    action = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))
+    hooks = {hook["id"] for hook in yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))}
+    shown = [
+        yaml.safe_load(block)
+        for page in PAGES
+        for block in re.findall(r"^```yaml\n(.*?)^```$", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+    ]
+    jobs = [job for each in shown if isinstance(each, dict) for job in each.get("jobs", {}).values()]
+    given = {name for job in jobs for step in job["steps"] if "/postil@" in step["uses"] for name in step["with"]}
+    named = {
+        hook["id"]
+        for each in shown
+        if isinstance(each, dict)
+        for repository in each.get("repos", ())
+        for hook in repository["hooks"]
+    }
+
+    assert given == {"post"} <= set(action["inputs"])
+    assert named == {"postil"} <= hooks
 
 
 def test_what_postil_does_not_take_is_noticed() -> None:
