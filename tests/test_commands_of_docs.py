@@ -113,7 +113,8 @@ def test_what_needs_nothing_but_a_repository_does_what_the_pages_say(
         {
             "check src": (
                 1,
-                "warning[raise-without-from]: `PaymentFailed` is raised without `from`, so `error` is not shown as its cause",
+                "warning[raise-without-from]: `PaymentFailed` is raised without `from`, "
+                "so `error` is not shown as its cause",
             ),
             "review main..HEAD": (1, "── src/pay.py:5  raise-without-from"),
             "check --fix src": (
