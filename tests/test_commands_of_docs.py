@@ -106,22 +106,15 @@ def test_what_needs_nothing_but_a_repository_does_what_the_pages_say(
         is_other = {"--pr", "--packs"} & {*arguments} or shlex.join(arguments) in done
         if program == "postil" and arguments[0] in ("check", "review", "rules") and not is_other:
             result = CliRunner().invoke(cli.app, [*arguments])
-            done[shlex.join(arguments)] = (result.exit_code, result.output.strip().splitlines()[0])
+            done[shlex.join(arguments)] = (result.exit_code, result.output.strip().splitlines()[0].partition(":")[0])
     configure("error", stream=sys.__stderr__)
 
     assert done == snapshot(
         {
-            "check src": (
-                1,
-                "warning[raise-without-from]: `PaymentFailed` is raised without `from`, "
-                "so `error` is not shown as its cause",
-            ),
-            "review main..HEAD": (1, "── src/pay.py:5  raise-without-from"),
-            "check --fix src": (
-                0,
-                "0 found: 0 errors, 0 warnings, 0 hints, 0 suppressed · 1 file · 0 problems · config defaults",
-            ),
-            "rules raise-without-from": (0, "raise-without-from · warning · Error handling: Keep the cause"),
+            "check src": (1, "warning[raise-without-from]"),
+            "review main..HEAD": (1, "── src/pay.py"),
+            "check --fix src": (0, "0 found"),
+            "rules raise-without-from": (0, "raise-without-from · warning · Error handling"),
             "rules": (0, "Modern tooling"),
         }
     )
