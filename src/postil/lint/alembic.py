@@ -264,7 +264,10 @@ def _chain(expression: cst.CSTNode) -> Iterator[cst.Call]:
 
 
 def statement(file: SourceFile, expression: cst.BaseExpression, depth: int = 0) -> Sql | None:
-    """The statement that an expression builds: text, `sa.text(…)`, `update(…)`, `table.insert()`, or a name for one."""
+    """The statement that an expression builds: `sa.text(…)`, `sa.DDL(…)`, `update(…)`, `table.insert()`, or a text.
+
+    A name stands for what it is assigned.
+    """
     if depth > _DEPTH:
         return None
     if isinstance(expression, cst.Name):
@@ -276,7 +279,7 @@ def statement(file: SourceFile, expression: cst.BaseExpression, depth: int = 0) 
         name = file.name_of(link.func) or ""
         last = name.rpartition(".")[2]
         if name.startswith(("sqlalchemy.", "sqlmodel.")):
-            if last == "text" and link.args:
+            if last in ("text", "DDL") and link.args:
                 inner = _text(file, link.args[0].value)
                 return parse_sql(inner) if inner is not None else None
             if last in _DATA_METHODS:

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 
 import libcst as cst
 
+from postil.lint.fixtures import find_fixtures, requested
 from postil.lint.names import dotted, last_name, parameters
 from postil.lint.source import SourceFile, argument, string_value
+from postil.lint.tree import walk_scope
 
 CLASSES = frozenset({"Mock", "MagicMock", "AsyncMock", "NonCallableMock", "NonCallableMagicMock", "PropertyMock"})
 """The classes of `unittest.mock` whose objects have assertions."""
@@ -131,8 +133,8 @@ def _patched_with(patch: Patch, file: SourceFile) -> str | None:
 def mock_in(expression: cst.CSTNode, file: SourceFile) -> cst.Call | None:
     """The call that made the mock which a name or attribute holds; None when it is none that is known.
 
-    Sees assignments, `with patch(…) as name`, parameters that patch decorators fill, and `owner.name = Mock()` in the
-    same function.
+    Sees assignments, `with patch(…) as name`, parameters that patch decorators or fixtures of this file fill,
+    `owner.name = Mock()` in the same function, and `self.name = Mock()` in the class.
     """
     if isinstance(expression, cst.Name):
         value = file.value_of(expression)
@@ -141,7 +143,8 @@ def mock_in(expression: cst.CSTNode, file: SourceFile) -> cst.Call | None:
         function = file.enclosing_def(expression)
         if function is None:
             return None
-        found = [*_entered(expression.value, function, file), *_injected(expression.value, function, file)]
+        name = expression.value
+        found = [*_entered(name, function, file), *_injected(name, function, file)] or [*_asked(name, function, file)]
     elif isinstance(expression, cst.Attribute):
         function = file.enclosing_def(expression)
         if function is None:
@@ -152,6 +155,8 @@ def mock_in(expression: cst.CSTNode, file: SourceFile) -> cst.Call | None:
             for node in file.nodes(cst.Assign)
             if any(file.code(each.target) == code for each in node.targets) and file.enclosing_def(node) is function
         ]
+        if not found and (value := file.value_of(expression)) is not None:
+            found = [value]
     else:
         return None
     return _made(found[0], file) if len(found) == 1 else None
@@ -166,6 +171,19 @@ def _entered(name: str, function: cst.FunctionDef, file: SourceFile) -> Iterator
         asname = item.asname.name if item.asname is not None else None
         if isinstance(asname, cst.Name) and asname.value == name and file.enclosing_def(item) is function:
             yield item.item
+
+
+def _asked(name: str, function: cst.FunctionDef, file: SourceFile) -> Iterator[cst.CSTNode]:
+    """What the fixture of this file gives by whose name a parameter asks for it."""
+    if not any(param.name.value == name for param in requested(function)):
+        return
+    fixtures = [each.function for each in find_fixtures(file) if each.name == name]
+    for node in walk_scope(fixtures[0].body) if len(fixtures) == 1 else ():
+        if not isinstance(node, (cst.Return, cst.Yield)) or not isinstance(node.value, cst.BaseExpression):
+            continue
+        given = node.value
+        entered = _entered(given.value, fixtures[0], file) if isinstance(given, cst.Name) else ()
+        yield file.value_of(given) or next(iter(entered), given)
 
 
 def _injected(name: str, function: cst.FunctionDef, file: SourceFile) -> Iterator[cst.CSTNode]:

@@ -293,12 +293,15 @@ class Revision:
             current = self._called_from.get(id(function))
 
     def _leaves_transaction(self, block: cst.CSTNode) -> bool:
-        return isinstance(block, cst.With) and any(
-            isinstance(item.item, cst.Call)
-            and isinstance(item.item.func, cst.Attribute)
-            and item.item.func.attr.value == "autocommit_block"
-            for item in block.items
-        )
+        """Whether a `with` steps out of the transaction, by itself or by a context manager of this file that does."""
+        for item in block.items if isinstance(block, cst.With) else ():
+            if not isinstance(item.item, cst.Call):
+                continue
+            own = self.file.definition_of(item.item.func)
+            inside = walk(own.body) if isinstance(own, cst.FunctionDef) else (item.item,)
+            if any(isinstance(node, cst.Call) and last_name(node.func) == "autocommit_block" for node in inside):
+                return True
+        return False
 
     # Database
 

@@ -20,7 +20,8 @@ _UNDOES = re.compile(
     # What is called `after_drop` tells others of it.
     r"^(?!_*(?:after|before|did|notify|on)_)(?:|.*_)a?"
     r"(?:stop|close|shut_?down|clean|teardown|exit|dispose|drain|finali[sz]e|terminate|kill|release|remove"
-    r"|delete|del(?:attr|item)$|unlink|rm(?:tree|dir)|restore|reset|unset|give_?back|put_?back|unlock|clear|pop"
+    r"|delete|del(?:attr|item)$|unlink|rm(?:tree|dir)|restore|reset|unset|give_?back|put_?(?:back|conn)|return_"
+    r"|unlock|clear|pop"
     r"|discard|disconnect|detach|unregister|unsubscribe|uninstall|undo|revert|leave|deactivate|unpatch|destroy"
     r"|log_?out|down$|end$|drop)",
     re.IGNORECASE,

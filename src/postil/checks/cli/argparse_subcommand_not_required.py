@@ -1,10 +1,11 @@
 """Finds subcommands of argparse that may be left out, after which the program breaks."""
 
 import re
+from collections.abc import Iterator
 
 import libcst as cst
 
-from postil.lint import Fix, FixKind, Insert, Note, Notes, Secondary, SourceFile, argument, has_unpacking
+from postil.lint import Fix, FixKind, Insert, Note, Notes, Secondary, SourceFile, argument, has_unpacking, string_value
 from postil.lint.names import dotted
 
 MENTIONS = ("add_subparsers",)
@@ -20,7 +21,18 @@ def check(call: cst.Call, file: SourceFile) -> Notes:
         return
     if argument(call, "required") is not None or has_unpacking(call) or _GUARDS.search(file.text) is not None:
         return
-    if file.in_test(call) or _looks_at(call, file):
+    if file.in_test(call):
+        return
+    chosen = list(_chosen(call, file))
+    missing = [found for each in chosen if (found := _looked_up(each, file)) is not None]
+    if missing and len(missing) == len(chosen):
+        yield Note(
+            call,
+            f"without a subcommand `{file.code(chosen[0])}` is None, and the user sees a `KeyError`",
+            secondary=(Secondary(missing[0], "fails here"),),
+            fix=_required(call, file),
+        )
+    if chosen:
         return
     for name in _set_by_subcommands(call, file):
         used = _called_as(name, file)
@@ -34,13 +46,26 @@ def check(call: cst.Call, file: SourceFile) -> Notes:
             return
 
 
-def _looks_at(call: cst.Call, file: SourceFile) -> bool:
-    """Whether the module looks at what was chosen anywhere but to call it: `if not args.command`."""
-    dest = argument(call, "dest")
-    if dest is None:
-        return False
-    name = file.code(dest).strip("\"'")
-    return any(node.attr.value == name and not _is_assigned(node, file) for node in file.nodes(cst.Attribute))
+def _chosen(call: cst.Call, file: SourceFile) -> Iterator[cst.Attribute]:
+    """Where the module looks at what was chosen: `if not args.command`."""
+    name = string_value(argument(call, "dest"))
+    for node in file.nodes(cst.Attribute) if name is not None else ():
+        if node.attr.value == name and not _is_assigned(node, file):
+            yield node
+
+
+def _looked_up(chosen: cst.Attribute, file: SourceFile) -> cst.Subscript | None:
+    """The `HANDLERS[args.command]` that a name of a subcommand is a key of, in a dict that is written out."""
+    index = file.parent(chosen)
+    element = file.parent(index) if isinstance(index, cst.Index) else None
+    found = file.parent(element) if isinstance(element, cst.SubscriptElement) else None
+    if not isinstance(found, cst.Subscript) or any(isinstance(above, cst.Try) for above in file.ancestors(found)):
+        return None
+    table = found.value if isinstance(found.value, cst.Dict) else file.value_of(found.value)
+    if not isinstance(table, cst.Dict) or not table.elements:
+        return None
+    keys = [element.key if isinstance(element, cst.DictElement) else None for element in table.elements]
+    return found if all(string_value(key) is not None for key in keys) else None
 
 
 def _is_assigned(node: cst.Attribute, file: SourceFile) -> bool:

@@ -1,12 +1,12 @@
 """Finds revisions that depend on the application's models of today."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import libcst as cst
 
 from postil.lint import Note, Notes, SourceFile
 from postil.lint.alembic import is_revision
-from postil.lint.names import dotted
+from postil.lint.names import dotted, last_name
 from postil.lint.tree import walk
 
 MENTIONS = ("down_revision",)
@@ -24,86 +24,94 @@ def check(file: SourceFile) -> Notes:
     if not is_revision(file):
         return
     own = frozenset(file.path.split("/")[:-1]) | {_package(file)}
-    for statement in file.nodes(cst.ImportFrom):
-        parts = (dotted(statement.module) or "").split(".")
+    for statement in (*file.nodes(cst.ImportFrom), *file.nodes(cst.Import)):
         if isinstance(statement.names, cst.ImportStar) or file.in_type_checking(statement):
             continue
-        if not (statement.relative or parts[0] in own) or _FROZEN.intersection(parts):
-            continue
-        yield from _judged(file, statement, bool(_MODELS.intersection(parts)))
+        yield from _judged(file, statement, statement.names, own)
 
 
-def _judged(file: SourceFile, statement: cst.ImportFrom, from_models: bool) -> Iterator[Note]:
-    """The names that one statement imports, by what the revision uses them for."""
+def _judged(
+    file: SourceFile, statement: cst.Import | cst.ImportFrom, names: Sequence[cst.ImportAlias], own: frozenset[str]
+) -> Iterator[Note]:
+    """What one statement imports, by what the revision uses it for."""
+    module = ""
+    if isinstance(statement, cst.ImportFrom):
+        module = "." * len(statement.relative) + (dotted(statement.module) or "")
     used: list[str] = []
     constants: list[str] = []
-    for alias in statement.names if not isinstance(statement.names, cst.ImportStar) else ():
-        local = alias.asname.name if alias.asname is not None else alias.name
-        if not isinstance(local, cst.Name) or not isinstance(alias.name, cst.Name):
+    for alias in names:
+        name = dotted(alias.name) or ""
+        parts = [*module.lstrip(".").split("."), name] if module else name.split(".")
+        if not (module.startswith(".") or parts[0] in own) or _FROZEN.intersection(parts):
             continue
-        places = [place for place in _places(file, statement, local.value) if not _is_column_type(file, place)]
-        if any(_is_model_use(file, place) for place in places):
-            used.append(local.value)
-        elif from_models and places:
-            if not _is_class_name(local.value) or all(_is_in_column(file, place) for place in places):
-                constants.append(local.value)
-            else:
-                used.append(local.value)
-    where = f"`{'.' * len(statement.relative)}{dotted(statement.module) or ''}`"
+        local = dotted(alias.asname.name) if alias.asname is not None else None
+        uses = [use for use in _uses(file, statement, local or name) if not _is_column_type(file, use)]
+        models = [use for use in uses if _is_model_use(file, use)]
+        if not models and _MODELS.intersection(parts):
+            models = [use for use in uses if _is_class_name(last_name(use)) and not _is_in_column(file, use)]
+            constants += [file.code(use) for use in uses[:1] if not models]
+        used += dict.fromkeys(file.code(use) for use in models)
+    where = f"`{module or dotted(names[0].name)}`"
     if used:
-        names = ", ".join(f"`{name}`" for name in used[:3]) + (f" and {len(used) - 3} more" if len(used) > 3 else "")
+        shown = ", ".join(f"`{name}`" for name in used[:3]) + (f" and {len(used) - 3} more" if len(used) > 3 else "")
         say = "its" if len(used) == 1 else "their"
-        yield Note(statement, f"this revision uses {names} of {where}, and does another thing with {say} next change")
+        yield Note(statement, f"this revision uses {shown} of {where}, and does another thing with {say} next change")
     elif constants:
-        names = ", ".join(f"`{name}`" for name in constants[:3])
-        said = f"this revision takes {names} from {where}, and changes with {'it' if len(constants) == 1 else 'them'}"
+        shown = ", ".join(f"`{name}`" for name in constants[:3])
+        said = f"this revision takes {shown} from {where}, and changes with {'it' if len(constants) == 1 else 'them'}"
         yield Note(statement, said, severity="hint")
 
 
-def _places(file: SourceFile, statement: cst.ImportFrom, name: str) -> Iterator[cst.Name]:
+def _uses(file: SourceFile, statement: cst.CSTNode, name: str) -> Iterator[cst.BaseExpression]:
+    """The expressions behind an imported name, each as far as the class that it reaches: `Order`, `models.Order`."""
+    path = name.split(".")
     inside = {id(node) for node in walk(statement)}
-    for node in file.nodes(cst.Name):
-        if node.value == name and id(node) not in inside:
-            above = file.parent(node)
-            if not (isinstance(above, cst.Attribute) and above.attr is node) and not (
-                isinstance(above, cst.Arg) and above.keyword is node
-            ):
-                yield node
+    for place in file.nodes(cst.Name):
+        above = file.parent(place)
+        if place.value != path[0] or id(place) in inside or (isinstance(above, cst.Arg) and above.keyword is place):
+            continue
+        if isinstance(above, cst.Attribute) and above.attr is place:
+            continue
+        reached, passed = place, [place.value]
+        while isinstance(above, cst.Attribute) and not _is_class_name(passed[-1]):
+            reached, above = above, file.parent(above)
+            passed.append(reached.attr.value)
+        if passed[: len(path)] == path:
+            yield reached
 
 
-def _is_model_use(file: SourceFile, place: cst.Name) -> bool:
-    """Whether a name is used as a mapped class: queried, or asked for its table or metadata."""
-    above = file.parent(place)
+def _is_model_use(file: SourceFile, use: cst.BaseExpression) -> bool:
+    """Whether an expression is used as a mapped class: queried, or asked for its table or metadata."""
+    above, name = file.parent(use), last_name(use)
     if isinstance(above, cst.Attribute):
-        return above.attr.value in ("__table__", "metadata", "__tablename__")
+        if above.attr.value in ("__table__", "metadata", "__tablename__"):
+            return True
+        above = file.parent(above)
+    if name.isupper() or not (_is_class_name(name) or isinstance(use, cst.Name)):
+        return False
     call = file.parent(above) if isinstance(above, cst.Arg) else None
-    return (
-        isinstance(call, cst.Call) and (dotted(call.func) or "").rpartition(".")[2] in _QUERIES and above in call.args
-    )
+    return isinstance(call, cst.Call) and last_name(call.func) in _QUERIES and above in call.args
 
 
 def _is_class_name(name: str) -> bool:
     return name[:1].isupper() and not name.isupper()
 
 
-def _is_column_type(file: SourceFile, place: cst.Name) -> bool:
-    """Whether a name is the type of a column: `Column("key", GUID())`, `type_=GUID`."""
-    above = file.parent(place)
-    if isinstance(above, cst.Call) and above.func is place:
+def _is_column_type(file: SourceFile, use: cst.BaseExpression) -> bool:
+    """Whether an expression is the type of a column: `Column("key", GUID())`, `type_=GUID`."""
+    above = file.parent(use)
+    if isinstance(above, cst.Call) and above.func is use:
         above = file.parent(above)
     call = file.parent(above) if isinstance(above, cst.Arg) else None
     if not isinstance(call, cst.Call) or not isinstance(above, cst.Arg):
         return False
     if above.keyword is not None:
         return above.keyword.value in ("type_", "existing_type")
-    return (dotted(call.func) or "").rpartition(".")[2] in ("Column", "column")
+    return last_name(call.func) in ("Column", "column")
 
 
-def _is_in_column(file: SourceFile, place: cst.Name) -> bool:
-    for above in file.ancestors(place):
-        if isinstance(above, cst.Call) and (dotted(above.func) or "").rpartition(".")[2] in _IN_COLUMNS:
-            return True
-    return False
+def _is_in_column(file: SourceFile, use: cst.BaseExpression) -> bool:
+    return any(isinstance(above, cst.Call) and last_name(above.func) in _IN_COLUMNS for above in file.ancestors(use))
 
 
 def _package(file: SourceFile) -> str:

@@ -15,7 +15,12 @@ _CHECKABLE = tuple(
 )
 
 
-def check(call: cst.Call, file: SourceFile) -> Notes:
+def check(call: cst.Call | cst.MatchClass, file: SourceFile) -> Notes:
+    if isinstance(call, cst.MatchClass):
+        protocol = file.definition_of(call.cls)
+        if isinstance(protocol, cst.ClassDef) and _is_plain(protocol, file) and not _is_expected(call, file):
+            yield Note(call.cls, _said(protocol, "case"), fix=_decorated(protocol, file))
+        return
     func = call.func
     if not isinstance(func, cst.Name) or func.value not in ("isinstance", "issubclass"):
         return
@@ -24,12 +29,11 @@ def check(call: cst.Call, file: SourceFile) -> Notes:
     for kind in _kinds(call.args[1].value):
         protocol = file.definition_of(kind)
         if isinstance(protocol, cst.ClassDef) and _is_plain(protocol, file) and not _is_expected(call, file):
-            yield Note(
-                kind,
-                f"`{protocol.name.value}` is a protocol without `@runtime_checkable`, so `{func.value}` raises "
-                "`TypeError`",
-                fix=_decorated(protocol, file),
-            )
+            yield Note(kind, _said(protocol, func.value), fix=_decorated(protocol, file))
+
+
+def _said(protocol: cst.ClassDef, asked: str) -> str:
+    return f"`{protocol.name.value}` is a protocol without `@runtime_checkable`, so `{asked}` raises `TypeError`"
 
 
 def _kinds(expression: cst.BaseExpression) -> Iterator[cst.BaseExpression]:
@@ -62,7 +66,7 @@ def _is_plain(owner: cst.ClassDef, file: SourceFile) -> bool:
     return protocol
 
 
-def _is_expected(call: cst.Call, file: SourceFile) -> bool:
+def _is_expected(call: cst.CSTNode, file: SourceFile) -> bool:
     """Whether the error is caught, or a test expects it."""
     for above in file.ancestors(call):
         if isinstance(above, cst.Try) and above.handlers:
