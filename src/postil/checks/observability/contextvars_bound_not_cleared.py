@@ -17,7 +17,7 @@ def check(call: cst.Call, file: SourceFile) -> Notes:
     handler = file.served_by(call)
     if function is None or handler is None or any(name in file.text for name in _CLEARED_ELSEWHERE):
         return
-    if any(file.name_of(each.func) in RELEASES for each in file.nodes(cst.Call)):
+    if any(file.name_of(each.func) in RELEASES and _counts_for(each, handler, file) for each in file.nodes(cst.Call)):
         return
     what = "job" if file.is_task(handler) else "request"
     if what == "request" and handler.asynchronous is None and "fastapi" in file.text:
@@ -33,6 +33,13 @@ def check(call: cst.Call, file: SourceFile) -> Notes:
         fix=_cleared(call, file),
         severity="hint" if own else None,
     )
+
+
+def _counts_for(release: cst.Call, handler: cst.FunctionDef, file: SourceFile) -> bool:
+    """Whether a release may be for this handler: it stands in it, or in no other job or endpoint."""
+    function = file.enclosing_def(release)
+    others = [task.function for task in file.tasks] + [route.function for route in file.routes]
+    return function is handler or not any(function is other for other in others)
 
 
 def _cleared(call: cst.Call, file: SourceFile) -> Fix | None:

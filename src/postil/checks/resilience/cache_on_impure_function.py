@@ -38,7 +38,20 @@ _CHANCE = frozenset(
         "secrets.token_bytes",
         "secrets.token_hex",
         "secrets.token_urlsafe",
-        *(f"random.{name}" for name in ("choice", "choices", "randint", "random", "randrange", "sample", "uniform")),
+        *(
+            f"random.{name}"
+            for name in (
+                "choice",
+                "choices",
+                "getrandbits",
+                "randbytes",
+                "randint",
+                "random",
+                "randrange",
+                "sample",
+                "uniform",
+            )
+        ),
     }
 )
 _QUERIES = frozenset({"execute", "scalars", "scalar", "query", "get", "get_one"})

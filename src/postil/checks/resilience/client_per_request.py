@@ -35,11 +35,14 @@ def check(call: cst.Call, file: SourceFile) -> Notes:
     if name not in POOLED_CLIENTS or not file.is_service or file.is_command:
         return
     function = file.enclosing_def(call)
-    if function is None or file.is_startup(call) or _is_kept(call, function, file) or _differs(call, file):
-        return
-    if _OWN.search(function.name.value) or any(_CACHES.search(file.code(each)) for each in function.decorators):
+    if function is None or file.is_startup(call) or _differs(call, file):
         return
     handler = file.served_by(call)
+    # What a dependency hands to the endpoint goes with the request.
+    if _is_kept(call, function, file, hands_on=handler is not function):
+        return
+    if _OWN.search(function.name.value) or any(_CACHES.search(_named(each)) for each in function.decorators):
+        return
     what = "an engine" if name in ENGINES else f"a `{name}`"
     if handler is not None:
         serving = f"for each call of `{handler.name.value}`"
@@ -56,17 +59,25 @@ def _is_tried_again(call: cst.Call, file: SourceFile) -> bool:
     )
 
 
-def _is_kept(call: cst.Call, function: cst.FunctionDef, file: SourceFile) -> bool:
-    """Whether a client outlives the call, or is none that others could share: stored, given away, changed."""
+def _named(decorator: cst.Decorator) -> str:
+    made = decorator.decorator
+    return dotted(made.func if isinstance(made, cst.Call) else made) or ""
+
+
+def _is_kept(call: cst.Call, function: cst.FunctionDef, file: SourceFile, *, hands_on: bool) -> bool:
+    """Whether a client outlives the call, or is none that others could share: stored, given away, changed.
+
+    `hands_on` says that whoever gets the function's result may keep it.
+    """
     for above in file.ancestors(call):
         if isinstance(above, (cst.Return, cst.Yield)):
-            return True
+            return hands_on
         if isinstance(above, cst.Assign):
             names = [each.target.value for each in above.targets if isinstance(each.target, cst.Name)]
-            return len(names) < len(above.targets) or any(_is_given_away(name, function) for name in names)
+            return len(names) < len(above.targets) or any(_is_given_away(name, function, hands_on) for name in names)
         if isinstance(above, cst.WithItem):
             name = above.asname.name if above.asname is not None else None
-            return isinstance(name, cst.Name) and _is_given_away(name.value, function)
+            return isinstance(name, cst.Name) and _is_given_away(name.value, function, hands_on)
         if isinstance(above, (cst.SimpleStatementLine, cst.FunctionDef)):
             return False
         if isinstance(above, (cst.Arg, cst.Lambda)) and above is not call:
@@ -75,7 +86,7 @@ def _is_kept(call: cst.Call, function: cst.FunctionDef, file: SourceFile) -> boo
     return False
 
 
-def _is_given_away(name: str, function: cst.FunctionDef) -> bool:
+def _is_given_away(name: str, function: cst.FunctionDef, hands_on: bool) -> bool:
     """Whether a name is global, returned, stored or handed on, or the client under it is set up further."""
     for node in walk(function.body):
         if isinstance(node, (cst.Global, cst.Nonlocal)) and any(item.name.value == name for item in node.names):
@@ -83,6 +94,8 @@ def _is_given_away(name: str, function: cst.FunctionDef) -> bool:
         if isinstance(node, cst.AssignTarget) and isinstance(node.target, cst.Attribute):
             if dotted(node.target.value) == name:
                 return True
+            continue
+        if isinstance(node, (cst.Return, cst.Yield)) and not hands_on:
             continue
         if isinstance(node, (cst.Return, cst.Yield, cst.Arg, cst.Assign)):
             only_named = isinstance(node, cst.Assign) and all(

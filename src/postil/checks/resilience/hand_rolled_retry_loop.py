@@ -35,9 +35,11 @@ def check(loop: cst.For | cst.While, file: SourceFile) -> Notes:
 
 
 def _counts(loop: cst.For | cst.While) -> bool:
-    """Whether a loop has a number of rounds: `for … in range(…)`, `while attempt < limit`."""
+    """Whether a loop has a number of rounds: `for … in range(…)`, `while attempt < limit`, and one that counts them."""
     if isinstance(loop, cst.For):
         return loop.iter.__class__ is cst.Call and dotted(cst.ensure_type(loop.iter, cst.Call).func) == "range"
+    if loop.test.__class__ is cst.Name:
+        return cst.ensure_type(loop.test, cst.Name).value == "True" and _gives_up(loop)
     if loop.test.__class__ is not cst.Comparison:
         return False
     test = cst.ensure_type(loop.test, cst.Comparison)
@@ -48,10 +50,31 @@ def _counts(loop: cst.For | cst.While) -> bool:
     )
 
 
+def _gives_up(loop: cst.While) -> bool:
+    """Whether a handler in `while True` ends it by what the loop counts: `if attempt >= limit: raise`."""
+    counted = {
+        node.target.value
+        for node in walk_scope(loop.body)
+        if isinstance(node, cst.AugAssign) and isinstance(node.target, cst.Name)
+    }
+    for handler in walk_scope(loop.body):
+        for node in walk_scope(handler.body) if isinstance(handler, cst.ExceptHandler) else ():
+            if isinstance(node, cst.If) and isinstance(node.test, cst.Comparison):
+                asked = {part.value for part in walk(node.test) if isinstance(part, cst.Name)}
+                if asked & counted and any(
+                    isinstance(end, (cst.Raise, cst.Break, cst.Return)) for end in walk(node.body)
+                ):
+                    return True
+    return False
+
+
 def _ends_on_success(loop: cst.For | cst.While, tried: cst.Try) -> bool:
     """Whether the loop is left when what is tried succeeds."""
     bodies = [tried.body, *([tried.orelse] if tried.orelse is not None else [])]
     after = loop.body.body[list(loop.body.body).index(tried) + 1 :]
+    if isinstance(loop, cst.While) and isinstance(loop.test, cst.Name):
+        # An endless loop may have more to do in each round, and end for another reason.
+        after = after[-1:] if after and isinstance(after[-1], cst.SimpleStatementLine) else ()
     return any(isinstance(node, (cst.Return, cst.Break)) for body in (*bodies, *after) for node in walk_scope(body))
 
 

@@ -15,7 +15,7 @@ _FACTORIES: dict[type, str] = {cst.List: "list", cst.Dict: "dict", cst.Set: "set
 _COPIERS = frozenset({"list", "dict", "set", "copy", "copy.copy", "deepcopy", "copy.deepcopy"})
 # What turns a failure into a value. Options of commands and fields have defaults as well, which are copied.
 _FALLS_BACK = re.compile(
-    r"safe|fallback|fall_back|default|suppress|swallow|catch|ignore|on_error|on_fail|on_exception|graceful|resilien"
+    r"safe|fallback|fall_back|degrad|default|suppress|swallow|catch|ignore|on_error|on_fail|on_exception|graceful|resilien"
     r"|circuit|breaker|retry|except|robust|tolera|guard|recover|error"
 )
 
@@ -27,7 +27,8 @@ def check(function: cst.FunctionDef, file: SourceFile) -> Notes:
             continue
         call = cst.ensure_type(call, cst.Call)
         for arg in call.args:
-            if arg.keyword is None or arg.keyword.value not in _KEYWORDS or arg.value.__class__ not in _FACTORIES:
+            kind = _kind(arg.value)
+            if arg.keyword is None or arg.keyword.value not in _KEYWORDS or kind is None:
                 continue
             written = dotted(call.func) or ""
             if not _FALLS_BACK.search(written.rpartition(".")[2].lower()) or file.in_test(function):
@@ -35,12 +36,19 @@ def check(function: cst.FunctionDef, file: SourceFile) -> Notes:
             made = file.definition_of(call.func)
             if isinstance(made, cst.FunctionDef) and _copies(made, arg.keyword.value, file):
                 continue
-            kind = {"list": "list", "dict": "dictionary", "set": "set"}[_FACTORIES[arg.value.__class__]]
+            word = "dictionary" if kind == "dict" else kind
             yield Note(
                 arg.value,
-                f"every failing call of `{function.name.value}` gets this same {kind}",
-                fix=_made_anew(arg, made),
+                f"every failing call of `{function.name.value}` gets this same {word}",
+                fix=_made_anew(arg, kind, made),
             )
+
+
+def _kind(value: cst.BaseExpression) -> str | None:
+    """Which container an argument makes: `[]`, `{"count": 0}`, `list()`."""
+    if isinstance(value, cst.Call) and not value.args and dotted(value.func) in _FACTORIES.values():
+        return dotted(value.func)
+    return _FACTORIES.get(value.__class__)
 
 
 def _copies(decorator: cst.FunctionDef, parameter: str, file: SourceFile) -> bool:
@@ -55,11 +63,11 @@ def _copies(decorator: cst.FunctionDef, parameter: str, file: SourceFile) -> boo
     return False
 
 
-def _made_anew(arg: cst.Arg, made: cst.FunctionDef | cst.ClassDef | None) -> Fix | None:
+def _made_anew(arg: cst.Arg, kind: str, made: cst.FunctionDef | cst.ClassDef | None) -> Fix | None:
     """`default_factory=list`, where the decorator is known to take it, or comes from elsewhere."""
     value = arg.value
-    if not isinstance(value, (cst.List, cst.Dict)) or value.elements or arg.keyword is None:
+    if isinstance(value, (cst.List, cst.Dict, cst.Set)) and value.elements:
         return None
     if isinstance(made, cst.FunctionDef) and all(p.name.value != "default_factory" for p in parameters(made)):
         return None
-    return Fix((Replace(arg, f"default_factory={_FACTORIES[value.__class__]}"),), FixKind.SUGGESTION)
+    return Fix((Replace(arg, f"default_factory={kind}"),), FixKind.SUGGESTION)

@@ -5,8 +5,10 @@ import re
 import libcst as cst
 
 from postil.lint import Note, Notes, Secondary, SourceFile
+from postil.lint.catalogue.families import FAMILY_ROOTS
 from postil.lint.handlers import hands_on, raises
 from postil.lint.names import dotted
+from postil.lint.network import library_of
 from postil.lint.retries import Retry, filter_of, filter_parts, listed
 from postil.lint.tree import walk
 
@@ -65,7 +67,8 @@ def _swallowing(tried: cst.Try, retry: Retry, file: SourceFile) -> cst.ExceptHan
         awaited = [
             file.name_of(each) for part in filter_parts(retry, file) if part is not None for each in listed(part, file)
         ]
-        if awaited and None not in awaited and set(awaited) <= caught:
+        families = {library_of(name) for name in caught & FAMILY_ROOTS if name is not None}
+        if awaited and all(name and (name in caught or library_of(name) in families) for name in awaited):
             return handler
     return None
 

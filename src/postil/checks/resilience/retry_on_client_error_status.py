@@ -15,6 +15,8 @@ MENTIONS = ("tenacity", "stamina", "backoff", "Retry", "status_code", "raise_for
 # 408 and 425 ask for another attempt, 429 for a later one; 409 and 423 pass when somebody else is done.
 _MAY_PASS = frozenset({408, 409, 421, 423, 425, 429})
 _STATUS = re.compile(r"^(status|status_code|code|http_status)$")
+# Attributes that tell what the client did wrong from what the server did.
+_SIDES = frozenset({"is_client_error", "is_server_error"})
 
 
 def check(file: SourceFile) -> Notes:
@@ -36,7 +38,7 @@ def _by_exception(retry: Retry, file: SourceFile) -> Notes:
     if len(parts) != 1 or parts[0] is None:
         return
     body = list(walk_scope(retry.body))
-    raising = next((node for node in body if isinstance(node, cst.Call) and _method(node) == "raise_for_status"), None)
+    raising = next((node for node in body if isinstance(node, cst.Call) and _raises_for_status(node)), None)
     if raising is None or _looks_at_status(body):
         return
     for caught in listed(parts[0], file):
@@ -50,16 +52,24 @@ def _by_exception(retry: Retry, file: SourceFile) -> Notes:
             )
 
 
-def _method(call: cst.Call) -> str | None:
-    return call.func.attr.value if isinstance(call.func, cst.Attribute) else None
+def _raises_for_status(call: cst.Call) -> bool:
+    """`response.raise_for_status()`, and aiohttp's `session.get(url, raise_for_status=True)`."""
+    if isinstance(call.func, cst.Attribute) and call.func.attr.value == "raise_for_status":
+        return True
+    asked = argument(call, "raise_for_status")
+    return asked is not None and dotted(asked) == "True"
 
 
 def _looks_at_status(body: list[cst.CSTNode]) -> bool:
     """Whether the code that is tried again tells one status from another itself."""
     for node in body:
+        if isinstance(node, cst.Attribute) and node.attr.value in _SIDES:
+            return True
         if isinstance(node, (cst.Comparison, cst.Match)):
             for part in walk(node):
-                if isinstance(part, cst.Attribute) and _STATUS.match(part.attr.value):
+                if isinstance(part, (cst.Attribute, cst.Name)) and _STATUS.match(
+                    (dotted(part) or "").rpartition(".")[2]
+                ):
                     return True
     return False
 
@@ -67,6 +77,14 @@ def _looks_at_status(body: list[cst.CSTNode]) -> bool:
 def _of_urllib3(call: cst.Call, file: SourceFile) -> Notes:
     given = argument(call, "status_forcelist", 7)
     given = (file.value_of(given) or given) if given is not None else None
+    if isinstance(given, cst.Call) and dotted(given.func) in ("list", "tuple", "set", "frozenset") and given.args:
+        given = given.args[0].value
+    if isinstance(given, cst.Call) and dotted(given.func) == "range" and len(given.args) == 2:
+        first = given.args[0].value
+        if isinstance(first, cst.Integer) and 400 <= first.evaluated_value < 428:
+            yield Note(
+                first, f"`status_forcelist` asks again after all statuses from {first.value} on, most of which stay"
+            )
     if isinstance(given, (cst.List, cst.Tuple, cst.Set)):
         numbers = [each.value for each in given.elements if isinstance(each.value, cst.Integer)]
         wrong = [

@@ -9,11 +9,13 @@ from postil.lint.names import dotted
 from postil.lint.retries import Retry, spellings, with_option
 from postil.lint.tree import walk
 
-MENTIONS = ("tenacity", "backoff", "retrying")
+MENTIONS = ("tenacity", "stamina", "backoff", "retrying")
 
 # Any one of these ends the retries.
 _LIMITS: dict[str, tuple[str, ...]] = {
     "tenacity": ("stop",),
+    # stamina's own limits hold where none is named.
+    "stamina": ("attempts", "timeout"),
     "backoff": ("max_tries", "max_time"),
     "retrying": ("stop", "stop_max_attempt_number", "stop_max_delay", "stop_func"),
 }
@@ -44,6 +46,8 @@ def _is_unbounded(retry: Retry, file: SourceFile) -> bool:
     if limits is None or not retry.complete:
         return False
     if any(name in retry.options and not _is_no_limit(retry.options[name], file) for name in limits):
+        return False
+    if retry.library == "stamina" and any(name not in retry.options for name in limits):
         return False
     # Polling for a result ends when the result is there.
     asked = retry.options.get("retry")
@@ -116,6 +120,8 @@ def _bounded(retry: Retry, file: SourceFile) -> Fix | None:
         if "stop" in retry.options:
             return Fix((*edits, Replace(retry.options["stop"], option)), FixKind.SUGGESTION)
         option = f"stop={option}"
+    elif retry.library == "stamina":
+        return Fix.replace(retry.options["attempts"], "10", FixKind.SUGGESTION)
     elif retry.library == "backoff":
         option = "max_tries=5, max_time=60"
     else:

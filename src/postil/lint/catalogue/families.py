@@ -124,6 +124,17 @@ BUILTIN_NETWORK_ERRORS = frozenset(
     }
 )
 
+# What all errors of a library's network calls are derived from.
+FAMILY_ROOTS = frozenset(
+    {
+        "httpx.HTTPError",
+        "httpx2.HTTPError",
+        "requests.RequestException",
+        "requests.exceptions.RequestException",
+        "aiohttp.ClientError",
+    }
+)
+
 # Classes whose names sound like exceptions, and which are none.
 NOT_EXCEPTIONS = frozenset(
     {
