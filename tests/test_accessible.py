@@ -41,7 +41,7 @@ PAGES = (
     "/no-such-page",
     "/docs/",
     "/docs/configure",
-    "/docs/precision",
+    "/docs/compare",
     *(f"/operator{section}" for section in SECTIONS),
 )
 
@@ -136,7 +136,7 @@ def test_each_page_of_the_set_up_can_be_used_by_everybody(browser: Browser, tmp_
 
 def test_what_is_wrong_with_a_page_is_noticed(site: Site) -> None:
     """The tests above would pass for everything if nothing were looked at."""
-    site.page.goto(f"{site.address}/guide/")
+    site.page.goto(f"{site.address}/guide/no-such-rule")
     site.page.evaluate("document.querySelector('label').remove()")
     site.page.evaluate("document.querySelector('input').removeAttribute('placeholder')")
     site.page.evaluate("document.querySelector('h1').style.color = '#999'")

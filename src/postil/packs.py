@@ -201,10 +201,6 @@ class Guideline:
             for rule in self.rules.rules
         }
 
-    def packs_about(self, rule: str) -> list[str]:
-        """The packs with a page of this rule: the first one's check, and the last one's words, are the rule."""
-        return [pack.name for pack in self.packs if any(written.page.name == rule for written in pack.pages)]
-
     def of(self, names: Sequence[str] | None) -> "Guideline":
         """What the first pack says with the named ones over it, in their old order; None stands for all.
 

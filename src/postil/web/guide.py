@@ -4,7 +4,7 @@ import difflib
 import json
 import posixpath
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
@@ -21,6 +21,8 @@ from postil.web.colour import coloured
 from postil.web.pages import CACHED, markdown, page
 
 NEAR = 8
+MOST_OFTEN = 4
+"""Mentions in a text that count: what is said often there is what it is about, and a chapter is long."""
 HEADINGS = {
     "Bad": "What it catches",
     "Good": "What to write instead",
@@ -52,9 +54,15 @@ class Text:
 
     def rank(self, words: list[str]) -> int:
         """How well the page answers; 0 where a word is nowhere in it."""
-        names = " ".join(self.names)
-        found = [9 * (word in names) + 4 * (word in self.title) + (word in self.body) for word in words]
+        found = [self._weight(word) for word in words]
         return sum(found) if all(found) else 0
+
+    def _weight(self, word: str) -> int:
+        """Names count more than titles, these more than text, and the beginning of a word more than its middle."""
+        names, begins = " ".join(self.names), re.compile(rf"\b{re.escape(word)}")
+        in_name = 12 if begins.search(names) else 4 * (word in names)
+        in_title = 6 if begins.search(self.title) else 2 * (word in self.title)
+        return in_name + in_title + min(self.body.count(word), MOST_OFTEN)
 
 
 def links(guideline: Guideline, public_url: str) -> Links:
@@ -160,7 +168,7 @@ class Guide:
             rule=rule,
             body=markdown(rule.page.markdown, lambda href: self._link(rule.chapter, href), HEADINGS),
             chapter_href=self._href(rule.chapter),
-            packs=self._guideline.packs_about(rule.name) if len(self._guideline.packs) > 1 else [],
+            packs=self._packs_about[rule.name] if len(self._guideline.packs) > 1 else [],
             instead_of=[self._entry(other) for name in rule.page.instead_of if (other := self._guideline.rule(name))],
             fixed=self._fixed(rule),
             configuration=_configuration(rule),
@@ -189,7 +197,7 @@ class Guide:
                 yield self._entry(rule)
 
     def _entry(self, rule: Rule) -> Entry:
-        last = self._guideline.packs_about(rule.name)[-1]
+        last = self._packs_about[rule.name][-1]
         return Entry(
             self._href(f"{rule.chapter}/{rule.name}"),
             rule.name,
@@ -199,7 +207,7 @@ class Guide:
         )
 
     def _is_about(self, entry: Entry, pack: str) -> bool:
-        return not pack or pack in self._guideline.packs_about(entry.name)
+        return not pack or pack in self._packs_about[entry.name]
 
     def _href(self, page: str) -> str:
         return f"{self._root}/{page}{self._chosen}"
@@ -231,6 +239,15 @@ class Guide:
                 mended = apply_edits(block.text, edits).rstrip("\n")
                 return Markup("\n").join(coloured(mended, language=block.language))
         return None
+
+    @cached_property
+    def _packs_about(self) -> Mapping[str, list[str]]:
+        """The packs with a page of each rule: the first one's check, and the last one's words, are the rule."""
+        about: dict[str, list[str]] = {}
+        for pack in self._guideline.packs:
+            for written in pack.pages:
+                about.setdefault(written.page.name, []).append(pack.name)
+        return about
 
     @cached_property
     def _texts(self) -> list[Text]:
