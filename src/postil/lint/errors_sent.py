@@ -15,6 +15,7 @@ from postil.lint.source import SourceFile, argument, string_value
 _JSON = frozenset({"JSONResponse", "ORJSONResponse", "UJSONResponse"})
 _FAILS = re.compile(r"(^|_)[45]\d\d(_|$)")
 _REGISTERS = frozenset({"exception_handler", "add_exception_handler"})
+_ERROR_HANDLER = "errorhandler"  # Flask's
 
 S = TypeVar("S", bound=Hashable)
 
@@ -34,7 +35,7 @@ def error_bodies(file: SourceFile) -> Iterator[ErrorBody]:
     if not file.is_service:
         return
     probes = {id(route.function) for route in file.routes if is_probe(route)}
-    handlers = _handlers(file)
+    handlers = {id(function) for _, function in registered(file)}
     for call in file.nodes(cst.Call):
         if (dotted(call.func) or "").rpartition(".")[2] not in _JSON:
             continue
@@ -63,10 +64,11 @@ def handled_exceptions(file: SourceFile) -> Iterator[cst.BaseExpression]:
             yield from (entry.key for entry in listed.elements if isinstance(entry, cst.DictElement))
 
 
-def _handlers(file: SourceFile) -> set[int]:
-    found: set[int] = set()
-    for call in file.nodes(cst.Call):
-        if not isinstance(call.func, cst.Attribute) or call.func.attr.value not in _REGISTERS:
+def registered(file: SourceFile) -> Iterator[tuple[cst.BaseExpression | None, cst.FunctionDef]]:
+    """The functions of a file that it registers as handlers, each with the exception or status that it is for."""
+    words = (*_REGISTERS, _ERROR_HANDLER)
+    for call in file.nodes(cst.Call) if any(map(file.mentions, words)) else ():
+        if not isinstance(call.func, cst.Attribute) or call.func.attr.value not in words:
             continue
         above = file.parent(call)
         given = argument(call, "handler", 1)
@@ -74,8 +76,7 @@ def _handlers(file: SourceFile) -> set[int]:
         if given is not None:
             known = file.definition_of(given)
         if isinstance(known, cst.FunctionDef):
-            found.add(id(known))
-    return found
+            yield argument(call, "exc_class_or_status_code", 0), known
 
 
 def convention(shapes: Iterable[S], least: int, share: float = 0.7) -> S | None:

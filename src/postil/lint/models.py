@@ -10,12 +10,14 @@ import libcst as cst
 
 from postil.lint.modules import Modules
 from postil.lint.names import dotted
-from postil.lint.normal import Form, type_form
+from postil.lint.normal import LIMITED, Form, type_form
 from postil.lint.source import SourceFile, argument, has_unpacking, string_value
 
 _NO_FIELDS = frozenset({"object", "abc.ABC", "typing.Generic", "enum.Enum", "pydantic.BaseModel", "sqlmodel.SQLModel"})
 _NOT_FIELDS = frozenset({"typing.ClassVar", "typing_extensions.ClassVar"})
 _FIELD_CALLS = ("Field", "Column", "field", "mapped_column", "StringConstraints")
+# What else sets limits: `constr(max_length=8)` as the type itself, and the marks of annotated_types beside it.
+_LIMITING = ("Gt", "Ge", "Lt", "Le", "MinLen", "MaxLen", *LIMITED)
 
 
 @dataclass(frozen=True)
@@ -240,14 +242,14 @@ def _required(part: cst.AnnAssign, options: Sequence[cst.Call]) -> bool:
 
 
 def _options(part: cst.AnnAssign) -> Iterator[cst.Call]:
-    """The `Field(…)` calls of a field: its value, or within `Annotated[…]`."""
-    found = [part.value]
+    """The `Field(…)` calls of a field: its value, or within `Annotated[…]`; `constr(…)` where that is its type."""
+    found = [part.value, part.annotation.annotation]
     if isinstance(part.annotation.annotation, cst.Subscript):
         found += [e.slice.value for e in part.annotation.annotation.slice if isinstance(e.slice, cst.Index)]
     for value in found:
         if isinstance(value, cst.Call) and isinstance(value.func, (cst.Name, cst.Attribute)):
             name = value.func.value if isinstance(value.func, cst.Name) else value.func.attr.value
-            if name in _FIELD_CALLS:
+            if name in _FIELD_CALLS or name in _LIMITING:
                 yield value
 
 

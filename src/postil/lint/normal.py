@@ -271,6 +271,8 @@ def type_form(file: SourceFile, annotation: cst.CSTNode | None) -> Form:
                 return file.code(annotation)
         case cst.List() | cst.Tuple():
             return ("list", *(type_form(file, element.value) for element in annotation.elements))
+        case cst.Call():
+            return LIMITED.get((dotted(annotation.func) or "").rpartition(".")[2], file.code(annotation))
     return file.code(annotation)
 
 
@@ -288,5 +290,9 @@ def _union(members: list[Form]) -> Form:
             flat.add(member)
     return next(iter(flat)) if len(flat) == 1 else ("union", *sorted(flat, key=repr))
 
+
+LIMITED = {"constr": "str", "conint": "int", "confloat": "float", "condecimal": "Decimal", "conlist": "list",
+           "conset": "set", "conbytes": "bytes"}  # fmt: skip
+"""Pydantic's functions that make a type with limits, with the type that they limit."""
 
 _BUILTIN = {"List": "list", "Dict": "dict", "Set": "set", "FrozenSet": "frozenset", "Tuple": "tuple", "Type": "type"}

@@ -17,7 +17,11 @@ def untyped(annotation: cst.BaseExpression, file: SourceFile) -> str | None:
     """
     if isinstance(annotation, (cst.Name, cst.Attribute)):
         last = _standard(annotation, file)
-        return last if last in _ANYTHING or last in _DICTS else None
+        if last or not isinstance(annotation, cst.Name):
+            return last if last in _ANYTHING or last in _DICTS else None
+        # `Json = dict[str, Any]`; an alias of an alias is a made-up case.
+        alias = file.global_value(annotation.value)
+        return untyped(alias, file) if isinstance(alias, cst.Subscript) else None
     if isinstance(annotation, cst.BinaryOperation) and isinstance(annotation.operator, cst.BitOr):
         return _all_untyped([annotation.left, annotation.right], file)
     if not isinstance(annotation, cst.Subscript):

@@ -6,6 +6,7 @@ import libcst as cst
 
 from postil.lint.interface import Interface
 from postil.lint.models import is_model, lineage
+from postil.lint.names import dotted
 from postil.lint.normal import Form
 from postil.lint.source import SourceFile
 from postil.lint.values import literal
@@ -91,6 +92,11 @@ def _literal(form: tuple[Form, ...]) -> str | None:
     return "integer" if values <= set("-0123456789") else None
 
 
+def is_known(form: Form, file: SourceFile, interface: Interface) -> bool:
+    """Whether all members of a type are known: none is an alias from elsewhere, which may set limits of its own."""
+    return all(_kind(member, file, interface) is not None for member in _members(form))
+
+
 Limits = Mapping[str, "int | float | str"]
 """What a value must keep to beside its type, by Pydantic's names: `{"le": 100, "max_length": 80}`."""
 
@@ -107,6 +113,8 @@ _PATTERNS = ("pattern", "multiple_of")
 _LIMITS = frozenset({*_PATTERNS, *(name for names, _ in _BOUNDS for name in names)})
 # What Pydantic 1 called them.
 _FORMER = {"regex": "pattern", "min_items": "min_length", "max_items": "max_length"}
+# What annotated_types calls them.
+_MARKS = {"Gt": "gt", "Ge": "ge", "Lt": "lt", "Le": "le", "MinLen": "min_length", "MaxLen": "max_length"}
 _BY_TYPE: Mapping[str, Limits] = {
     "PositiveInt": {"gt": 0}, "PositiveFloat": {"gt": 0}, "NonNegativeInt": {"ge": 0}, "NonNegativeFloat": {"ge": 0},
     "NegativeInt": {"lt": 0}, "NegativeFloat": {"lt": 0}, "NonPositiveInt": {"le": 0}, "NonPositiveFloat": {"le": 0},
@@ -119,8 +127,9 @@ def limits_of(form: Form, options: Iterable[cst.Call], file: SourceFile) -> Limi
     for member in _members(form):
         found.update(_BY_TYPE.get(str(member), {}))
     for call in options:
+        mark = _MARKS.get((dotted(call.func) or "").rpartition(".")[2], "")
         for arg in call.args:
-            written = arg.keyword.value if arg.keyword is not None else ""
+            written = arg.keyword.value if arg.keyword is not None else mark
             name = _FORMER.get(written, written)
             if name in _LIMITS and file.code(arg.value) != "None":
                 value = literal(arg.value)

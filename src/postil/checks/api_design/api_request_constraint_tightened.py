@@ -6,7 +6,7 @@ from postil.lint import ChangeSet, Note, Notes
 from postil.lint.contract import ContractChange
 from postil.lint.interface import Interface, Parameter
 from postil.lint.models import Field
-from postil.lint.wire import accepts, limits_of, tightened
+from postil.lint.wire import accepts, is_known, limits_of, tightened
 
 
 def check(changes: ChangeSet) -> Notes:
@@ -38,6 +38,9 @@ def _refused(was: Field | Parameter, now: Field | Parameter, interface: Interfac
     """What is refused now and was taken."""
     limits = limits_of(was.type, was.options, was.typed_in), limits_of(now.type, now.options, now.typed_in)
     for old, new in tightened(*limits, now.type):
+        # An alias may have set the limit before, too.
+        if old is None and not is_known(was.type, was.typed_in, interface):
+            continue
         yield f"gains `{new}`" if old is None else f"goes from `{old}` to `{new}`"
     if not accepts(now.type, was.type, now.typed_in, interface):
         yield f"was `{was.written}` and is `{now.written}`, which takes less"

@@ -2,6 +2,7 @@
 
 from postil.lint import ChangeSet, Note, Notes
 from postil.lint.contract import ContractChange
+from postil.lint.interface import Parameter
 
 
 def check(changes: ChangeSet) -> Notes:
@@ -11,13 +12,18 @@ def check(changes: ChangeSet) -> Notes:
         before, after = each.before, each.after
         if after is None or each.moved or before.hidden:
             continue
-        known = {param.name for param in contract.base.parameters(before)}
-        known |= {param.node.name.value for param in contract.base.parameters(before)}
+        # A parameter with another name in Python, or another one to callers, is still the same.
+        known: dict[str, Parameter] = {}
+        for param in contract.base.parameters(before):
+            known |= {param.name: param, param.node.name.value: param}
         for param in contract.head.parameters(after):
-            asked = param.required and param.source in ("query", "header", "cookie")
-            if not asked or {param.name, param.node.name.value} & known or id(param.node) in said:
+            if not param.required or param.source not in ("query", "header", "cookie") or id(param.node) in said:
+                continue
+            was = known.get(param.name) or known.get(param.node.name.value)
+            if was is not None and (was.required or was.source != param.source):
                 continue
             said.add(id(param.node))
             through = f" (through `{param.asked_by}`)" if param.asked_by != after.name else ""
-            text = f"`{after.shown}` needs the {param.source} parameter `{param.name}` now{through}"
+            lost = ", which callers could leave out" if was is not None else ""
+            text = f"`{after.shown}` needs the {param.source} parameter `{param.name}` now{through}{lost}"
             yield Note(param.file.at(param.node), text)

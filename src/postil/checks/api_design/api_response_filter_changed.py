@@ -1,5 +1,7 @@
 """Finds endpoints whose answers hold other keys, though their model is the same."""
 
+import libcst as cst
+
 from postil.lint import ChangeSet, Note, Notes, argument
 from postil.lint.contract import ContractChange
 from postil.lint.interface import Endpoint
@@ -29,5 +31,10 @@ def check(changes: ChangeSet) -> Notes:
 def _said(endpoint: Endpoint, name: str) -> str:
     """What an option of a route says, in one spelling."""
     value = argument(endpoint.route.call, name)
-    default = _DEFAULTS.get(name, "None" if name.endswith(("include", "exclude")) else "False")
-    return " ".join(endpoint.file.code(value).split()) if value is not None else default
+    if value is None:
+        return _DEFAULTS.get(name, "None" if name.endswith(("include", "exclude")) else "False")
+    if isinstance(value, (cst.Set, cst.List, cst.Tuple)):
+        # Names in another order, or another kind of brackets, are the same names.
+        names = sorted(endpoint.file.code(each.value).replace("'", '"') for each in value.elements)
+        return f"{{{', '.join(names)}}}"
+    return " ".join(endpoint.file.code(value).split())

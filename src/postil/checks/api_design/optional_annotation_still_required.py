@@ -5,10 +5,11 @@ from functools import partial
 
 import libcst as cst
 
-from postil.lint import ChangeSet, Fix, FixKind, Insert, Note, Notes
+from postil.lint import ChangeSet, Fix, FixKind, Insert, Note, Notes, argument
 from postil.lint.contract import ContractChange, Service
 from postil.lint.dependencies import is_older
 from postil.lint.interface import Interface
+from postil.lint.names import dotted
 
 
 def check(changes: ChangeSet) -> Notes:
@@ -41,7 +42,18 @@ def _found(interface: Interface, told: set[int]) -> Iterator[Note]:
                 statement = field.node
                 if field.owner != node.name.value or not isinstance(statement, cst.AnnAssign) or id(statement) in told:
                     continue
-                if statement.value is None and field.required and field.optional:
+                if field.required and field.optional and (given := _defaulted(statement)) is not None:
                     text = f"requests with `{field.owner}` must hold `{field.asked}`: its type only lets it be null"
-                    fix = Fix((Insert(statement.annotation, " = None", after=True),), FixKind.SUGGESTION)
-                    yield Note(file.at(statement), text, fix=fix)
+                    yield Note(file.at(statement), text, fix=Fix((given,), FixKind.SUGGESTION))
+
+
+def _defaulted(statement: cst.AnnAssign) -> Insert | None:
+    """The default that a field lacks; None where it is said to have none: `= ...`, `Field(...)`."""
+    value = statement.value
+    if value is None:
+        return Insert(statement.annotation, " = None", after=True)
+    if not isinstance(value, cst.Call) or (dotted(value.func) or "").rpartition(".")[2] != "Field":
+        return None
+    if not value.args or argument(value, "default", 0) is not None:
+        return None
+    return Insert(value.args[0], "default=None, ")

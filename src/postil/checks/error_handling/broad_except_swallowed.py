@@ -17,6 +17,8 @@ _ASKS = re.compile(
 _RECORDS = re.compile(
     r"fail|err|skip|bad|broken|miss|problem|issue|exc|status|state|ok\b|success|result", re.IGNORECASE
 )
+# An empty one of these says no more than any other fallback.
+_RESULT = re.compile(r"(?:\w+_)?results?")
 # What looks like a result. None, False and names say that there is none, or which one is taken instead.
 _LITERALS = (cst.List, cst.Dict, cst.Set, cst.Tuple, cst.SimpleString, cst.Integer, cst.Float)
 _ANYTHING = frozenset({"import_module", "__import__", "get_type_hints", "eval", "exec"})
@@ -65,7 +67,7 @@ def _answer(handler: cst.ExceptHandler) -> cst.BaseExpression | None:
                 case cst.Return(value=cst.BaseExpression() as given):
                     value = value or given
                 case cst.Assign(targets=[cst.AssignTarget(target=cst.Name(value=target))], value=given):
-                    if _RECORDS.search(target):
+                    if _RECORDS.search(target) and not (_RESULT.fullmatch(target) and _is_empty(given)):
                         return None
                     value = value or given
                 case cst.Assign() | cst.AnnAssign():
@@ -94,6 +96,11 @@ def _runs_others(tried: cst.Try, file: SourceFile) -> bool:
             if isinstance(func, cst.Name) and file.is_local(func) and file.definition_of(func) is None:
                 return True
     return False
+
+
+def _is_empty(value: cst.BaseExpression) -> bool:
+    """Whether a value is a list, dictionary or tuple without anything, or an empty text."""
+    return string_value(value) == "" or (isinstance(value, (cst.List, cst.Dict, cst.Tuple)) and not value.elements)
 
 
 def _is_none(value: cst.BaseExpression) -> bool:

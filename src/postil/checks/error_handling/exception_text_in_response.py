@@ -6,8 +6,10 @@ from collections.abc import Iterator
 import libcst as cst
 
 from postil.lint import Fix, FixKind, Note, Notes, Secondary, SourceFile, argument
-from postil.lint.handlers import innermost_handler, log_lines
-from postil.lint.names import dotted
+from postil.lint.errors_sent import registered
+from postil.lint.handlers import innermost_handler
+from postil.lint.logs import log_call
+from postil.lint.names import dotted, parameters
 from postil.lint.statuses import status_of
 from postil.lint.tree import walk, walk_scope
 
@@ -21,12 +23,17 @@ _REFUSALS = (400, 422)
 _TRACES = frozenset({"traceback.format_exc", "traceback.format_exception", "traceback.format_exception_only"})
 _PARSES = frozenset({"json", "loads", "model_validate", "model_validate_json", "parse_obj", "parse_raw"})
 _FOR_DEVELOPERS = re.compile(r"debug|verbose|\bdev(?:elopment)?\b|is_?local", re.IGNORECASE)
+_ANY = frozenset({"Exception", "BaseException"})
+_BROKEN = 500
+
+# What handles: a clause of a `try`, or a function that an application calls with what nobody caught.
+_Handler = cst.ExceptHandler | cst.FunctionDef
 
 
-def check(handler: cst.ExceptHandler, file: SourceFile) -> Notes:
-    if not file.is_service or not file.is_broad(handler):
+def check(handler: cst.ExceptHandler | cst.FunctionDef, file: SourceFile) -> Notes:
+    if not file.is_service or not _is_broad(handler, file):
         return
-    name = dotted(handler.name.name) if handler.name is not None else None
+    name = _caught(handler)
     seen: set[int] = set()
     for node in walk_scope(handler.body):
         answer = _answer(node, file)
@@ -36,7 +43,8 @@ def check(handler: cst.ExceptHandler, file: SourceFile) -> Notes:
         if status in _REFUSALS and _only_parses(handler, file):
             continue
         place = next((told for value in content for told in _tells(value, name, handler, file)), None)
-        if place is None or id(place) in seen or innermost_handler(node, file) is not handler:
+        within = handler if isinstance(handler, cst.ExceptHandler) else None
+        if place is None or id(place) in seen or innermost_handler(node, file) is not within:
             continue
         if _is_guarded(place, handler, name, file) or _is_guarded(node, handler, name, file):
             continue
@@ -46,13 +54,30 @@ def check(handler: cst.ExceptHandler, file: SourceFile) -> Notes:
         yield Note(
             node,
             f"the client gets `{_short(file.code(place))}` of any failure{with_status}",
-            _generic(content, place, handler, file) if written else None,
+            _generic(content, place, name, handler, file) if written else None,
             secondary=() if written else (Secondary(place, "the text is taken here"),),
             severity="error" if status is not None and status >= 500 else None,
         )
 
 
-def _only_parses(handler: cst.ExceptHandler, file: SourceFile) -> bool:
+def _is_broad(handler: _Handler, file: SourceFile) -> bool:
+    """Whether any exception may be what is handled."""
+    if isinstance(handler, cst.ExceptHandler):
+        return file.is_broad(handler)
+    return any(
+        function is handler and given is not None and (file.name_of(given) in _ANY or status_of(given, file) == _BROKEN)
+        for given, function in registered(file)
+    )
+
+
+def _caught(handler: _Handler) -> str | None:
+    """What the exception is called: by the clause, or as the last parameter (Flask gives no other one)."""
+    if isinstance(handler, cst.FunctionDef):
+        return next((param.name.value for param in reversed(list(parameters(handler)))), None)
+    return dotted(handler.name.name) if handler.name is not None else None
+
+
+def _only_parses(handler: _Handler, file: SourceFile) -> bool:
     """Whether all that was tried is to take a request's own text apart: the error is about what the client sent."""
     tried = file.parent(handler)
     lines = tried.body.body if isinstance(tried, cst.Try) else ()
@@ -97,7 +122,7 @@ def _answer(node: cst.CSTNode, file: SourceFile) -> tuple[list[cst.BaseExpressio
 
 
 def _tells(
-    value: cst.BaseExpression, name: str | None, handler: cst.ExceptHandler, file: SourceFile, depth: int = 0
+    value: cst.BaseExpression, name: str | None, handler: _Handler, file: SourceFile, depth: int = 0
 ) -> Iterator[cst.CSTNode]:
     """Where in a value the text of the exception is taken; through one variable that the handler sets."""
     for node in walk(value):
@@ -111,7 +136,7 @@ def _tells(
                 yield from _tells(given, name, handler, file, depth + 1)
 
 
-def _assigned(name: str, handler: cst.ExceptHandler) -> Iterator[cst.BaseExpression]:
+def _assigned(name: str, handler: _Handler) -> Iterator[cst.BaseExpression]:
     for node in walk_scope(handler.body):
         if isinstance(node, cst.Assign) and any(dotted(each.target) == name for each in node.targets):
             yield node.value
@@ -137,7 +162,7 @@ def _text_of(used: cst.Name, file: SourceFile) -> cst.CSTNode | None:
     return None
 
 
-def _is_guarded(node: cst.CSTNode, handler: cst.ExceptHandler, name: str | None, file: SourceFile) -> bool:
+def _is_guarded(node: cst.CSTNode, handler: _Handler, name: str | None, file: SourceFile) -> bool:
     """Whether a condition lets this happen for developers only, or for exceptions of one kind."""
     for above in file.ancestors(node):
         if above is handler:
@@ -155,16 +180,13 @@ def _short(code: str) -> str:
 
 
 def _generic(
-    content: list[cst.BaseExpression], place: cst.CSTNode, handler: cst.ExceptHandler, file: SourceFile
+    content: list[cst.BaseExpression], place: cst.CSTNode, name: str | None, handler: _Handler, file: SourceFile
 ) -> Fix | None:
     """A text that says nothing, where the log keeps what it said."""
-    if not any(line.level in ("error", "exception", "critical") for line in log_lines(handler, file)):
+    lines = (log_call(node, file) for node in walk_scope(handler.body))
+    if not any(line is not None and line.level in ("error", "exception", "critical") for line in lines):
         return None
     if isinstance(place, cst.FormattedString) and place.start[:1].lower() == "r":
         return None
-    told = (
-        [each for value in content for each in _tells(value, dotted(handler.name.name), handler, file)]
-        if (handler.name is not None)
-        else [place]
-    )
+    told = [each for value in content for each in _tells(value, name, handler, file)] if name is not None else [place]
     return Fix.replace(place, '"internal error"', FixKind.SUGGESTION) if len(told) == 1 else None

@@ -27,7 +27,7 @@ _TRIVIAL = frozenset(
 
 
 def check(tried: cst.Try, file: SourceFile) -> Notes:
-    lines = tried.body.body
+    lines = [line for line in tried.body.body if not _tells(line, file)]
     loop = lines[-1] if lines else None
     if not isinstance(loop, cst.For) or not file.is_service:
         return
@@ -45,6 +45,13 @@ def check(tried: cst.Try, file: SourceFile) -> Notes:
         secondary=(Secondary(handler, "whatever fails ends here"),),
         anchor=loop.target,
     )
+
+
+def _tells(line: cst.CSTNode, file: SourceFile) -> bool:
+    """Whether a statement only logs."""
+    if not isinstance(line, cst.SimpleStatementLine):
+        return False
+    return all(isinstance(each, cst.Expr) and log_call(each.value, file) is not None for each in line.body)
 
 
 def _swallows(handler: cst.ExceptHandler, file: SourceFile) -> bool:
@@ -83,7 +90,7 @@ def _is_over_data(loop: cst.For) -> bool:
     text = dotted(source.func if isinstance(source, cst.Call) else source) or ""
     if not text or text.rpartition(".")[2] in _NO_DATA or _STREAM.search(text):
         return False
-    used = {node.value for node in walk(loop.body) if isinstance(node, cst.Name)}
+    used = _names(loop.body)
     return any(name.value in used for name in targets(loop.target))
 
 
@@ -92,6 +99,9 @@ def _works(loop: cst.For, file: SourceFile) -> bool:
     bound = {name.value for name in targets(loop.target)}
     works = False
     for node in walk_scope(loop.body):
+        # `profile = fetch(user)` is about the user, too.
+        if isinstance(node, cst.Assign) and _names(node.value) & bound:
+            bound |= {name.value for target in node.targets for name in targets(target.target)}
         if isinstance(node, (cst.Break, cst.Return)):
             return False
         if isinstance(node, (cst.Try, cst.TryStar)) and any(file.is_broad(each) for each in node.handlers):
@@ -102,9 +112,12 @@ def _works(loop: cst.For, file: SourceFile) -> bool:
             call = node.value.expression if isinstance(node.value, cst.Await) else node.value
             if isinstance(call, cst.Call) and isinstance(call.func, (cst.Name, cst.Attribute)):
                 last = call.func.attr.value if isinstance(call.func, cst.Attribute) else call.func.value
-                concerns = any(isinstance(each, cst.Name) and each.value in bound for each in walk(call))
-                works = works or (concerns and last not in _TRIVIAL and not last.startswith("set_"))
+                works = works or (bool(_names(call) & bound) and last not in _TRIVIAL and not last.startswith("set_"))
     return works
+
+
+def _names(node: cst.CSTNode) -> set[str]:
+    return {each.value for each in walk(node) if isinstance(each, cst.Name)}
 
 
 def _is_one_thing(tried: cst.Try, handler: cst.ExceptHandler, file: SourceFile) -> bool:

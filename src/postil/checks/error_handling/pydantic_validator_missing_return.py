@@ -51,8 +51,10 @@ def check(function: cst.FunctionDef, file: SourceFile) -> Notes:
             _add(function, carried, file),
             anchor=function.name,
         )
-    elif returns and not gives:
-        yield Note(returns[0], f"`{function.name.value}` returns nothing, so {outcome}", _fill(returns[0], carried))
+    elif returns and (not gives or (validator.name in _MODEL and len(gives) < len(returns))):
+        # For a field `return` beside others may be a None that is meant; a model is never None.
+        empty = next(each for each in returns if each.value is None)
+        yield Note(empty, f"`{function.name.value}` returns nothing, so {outcome}", _fill(empty, carried))
     elif validator.is_after and carried is not None:
         yield from _others(function, gives, carried)
 
@@ -60,11 +62,8 @@ def check(function: cst.FunctionDef, file: SourceFile) -> Notes:
 def _validator(function: cst.FunctionDef, file: SourceFile) -> _Validator | None:
     for each in function.decorators:
         called = each.decorator.func if isinstance(each.decorator, cst.Call) else each.decorator
-        last = (dotted(called) or "").rpartition(".")[2]
-        if last not in _FIELD and last not in _MODEL:
-            continue
         home, _, name = (file.name_of(called) or "").rpartition(".")
-        if home in _HOMES:
+        if home in _HOMES and (name in _FIELD or name in _MODEL):
             mode = argument(each.decorator, "mode") if isinstance(each.decorator, cst.Call) else None
             return _Validator(each.decorator, name, name == "model_validator" and string_value(mode) == "after")
     return None

@@ -12,6 +12,7 @@ _LOADS = frozenset({"json.loads", "json.load", "orjson.loads", "ujson.loads", "s
 _ATTRS = frozenset({"attrs.define", "attrs.frozen", "attrs.mutable", "attr.s", "attr.define", "attr.frozen",
                     "attr.attrs", "attr.dataclass"})  # fmt: skip
 _CHECKS = re.compile(r"__post_init__|__attrs_post_init__|validator|convert|def __init__|def __new__")
+_STEPS = 3  # from a name to what it was made of
 # What the same program wrote needs no check.
 _OWN = re.compile(r"\bdumps?\(")
 
@@ -40,9 +41,15 @@ def check(changes: ChangeSet) -> Notes:
             )
 
 
-def _document(value: cst.BaseExpression, file: SourceFile) -> cst.Call | None:
-    """The call that reads a JSON document, where a value is the whole of one; through one variable."""
-    given = file.value_of(value) if isinstance(value, cst.Name) else value
+def _document(value: cst.BaseExpression, file: SourceFile, depth: int = 0) -> cst.Call | None:
+    """The call that reads a JSON document, where a value is one or a part of one: `data["order"]`, each `row` in it."""
+    while isinstance(value, cst.Subscript):
+        value = value.value
+    given: cst.BaseExpression | None = value
+    if isinstance(value, cst.Name):
+        given = _looped(value, file) or file.value_of(value)
+        if isinstance(given, (cst.Name, cst.Subscript, cst.Await)) and depth < _STEPS:
+            return _document(given, file, depth + 1)
     given = given.expression if isinstance(given, cst.Await) else given
     if not isinstance(given, cst.Call):
         return None
@@ -50,6 +57,17 @@ def _document(value: cst.BaseExpression, file: SourceFile) -> cst.Call | None:
         return given
     is_answer = isinstance(given.func, cst.Attribute) and given.func.attr.value == "json" and not given.args
     return given if is_answer else None
+
+
+def _looped(name: cst.Name, file: SourceFile) -> cst.BaseExpression | None:
+    """What a loop or comprehension around a name goes through, where the name is what it takes from there."""
+    for above in file.ancestors(name):
+        if isinstance(above, cst.FunctionDef):
+            return None
+        loop = above.for_in if isinstance(above, (cst.ListComp, cst.SetComp, cst.GeneratorExp, cst.DictComp)) else above
+        if isinstance(loop, (cst.For, cst.CompFor)) and dotted(loop.target) == name.value:
+            return loop.iter
+    return None
 
 
 def _is_own(source: cst.Call, file: SourceFile) -> bool:
