@@ -45,6 +45,33 @@ KNOWN = {
     ),
     "alias": ("import httpx\nC = httpx.Client\ndef f(c: C):\n    use(c)", "httpx.Client"),
     "string": ("import httpx\ndef f(c: 'httpx.Client'):\n    use(c)", "httpx.Client"),
+    "string-with-arguments": ("import queue\ndef f(q: 'queue.Queue[int]'):\n    use(q)", "queue.Queue"),
+    "string-optional": (
+        "from typing import Optional\nimport queue\ndef f(q: 'Optional[queue.Queue]'):\n    use(q)",
+        "queue.Queue",
+    ),
+    "session-of-a-maker": (
+        (
+            "from sqlalchemy.ext.asyncio import async_sessionmaker\nMaker = async_sessionmaker(engine)\n"
+            "async def f():\n    async with Maker() as s:\n        use(s)"
+        ),
+        "sqlalchemy.ext.asyncio.AsyncSession",
+    ),
+    "session-of-a-maker-given": (
+        "from sqlalchemy.orm import Session, sessionmaker\ndef f(m: sessionmaker[Session]):\n    with m.begin() as s:\n        use(s)",  # noqa: E501
+        "sqlalchemy.orm.Session",
+    ),
+    "connection-of-an-engine": (
+        (
+            "from sqlalchemy.ext.asyncio import create_async_engine\ne = create_async_engine(u)\n"
+            "async def f():\n    async with e.begin() as c:\n        use(c)"
+        ),
+        "sqlalchemy.ext.asyncio.AsyncConnection",
+    ),
+    "path-below-a-path": (
+        "from pathlib import Path\ndef f(root: Path):\n    use((root / 'a').resolve())",
+        "pathlib.Path",
+    ),
     "only-for-the-checker": (
         "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import httpx\ndef f(c: 'httpx.Client'):\n    use(c)",
         "httpx.Client",
@@ -145,3 +172,15 @@ def test_a_value_has_the_class_that_the_file_shows(text: str, expected: str) -> 
 def test_a_value_that_may_be_something_else_has_no_class(text: str) -> None:
     """A guess here is a false alarm there."""
     assert kind(text) is None
+
+
+def test_annotations_in_strings_do_not_take_each_others_class() -> None:
+    """Names are known by their nodes' identity, which Python gives to the next node once a parsed string is freed."""
+    numbers = range(50)
+    imports = "".join(f"import m{number}\n" for number in numbers)
+    functions = "".join(f"def f{number}(c: 'm{number}.C'):\n    use(c)\n" for number in numbers)
+    file = SourceFile("app/service.py", imports + functions)
+
+    kinds = [file.type_of(call.args[0].value) for call in file.nodes(cst.Call)]
+
+    assert kinds == [f"m{number}.C" for number in numbers]

@@ -411,7 +411,9 @@ class SourceFile:
         elif isinstance(expression, cst.Attribute):
             base = self.name_of(expression.value)
             name = f"{base}.{expression.attr.value}" if base is not None else None
-        self._names[key] = name
+        # A node that hangs in no tree, such as a parsed annotation, hands its identity to the next once it is freed.
+        if key in self._parents:
+            self._names[key] = name
         return name
 
     def _resolve(self, name: cst.Name) -> str | None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
-from postil.lint.catalogue.factories import FACTORIES, METHOD_RESULTS
+from postil.lint.catalogue.factories import CALL_RESULTS, FACTORIES, METHOD_RESULTS
 from postil.lint.names import Bindings, attribute_assignments
 from postil.lint.tree import FUNCTIONS, is_generator
 
@@ -20,6 +20,15 @@ _BARE = frozenset({"typing.Final", "typing_extensions.Final"})
 _UNIONS = frozenset({"typing.Union"})
 # Awaiting one of these gives what it stands for.
 _GIVE_RESULTS = frozenset({"asyncio.Task", "asyncio.Future"})
+_PATH = "pathlib.Path"
+_WRITTEN_OUT: dict[type, str] = {
+    **dict.fromkeys((cst.SimpleString, cst.ConcatenatedString, cst.FormattedString), "str"),
+    **dict.fromkeys((cst.List, cst.ListComp), "list"),
+    **dict.fromkeys((cst.Dict, cst.DictComp), "dict"),
+    **dict.fromkeys((cst.Set, cst.SetComp), "set"),
+    cst.Tuple: "tuple",
+    cst.Integer: "int",
+}
 # Classes whose `with … as` gives something else than themselves.
 _ENTERED: dict[str, str] = {"tempfile.TemporaryDirectory": "str", "threading.Lock": "bool", "threading.RLock": "bool"}
 
@@ -32,6 +41,7 @@ class Types:
         self._bindings = bindings
         self._known: dict[int, str | None] = {}
         self._attributes: dict[int, dict[str, list[cst.CSTNode]]] = {}
+        self._parsed: dict[str, cst.BaseExpression | None] = {}  # annotations in strings
 
     def of(self, expression: cst.CSTNode, depth: int = 0) -> str | None:
         """The class of an expression's value, or None."""
@@ -59,21 +69,11 @@ class Types:
                 # `client or Client()`: the default tells what the other must be
                 left, right = self.of(expression.left, depth), self.of(expression.right, depth)
                 return right if left in (None, right) else None
+            case cst.BinaryOperation(operator=cst.Divide()):
+                return _PATH if self.of(expression.left, depth) == _PATH else None
             case cst.IfExp():
                 return self._agreed([expression.body, expression.orelse], depth)
-            case cst.SimpleString() | cst.ConcatenatedString() | cst.FormattedString():
-                return "str"
-            case cst.List() | cst.ListComp():
-                return "list"
-            case cst.Dict() | cst.DictComp():
-                return "dict"
-            case cst.Set() | cst.SetComp():
-                return "set"
-            case cst.Tuple():
-                return "tuple"
-            case cst.Integer():
-                return "int"
-        return None
+        return _WRITTEN_OUT.get(expression.__class__)
 
     def _of_call(self, call: cst.Call, *, awaited: bool, depth: int) -> str | None:
         name = self._file.name_of(call.func)
@@ -94,11 +94,17 @@ class Types:
             if (found.asynchronous is not None) == awaited and not is_generator(found):
                 return self.annotated(found.returns.annotation, depth)
             return None
-        if found is None and isinstance(call.func, cst.Attribute):
+        if found is not None:
+            return None
+        kind = (
+            CALL_RESULTS.get(self.of(call.func, depth) or "")
+            if isinstance(call.func, (cst.Name, cst.Attribute))
+            else None
+        )
+        if kind is None and isinstance(call.func, cst.Attribute):
             owner_type = self.of(call.func.value, depth)
             kind = METHOD_RESULTS.get((owner_type, call.func.attr.value)) if owner_type else None
-            return kind if not awaited or kind not in _GIVE_RESULTS else None
-        return None
+        return kind if not awaited or kind not in _GIVE_RESULTS else None
 
     def _of_name(self, name: cst.Name, depth: int) -> str | None:
         for scope in self._file._scopes(name):  # noqa: SLF001 - the two classes are one thought in two files
@@ -248,17 +254,11 @@ class Types:
         text = annotation.evaluated_value
         if not isinstance(text, str):
             return None
-        try:
-            expression = cst.parse_expression(text)
-        except (cst.ParserSyntaxError, RecursionError, ValueError):
-            return None
-        if isinstance(expression, cst.BinaryOperation):
-            sides = [side for side in (expression.left, expression.right) if not _is_none(side)]
-            expression = sides[0] if len(sides) == 1 else expression
+        if text not in self._parsed:
+            self._parsed[text] = _expression(text)
+        expression = self._parsed[text]
         # The parsed string hangs in no tree: its names are looked up as module-level ones.
-        if isinstance(expression, (cst.Name, cst.Attribute)):
-            return self._annotated_name(expression, depth + 1)
-        return None
+        return self.annotated(expression, depth + 1) if expression is not None else None
 
     def _only(self, parts: list[cst.BaseExpression], depth: int) -> str | None:
         flat: list[cst.BaseExpression] = []
@@ -269,6 +269,13 @@ class Types:
                 flat.append(part)
         kinds = {self.annotated(part, depth + 1) for part in flat if not _is_none(part)}
         return kinds.pop() if len(kinds) == 1 else None
+
+
+def _expression(text: str) -> cst.BaseExpression | None:
+    try:
+        return cst.parse_expression(text)
+    except (cst.ParserSyntaxError, RecursionError, ValueError):
+        return None
 
 
 def _is_none(node: cst.CSTNode) -> bool:

@@ -20,9 +20,9 @@ _KEY = re.compile(r"idempoten|request-?id", re.IGNORECASE)
 # A POST with one of these in its address asks a question, or gives the same answer twice.
 _READS = re.compile(
     r"search|query|graphql|token|login|oauth|auth|session|lookup|find|filter|list|batch_?get|embed|complet|chat|predict"
-    r"|infer|generat|classif|rerank|rank|translat|transcri|detect|analy[sz]|extract|evaluat|score|valid|verif|check|test"
+    r"|infer|generat|classif|rerank|rank|translat|transcri|detect|analy[sz]|extract|evaluat|score|valid|verif|check(?!_?out)|test"
     r"|convert|render|parse|calculat|estimate|preview|rpc|ping|health|status|sparql|scrape|crawl|export|report"
-    r"|refresh|revoke|introspect|upload|ingest|metric|log|trace|telemetry|collect|bulk|upsert|sync|update"
+    r"|refresh|revoke|introspect|upload|ingest|metric|log|trace|telemetry|collect|bulk|upsert|(?<!a)sync|update"
     # Who gets a webhook knows that it may come twice.
     r"|hook|callback",
     re.IGNORECASE,
@@ -36,35 +36,42 @@ def check(file: SourceFile) -> Notes:
     if not file.is_service:
         return
     seen: set[int] = set()
-    for function, place in _repeated(file):
-        for reached in file.calls.reached(function):
-            for node in walk_scope(reached.body):
-                if not isinstance(node, cst.Call) or id(node) in seen:
-                    continue
-                what = _effect(node, reached, file)
-                if what is not None:
-                    seen.add(id(node))
-                    yield Note(
-                        node,
-                        f"`{function.name.value}` may run twice, and {what}",
-                        secondary=(Secondary(place, "tried again by this"),),
-                    )
+    for name, code, place in _repeated(file):
+        for node, function in _calls(code, file):
+            if id(node) in seen or (what := _effect(node, function, file)) is None:
+                continue
+            seen.add(id(node))
+            yield Note(node, f"{name} may run twice, and {what}", secondary=(Secondary(place, "tried again by this"),))
 
 
-def _repeated(file: SourceFile) -> Iterator[tuple[cst.FunctionDef, cst.CSTNode]]:
-    """The functions that are tried again after a failure, and what does it."""
+def _calls(code: cst.FunctionDef | cst.For, file: SourceFile) -> Iterator[tuple[cst.Call, cst.FunctionDef]]:
+    """The calls in what is tried again and in functions of this file that it gets to, each with its function."""
+    around = code if isinstance(code, cst.FunctionDef) else file.enclosing_def(code)
+    if around is None:
+        return
+    own = list(walk_scope(code.body))
+    inside = {id(node) for node in own}
+    yield from ((node, around) for node in own if isinstance(node, cst.Call))
+    for place, callee in file.calls.callees(around):
+        for reached in file.calls.reached(callee) if id(place) in inside else ():
+            yield from ((node, reached) for node in walk_scope(reached.body) if isinstance(node, cst.Call))
+
+
+def _repeated(file: SourceFile) -> Iterator[tuple[str, cst.FunctionDef | cst.For, cst.CSTNode]]:
+    """What is tried again after a failure, its name first, and what does that."""
     for retry in file.retries:
-        if retry.function is not None and not _only_unsent(retry.options.values()):
-            yield retry.function, retry.place
+        code = retry.function or retry.block
+        if code is not None and not _only_unsent(retry.options.values()):
+            yield f"`{retry.function.name.value}`" if retry.function is not None else "this block", code, retry.place
     for task in file.tasks:
         given = options(task) or {}
         if task.framework == "celery" and asks_again(task, file):
             if not _only_unsent([given["autoretry_for"]] if "autoretry_for" in given else ()):
-                yield task.function, task.decorator
+                yield f"`{task.function.name.value}`", task.function, task.decorator
         elif task.framework == "dramatiq" and not ({"throws", "retry_when"} & given.keys()):
             limit = given.get("max_retries")
             if not (isinstance(limit, cst.Integer) and limit.evaluated_value == 0):
-                yield task.function, task.decorator
+                yield f"`{task.function.name.value}`", task.function, task.decorator
 
 
 def _only_unsent(filters: Iterable[cst.BaseExpression]) -> bool:

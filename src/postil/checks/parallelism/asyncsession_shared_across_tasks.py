@@ -8,7 +8,7 @@ from postil.lint.fanout import Work, fanouts
 from postil.lint.names import dotted
 from postil.lint.tree import walk, walk_scope
 
-MENTIONS = ("AsyncSession", "AsyncConnection", "asyncpg")
+MENTIONS = ("AsyncSession", "AsyncConnection", "asyncpg", "async_sessionmaker", "create_async_engine", "AsyncEngine")
 
 
 def check(file: SourceFile) -> Notes:

@@ -4,13 +4,13 @@ import libcst as cst
 
 from postil.lint import Fix, FixKind, Note, Notes, SourceFile
 from postil.lint.handlers import hands_on, raises
-from postil.lint.names import dotted
+from postil.lint.names import dotted, last_name
 from postil.lint.tree import suspensions, waits_for_a_task, walk
 
 MENTIONS = ("async def",)
 
 # Names that say that the handler, or one before it, knows of cancellation.
-_KNOWS = frozenset({"CancelledError", "get_cancelled_exc_class", "cancelling", "exc_info", "Cancelled"})
+_KNOWS = frozenset({"CancelledError", "get_cancelled_exc_class", "cancelling", "Cancelled"})
 
 
 def check(handler: cst.ExceptHandler, file: SourceFile) -> Notes:
@@ -47,7 +47,11 @@ def _is_inside_one_that_raises(handler: cst.ExceptHandler, file: SourceFile) -> 
 
 
 def _knows_of_it(handler: cst.ExceptHandler) -> bool:
-    return any(isinstance(node, cst.Name) and node.value in _KNOWS for node in walk(handler))
+    return any(
+        (isinstance(node, cst.Name) and node.value in _KNOWS)
+        or (isinstance(node, cst.Call) and last_name(node.func) == "exc_info")
+        for node in walk(handler)
+    )
 
 
 def _narrowed(handler: cst.ExceptHandler, file: SourceFile) -> Fix | None:

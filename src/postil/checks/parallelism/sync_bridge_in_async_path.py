@@ -55,7 +55,7 @@ def _starts_loop(call: cst.Call, file: SourceFile) -> str | None:
         name = file.name_of(func.func)
         return "async_to_sync" if name in ("asgiref.sync.async_to_sync", "asgiref.sync.AsyncToSync") else None
     last = last_name(func)
-    if last not in _LASTS:
+    if last not in _LASTS and not (isinstance(func, cst.Name) and func.value in file.imports):
         return None
     name = file.name_of(func)
     if name in _RUN:

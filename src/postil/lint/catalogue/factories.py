@@ -2,6 +2,9 @@
 
 from postil.lint.catalogue.loggers import STRUCTLOG_LOGGERS
 
+_SYNC_MAKERS = ("sqlalchemy.orm.sessionmaker", "sqlalchemy.orm.session.sessionmaker")
+_ASYNC_MAKERS = ("sqlalchemy.ext.asyncio.async_sessionmaker", "sqlalchemy.ext.asyncio.session.async_sessionmaker")
+
 FACTORIES: dict[str, str] = {
     "requests.session": "requests.Session",
     "requests.sessions.session": "requests.Session",
@@ -17,6 +20,9 @@ FACTORIES: dict[str, str] = {
     "asyncpg.create_pool": "asyncpg.Pool",
     "sqlalchemy.create_engine": "sqlalchemy.Engine",
     "sqlalchemy.ext.asyncio.create_async_engine": "sqlalchemy.ext.asyncio.AsyncEngine",
+    **{maker: maker for maker in _SYNC_MAKERS + _ASYNC_MAKERS},
+    "pathlib.Path.cwd": "pathlib.Path",
+    "pathlib.Path.home": "pathlib.Path",
     "logging.getLogger": "logging.Logger",
     "celery.utils.log.get_task_logger": "logging.Logger",
     "prefect.get_run_logger": "logging.LoggerAdapter",
@@ -50,6 +56,12 @@ FACTORIES: dict[str, str] = {
     "urllib3.PoolManager": "urllib3.PoolManager",
 }
 
+CALL_RESULTS: dict[str, str] = {
+    **dict.fromkeys(_SYNC_MAKERS, "sqlalchemy.orm.Session"),
+    **dict.fromkeys(_ASYNC_MAKERS, "sqlalchemy.ext.asyncio.AsyncSession"),
+}
+"""What the makers among these classes give when they are called themselves."""
+
 METHOD_RESULTS: dict[tuple[str, str], str] = {
     **{(logger, method): logger for logger in STRUCTLOG_LOGGERS for method in ("bind", "new", "unbind", "try_unbind")},
     ("logging.Logger", "getChild"): "logging.Logger",
@@ -63,6 +75,17 @@ METHOD_RESULTS: dict[tuple[str, str], str] = {
     ("redis.Redis", "pipeline"): "redis.client.Pipeline",
     ("redis.asyncio.Redis", "pipeline"): "redis.asyncio.client.Pipeline",
     **{("PIL.Image.Image", method): "PIL.Image.Image" for method in ("convert", "copy", "crop", "resize", "rotate")},
+    **{(maker, "begin"): "sqlalchemy.orm.Session" for maker in _SYNC_MAKERS},
+    **{(maker, "begin"): "sqlalchemy.ext.asyncio.AsyncSession" for maker in _ASYNC_MAKERS},
+    **{
+        ("sqlalchemy.ext.asyncio.AsyncEngine", method): "sqlalchemy.ext.asyncio.AsyncConnection"
+        for method in ("begin", "connect")
+    },
+    ("asyncpg.Pool", "acquire"): "asyncpg.Connection",
+    **{
+        ("pathlib.Path", method): "pathlib.Path"
+        for method in ("absolute", "expanduser", "joinpath", "resolve", "with_name", "with_stem", "with_suffix")
+    },
     ("sqlite3.Connection", "cursor"): "sqlite3.Cursor",
     ("psycopg.Connection", "cursor"): "psycopg.Cursor",
     ("psycopg2.extensions.connection", "cursor"): "psycopg2.extensions.cursor",
