@@ -4,6 +4,7 @@ The real queue on SQLite, the real analysis, and the stand-in for GitHub.
 """
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
@@ -48,7 +49,9 @@ class Bench:
     async def asks(self, pull: FakePull, **about: Any) -> None:
         """Something asks for a review of the pull request's present head, unless `about` says otherwise."""
         self.deliveries += 1
-        here = Pull(self.github.installation.id, pull.repository.id, pull.repository.owner.login, "shop", pull.number)
+        place = pull.repository
+        (whose,) = (each.id for each in self.github.installations if place in each.repositories)
+        here = Pull(whose, place.id, place.owner.login, place.name, pull.number)
         about = {"why": "test", "head": pull.head_sha, "at": float(self.deliveries), "outdates": True, **about}
         await self.jobs.accept(f"d{self.deliveries}", Ask(here, **about))
 
@@ -84,12 +87,17 @@ def bench(github: ValidatedGitHub, app_key: tuple[str, str], tmp_path: Path) -> 
 
     @asynccontextmanager
     async def running(
-        key: bytes = b"key", work: bool = True, show: Callable[[Review], None] = lambda review: None
+        key: bytes = b"key",
+        work: bool = True,
+        show: Callable[[Review], None] = lambda review: None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> AsyncGenerator[Bench]:
         transport = httpx.ASGITransport(github)
         jobs = Jobs(f"sqlite:///{tmp_path}/postil.db")
         async with (
-            GitHub(github.app_id, app_key[0], github.url, transport, spacing=0, pauses=(0.01, 0.02)) as api,
+            GitHub(
+                github.app_id, app_key[0], github.url, transport, spacing=0, pauses=(0.01, 0.02), clock=clock
+            ) as api,
             Analyst() as analyst,
         ):
             reviewer = Reviewer(
@@ -262,6 +270,49 @@ def test_whatever_fails_on_the_way_the_author_sees_it_once(
     assert "1 found: 1 inline" in (pull.check_runs[0].summary or "")
     assert "said before" not in (pull.check_runs[0].summary or "")
     assert len(pull.check_runs[0].annotations) == 1
+
+
+def test_a_pause_that_github_asks_for_is_that_of_the_whole_installation(
+    github: ValidatedGitHub, bench: Callable[..., Any]
+) -> None:
+    """Whoever goes on meanwhile is shut out for longer; and nobody else has to wait with it."""
+    limited, waiting = (
+        github.open_pull(base_files={"a.py": CLEAN}, head_files={f"pay{number}.py": PAY}) for number in range(2)
+    )
+    elsewhere = github.add_repository("till", "other", installed=False)
+    github.install(elsewhere.owner).repositories.append(elsewhere)
+    free = github.open_pull(base_files={"a.py": CLEAN}, head_files={"pay.py": PAY}, repository=elsewhere)
+    github.misbehave("POST", rf"/shop{REVIEWS}", faults.secondary_limit(60))
+    clock = [0.0]
+
+    async def why(worker: Bench, pull: FakePull) -> str | None:
+        """Why a pull request is put off, as soon as it is."""
+        async with asyncio.timeout(60):
+            while True:
+                for job in await worker.jobs.live():
+                    if job.pull.number == pull.number and job.why:
+                        return job.why
+                await asyncio.sleep(0.05)
+
+    async def story() -> tuple[str | None, str | None, int]:
+        async with bench(clock=lambda: clock[0]) as worker:
+            await worker.asks(limited)
+            first = await why(worker, limited)
+            await worker.asks(waiting)
+            second = await why(worker, waiting)
+            asked = worker.asked("GET", f"/pulls/{waiting.number}/")
+            await worker.asks(free)
+            await worker.until(lambda: free.reviews)
+            clock[0] += 61
+            await worker.commands(waiting, waiting.author.login)
+            await worker.until(lambda: waiting.reviews)
+            return first, second, asked
+
+    first, second, asked = asyncio.run(story())
+
+    assert first is not None
+    assert "secondary rate limit" in first
+    assert (second, asked) == ("GitHub asked for a pause in this installation", 0)
 
 
 def test_a_try_that_failed_before_the_push_leaves_no_check_open(

@@ -197,7 +197,14 @@ class Reviewer:
         finally:
             self.meter.spent(name, time.monotonic() - began)
 
+    def pause(self, job: Job) -> Later | None:
+        """How long GitHub wants to hear nothing of a job's installation; None where it doesn't."""
+        wait = self.github.budgets.paused(job.pull.installation)
+        return Later(wait, "GitHub asked for a pause in this installation") if wait else None
+
     async def _outcome(self, job: Job, run: "_Run") -> Outcome:
+        if pause := self.pause(job):
+            return pause
         asked_for = job.pull.number == MERGE_QUEUE or any(ask.command for ask in job.asks)
         if wait := self.github.budgets.wait(job.pull.installation, asked_for=asked_for):
             return Later(wait, "GitHub's hourly budget of this installation is nearly spent")
@@ -344,6 +351,8 @@ class _Run:
         occasion = self._occasion(name, pull, agreed, said | former.keys(), preview)
         review = agreed.review(analysis, files, occasion)
         self.us.show(review)
+        if pause := self.us.pause(self.job):
+            return pause
         standing = await self.us.book.standing(self.job)
         if standing == "lost" or (standing == "outdated" and await self._is_outdated(pull, drafts=drafts)):
             return Superseded()

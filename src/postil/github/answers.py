@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 
-from postil.github.errors import GiveUp, Invalid, Moot, NoAnswer, NotPermitted, TryAgain
+from postil.github.errors import GiveUp, Invalid, Moot, NoAnswer, NotPermitted, RateLimited, TryAgain
 
 SECONDARY_WAIT = 60.0
 """Seconds to wait after a secondary rate limit that names no time, as GitHub asks."""
@@ -95,7 +95,7 @@ def problem(response: httpx.Response) -> TryAgain | GiveUp | Moot | None:
             return GiveUp(said)
 
 
-def _limit(response: httpx.Response, body: Mapping[str, Any], words: str, said: str) -> TryAgain | None:
+def _limit(response: httpx.Response, body: Mapping[str, Any], words: str, said: str) -> RateLimited | None:
     """The wait that a rate limit asks for. A 422 is one too where comments come too fast."""
     status, headers = response.status_code, response.headers
     abuse = any(isinstance(e, dict) and e.get("code") == "abuse" for e in body.get("errors") or ())
@@ -105,10 +105,10 @@ def _limit(response: httpx.Response, body: Mapping[str, Any], words: str, said: 
     if not (status == 429 or (status == 403 and (burst or spent or after)) or (status == 422 and burst)):
         return None
     if after.isdecimal():
-        return TryAgain(max(1.0, float(after)), said)
+        return RateLimited(max(1.0, float(after)), said)
     if spent:
-        return TryAgain(seconds_to_reset(headers), said)
-    return TryAgain(SECONDARY_WAIT, said)
+        return RateLimited(seconds_to_reset(headers), said)
+    return RateLimited(SECONDARY_WAIT, said)
 
 
 def graphql_problem(response: httpx.Response, errors: Sequence[Mapping[str, Any]]) -> TryAgain | GiveUp | Moot | None:
@@ -118,9 +118,9 @@ def graphql_problem(response: httpx.Response, errors: Sequence[Mapping[str, Any]
     kinds = {error.get("type") for error in errors}
     said = redact("; ".join(str(error.get("message", "")) for error in errors))[:500]
     if kinds & {"RATE_LIMITED", "RATE_LIMIT"}:
-        return TryAgain(seconds_to_reset(response.headers), said)
+        return RateLimited(seconds_to_reset(response.headers), said)
     if any(word in said.lower() for word in _BURST):
-        return TryAgain(SECONDARY_WAIT, said)
+        return RateLimited(SECONDARY_WAIT, said)
     if "NOT_FOUND" in kinds:
         return Moot(said)
     if "FORBIDDEN" in kinds:

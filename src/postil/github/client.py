@@ -193,6 +193,7 @@ class GitHub:
         transport: carries the requests; None for the network (proxies of the environment are honoured).
         spacing: seconds between two writes of one installation. GitHub asks for a second at least.
         pauses: seconds before the first and second repeat of a read.
+        clock: tells seconds, by which budgets and pauses end.
         meter: measures the calls.
         tracer: gets them as parts of what they are made for.
     """
@@ -209,6 +210,7 @@ class GitHub:
         web_url: str = "https://github.com",
         spacing: float = 1.0,
         pauses: tuple[float, float] = (0.5, 2.0),
+        clock: Callable[[], float] = time.monotonic,
         meter: Meter | None = None,
         tracer: Tracer = UNTRACED,
     ) -> None:
@@ -220,7 +222,7 @@ class GitHub:
         self._pauses = pauses
         self._spacing = spacing
         self._next_write: dict[int, float] = {}
-        self.budgets = Budgets()
+        self.budgets = Budgets(clock)
         self._app = self._connection(githubkit.AppAuthStrategy(app_id, private_key))
         self._tokens = Tokens(self._mint, lambda hit: self._meter.looked_up("token", hit=hit))
 
@@ -350,7 +352,10 @@ class GitHub:
             http_cache=False,
             auto_retry=False,
         )
-        return Connection(kit, self._pauses)
+        if installation is None:
+            return Connection(kit, self._pauses)
+        whose = installation
+        return Connection(kit, self._pauses, lambda seconds: self.budgets.pause(whose, seconds))
 
     async def _mint(self, scope: Scope) -> Token:
         by = "repository_ids" if isinstance(scope.repository, int) else "repositories"

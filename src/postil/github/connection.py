@@ -16,7 +16,7 @@ from githubkit.exception import RequestError, RequestFailed
 from pydantic import TypeAdapter, ValidationError
 
 from postil.github.answers import OUTAGE_WAIT, body_of, graphql_problem, problem
-from postil.github.errors import GiveUp, Moot, NoAnswer, TryAgain
+from postil.github.errors import GiveUp, Moot, NoAnswer, RateLimited, TryAgain
 
 T = TypeVar("T")
 
@@ -54,11 +54,17 @@ def member(data: object, key: str) -> dict[str, Any]:
 
 
 class Connection:
-    """GitHub as one signer sees it: the App itself, or the App in one repository."""
+    """GitHub as one signer sees it: the App itself, or the App in one repository.
 
-    def __init__(self, kit: githubkit.GitHub[Any], pauses: Sequence[float]) -> None:
+    `limited` hears for how many seconds GitHub asks for a pause.
+    """
+
+    def __init__(
+        self, kit: githubkit.GitHub[Any], pauses: Sequence[float], limited: Callable[[float], None] = lambda _: None
+    ) -> None:
         self._kit = kit
         self._pauses = pauses
+        self._limited = limited
         self._base: httpx.URL = kit.config.base_url
         path = self._base.path
         self._graphql = self._base.copy_with(
@@ -86,7 +92,7 @@ class Connection:
 
         Raises:
             NoAnswer: 5xx, timeout or reset. After a write nobody knows whether it happened.
-            TryAgain: a rate limit.
+            RateLimited: as it says.
             Invalid: 422.
             GiveUp, Moot: as they say.
         """
@@ -117,20 +123,23 @@ class Connection:
                 raise NoAnswer(OUTAGE_WAIT, f"GitHub answered {response.status_code} without data to a GraphQL query")
             found = graphql_problem(response, errors)
             some = partial and isinstance((body.get("data") or {}).get("repository"), dict)
-            limited = isinstance(found, TryAgain) and not isinstance(found, NoAnswer)
-            if found and (limited or not some):
+            if found and (isinstance(found, RateLimited) or not some):
                 raise found
             return body
 
         return await self._repeated(ask, repeat=not partial)
 
     async def _repeated(self, call: Callable[[], Awaitable[T]], *, repeat: bool) -> T:
-        for attempt in range(2 if repeat else 0):
-            try:
-                return await call()
-            except NoAnswer:
-                await self.pause(attempt)
-        return await call()
+        try:
+            for attempt in range(2 if repeat else 0):
+                try:
+                    return await call()
+                except NoAnswer:
+                    await self.pause(attempt)
+            return await call()
+        except RateLimited as error:
+            self._limited(error.after)
+            raise
 
     async def _redirected(self, url: httpx.URL, wanted: Mapping[str, Any]) -> httpx.Response:
         """Follow a renamed repository with the same method and body, which httpx would turn into a GET."""

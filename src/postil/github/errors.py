@@ -16,6 +16,10 @@ class TryAgain(Exception):
         return f"{self.why} (again in {self.after:.0f} s)"
 
 
+class RateLimited(TryAgain):
+    """GitHub asks for a pause of `after` seconds, and that of everything in the installation."""
+
+
 class NoAnswer(TryAgain):
     """GitHub gave no usable answer (5xx, timeout, reset): what was sent may or may not have happened."""
 
