@@ -497,6 +497,48 @@ def make_it_the_last_try(folder: Path) -> None:
     engine.dispose()
 
 
+@pytest.mark.parametrize("again", [False, True], ids=["left alone", "pushed again"])
+def test_a_process_that_dies_in_the_last_try_leaves_no_check_open(
+    github: ValidatedGitHub, bench: Callable[..., Any], tmp_path: Path, again: bool
+) -> None:
+    """Whoever finds that says so, after a restart as well; a push that came meanwhile is reviewed."""
+    pull = github.open_pull(base_files={"a.py": CLEAN}, head_files={"pay.py": PAY})
+    github.misbehave("GET", FILES, faults.slow(30))
+    seen: list[object] = []
+
+    async def story() -> None:
+        async with bench(work=False) as web:
+            await web.asks(pull)
+            make_it_the_last_try(tmp_path)
+        async with bench() as worker:
+            await worker.until(lambda: pull.check_runs)
+        engine = create_engine(database_url(f"sqlite:///{tmp_path}/postil.db"))
+        with engine.begin() as connection:
+            # As the engine leaves a run that took a process with it each time.
+            connection.exec_driver_sql("UPDATE workflow_status SET status = 'MAX_RECOVERY_ATTEMPTS_EXCEEDED'")
+        engine.dispose()
+        async with bench(work=False) as web:
+            await web.jobs.sweep()
+            seen.extend(job.next_step for job in await web.jobs.live())
+            if again:
+                pull.push({"pay.py": CLEAN})
+                web.deliveries += 1
+                await web.asks(pull)
+        async with bench() as worker:
+            seen.append(await worker.rests())
+            seen.extend((job.why, job.tries) for job in await worker.jobs.dead())
+
+    asyncio.run(story())
+
+    told = "Its check run is told that it has failed."
+    if again:
+        assert seen == [told, {"idle": 1}]
+        assert verdicts(pull) == [("cancelled", f"Superseded by {pull.head_sha[:7]}"), ("success", "No findings")]
+    else:
+        assert seen == [told, {"dead": 1}, ("the process died in each of its runs", MAX_TRIES)]
+        assert verdicts(pull) == [("neutral", "Could not be reviewed")]
+
+
 def test_a_check_run_is_ended_where_the_last_try_was_cut_short_and_gone_on_with_by_a_recheck(
     github: ValidatedGitHub, bench: Callable[..., Any], tmp_path: Path
 ) -> None:

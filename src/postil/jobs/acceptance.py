@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import sqlalchemy as sa
 
-from postil.jobs.model import MERGE_QUEUE, Accepted, Ask, Pull
+from postil.jobs.model import MAX_TRIES, MERGE_QUEUE, Accepted, Ask, Pull
 from postil.jobs.schema import deliveries, pulls
 from postil.jobs.store import Store
 
@@ -76,7 +76,8 @@ def accept(store: Store, delivery: str, ask: Ask) -> Accepted:
             connection.execute(under_way.values(outdated=True, again=True))
         elif ask.wakes:
             connection.execute(under_way.values(again=True))
-        free = pulls.c.state.in_(["idle", "dead"])
+        # What is spent only has the last word, and answers nothing any more.
+        free = pulls.c.state.in_(["idle", "dead"]) | ((pulls.c.state == "queued") & (pulls.c.tries >= MAX_TRIES))
         asked_for = command is not None or pull.number == MERGE_QUEUE
         if asked_for:
             # Whoever asks doesn't wait for the end of a pause between tries, or for GitHub to count anew.

@@ -103,13 +103,15 @@ def _start_anew(store: Store, row: Any, why: str, *, hopeless: bool) -> bool:
     same = (pulls.c.key == row.key) & (pulls.c.run == row.run) & (pulls.c.state == row.state)
     with store.engine.begin() as connection:
         now = store.now(connection)
-        if hopeless or row.tries + 1 >= MAX_TRIES:
+        hopeless = hopeless or row.tries + 1 >= MAX_TRIES
+        if hopeless and row.tries >= MAX_TRIES:
+            # It died even where it only had the last word.
             dead = {"state": "dead", "why": why, "since": now}
             changed = connection.execute(sa.update(pulls).where(same).values(**dead).returning(pulls.c.key)).first()
             if changed is not None:
                 log.error("run_dead", run=run_id(row.key, row.run), why=why)
             return False
-        started = store.enqueue_if(connection, same, now, fresh=False, why=why)
+        started = store.enqueue_if(connection, same, now, fresh=False, why=why, spent=hopeless)
     if started:
         log.warning("run_started_anew", run=run_id(row.key, row.run), why=why)
     return started

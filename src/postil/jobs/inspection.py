@@ -7,7 +7,18 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from postil.jobs.model import MERGE_QUEUE, Counts, DeadJob, Ended, Finished, Installation, LiveJob, Pull, Received
+from postil.jobs.model import (
+    MAX_TRIES,
+    MERGE_QUEUE,
+    Counts,
+    DeadJob,
+    Ended,
+    Finished,
+    Installation,
+    LiveJob,
+    Pull,
+    Received,
+)
 from postil.jobs.schema import deliveries, ended, pull_of, pulls, run_id
 from postil.jobs.store import Store
 
@@ -17,7 +28,8 @@ def dead(store: Store) -> Sequence[DeadJob]:
     with store.engine.connect() as connection:
         rows = connection.execute(sa.select(pulls).where(pulls.c.state == "dead").order_by(pulls.c.since.desc()))
         return [
-            DeadJob(run_id(row.key, row.run), pull_of(row), row.why or "", row.tries + 1, row.since) for row in rows
+            DeadJob(run_id(row.key, row.run), pull_of(row), row.why or "", min(row.tries + 1, MAX_TRIES), row.since)
+            for row in rows
         ]
 
 

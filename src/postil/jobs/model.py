@@ -79,7 +79,8 @@ class Job:
 
     `key` names the pull request in our tables; it stays when the repository gets another name or owner. `origin` is the
     first run of this work; a run that is tried again has a new id and the same origin. `head` is the newest head commit
-    that was heard of. `tries` counts the runs before this one that failed.
+    that was heard of. `tries` counts the runs before this one that failed. `spent` says why nothing is tried any more,
+    where a process died in the last try and left nobody to say so: then the last word is all that is left to do.
     """
 
     id: str
@@ -91,6 +92,7 @@ class Job:
     tries: int
     asks: tuple[Ask, ...]
     deliveries: tuple[str, ...]
+    spent: str | None = None
 
     @property
     def last_try(self) -> bool:
@@ -207,6 +209,8 @@ class LiveJob:
         if self.running:
             return "It ends, or is taken over when its process dies."
         left = MAX_TRIES - self.tries
+        if left <= 0:
+            return "Its check run is told that it has failed."
         return f"It is tried by itself; {left} {'try is' if left == 1 else 'tries are'} left."
 
 

@@ -29,6 +29,7 @@ from postil.jobs.model import (
     Counts,
     DeadJob,
     Ended,
+    Failed,
     Finished,
     Installation,
     Intent,
@@ -159,7 +160,8 @@ class Jobs:
     async def start(self, work: Work, last_word: LastWord | None = None, *, lock_wait: float = 10.0) -> None:
         """Open, and have `work` called for each run, on the running event loop.
 
-        `last_word` is called when the last try of a run took too long or crashed, before the run counts as dead.
+        `last_word` is called when the last try of a run took too long or crashed, before the run counts as dead; where
+        the process died in it, whoever finds that does so in a run of its own.
 
         Raises AlreadyRunningError when another process still works on the same SQLite file after `lock_wait` seconds.
         """
@@ -317,6 +319,9 @@ class Jobs:
         return type(outcome).__name__.lower()
 
     async def _outcome(self, job: Job) -> Outcome:
+        if job.spent is not None:
+            await self._say_last(job, job.spent)
+            return Failed(job.spent)
         try:
             async with asyncio.timeout(self._timeout):
                 return await self._work(job)
@@ -326,13 +331,17 @@ class Jobs:
             # Whatever it was, the run must not be lost: it is tried again, and in the end shown to the operator.
             log.exception("run_failed", run=job.id)
             why = f"{type(error).__name__}: {error}"[:1000]
-        if job.last_try and self._last_word is not None:
+        if job.last_try:
+            await self._say_last(job, why)
+        return Again(0.0, why)
+
+    async def _say_last(self, job: Job, why: str) -> None:
+        if self._last_word is not None:
             try:
                 async with asyncio.timeout(LAST_WORD):
                     await self._last_word(job, why)
             except Exception:
                 log.exception("last_word_failed", run=job.id)
-        return Again(0.0, why)
 
     async def standing(self, job: Job) -> Standing:
         """Tell, right before posting, what a run is still good for.

@@ -4,7 +4,20 @@ import json
 
 import sqlalchemy as sa
 
-from postil.jobs.model import Again, Done, Ended, Failed, Intent, Job, Later, Outcome, Shelved, Standing, Superseded
+from postil.jobs.model import (
+    MAX_TRIES,
+    Again,
+    Done,
+    Ended,
+    Failed,
+    Intent,
+    Job,
+    Later,
+    Outcome,
+    Shelved,
+    Standing,
+    Superseded,
+)
 from postil.jobs.schema import ask_of, deliveries, ended, intents, leases, pull_of, pulls, run_id
 from postil.jobs.store import Store
 
@@ -45,6 +58,7 @@ def begin(store: Store, key: str, run: int) -> Job | None:
         tries=row.tries,
         asks=tuple(ask_of(pull, ask) for ask in asks),
         deliveries=tuple(ask.id for ask in asks),
+        spent=row.why if row.tries >= MAX_TRIES else None,
     )
 
 

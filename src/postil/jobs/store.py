@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from dbos import DBOSClient, EnqueueOptions
 from sqlalchemy.dialects import postgresql, sqlite
 
+from postil.jobs.model import MAX_TRIES
 from postil.jobs.schema import pulls, run_id
 
 QUEUE = "reviews"
@@ -54,14 +55,16 @@ class Store:
         delay: float = 0.0,
         why: str | None = None,
         tried: bool = True,
+        spent: bool = False,
         asked_for: bool = False,
     ) -> bool:
         """Give the pull request that meets `condition` its next run, in this transaction. False when none meets it.
 
-        A run that isn't `fresh` follows one that `tried` in vain, or was put off. What a person `asked_for` goes ahead
-        of what else waits in its installation.
+        A run that isn't `fresh` follows one that `tried` in vain, or was put off; one that is `spent` tries no more,
+        and only has the last word. What a person `asked_for` goes ahead of what else waits in its installation.
         """
         run = pulls.c.run + 1
+        tries = sa.literal(0) if fresh else sa.literal(MAX_TRIES) if spent else pulls.c.tries + int(tried)
         row = connection.execute(
             sa.update(pulls)
             .where(condition)
@@ -70,7 +73,7 @@ class Store:
                 since=now,
                 run=run,
                 origin=run if fresh else pulls.c.origin,
-                tries=0 if fresh else pulls.c.tries + int(tried),
+                tries=tries,
                 executor=None,
                 again=False,
                 outdated=False,
