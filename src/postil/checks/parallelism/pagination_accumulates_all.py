@@ -20,7 +20,7 @@ def check(loop: cst.While, file: SourceFile) -> Notes:
         return
     if next(suspensions(loop.body), None) is None:
         return
-    filled = _filled(loop)
+    filled = _filled(loop) - _counters(function)
     returned = [node for node in walk_scope(function.body) if isinstance(node, cst.Return)]
     found = next(
         (dotted(node.value) for node in returned if node.value is not None and dotted(node.value) in filled), None
@@ -39,6 +39,18 @@ def _filled(loop: cst.While) -> set[str]:
         elif isinstance(node, cst.Call) and isinstance(node.func, cst.Attribute) and node.func.attr.value == "extend":
             found.add(dotted(node.func.value))
     return {name for name in found if name is not None and "." not in name}
+
+
+def _counters(function: cst.FunctionDef) -> set[str]:
+    """The names that begin as numbers: what is added to them is no page."""
+    found = set()
+    for node in walk_scope(function.body):
+        match node:
+            case cst.Assign(value=cst.Integer() | cst.Float(), targets=[cst.AssignTarget(target=cst.Name(value=name))]):
+                found.add(name)
+            case cst.AnnAssign(value=cst.Integer() | cst.Float(), target=cst.Name(value=name)):
+                found.add(name)
+    return found
 
 
 def _turns_pages(loop: cst.While) -> bool:
