@@ -23,7 +23,7 @@ _EVENTUAL = re.compile(
     r"(^|_)(a?wait|poll|until|ready|consisten\w*|eventual\w*|visible|appear\w*|propagat\w*|sync\w*|watch|check|verify"
     r"|ensure|describe|replica\w*|created?)(_|$)"
 )
-# A language model answers the same question differently each time, and what doesn't fit may fit at the next attempt.
+# An LLM answers the same question differently each time, and what doesn't fit may fit at the next attempt.
 _OF_THE_ANSWER = frozenset({"ValueError", "KeyError", "IndexError", "AssertionError", "pydantic.ValidationError"})
 _MODEL = re.compile(
     r"(?<![^\W_])(llm|prompt|completions?|openai|anthropic|claude|gpt|gemini|langchain|litellm)(?![^\W_])",
