@@ -13,8 +13,9 @@ import libcst as cst
 
 from postil.lint.change import ChangeSet, FileChange
 from postil.lint.check import Note
-from postil.lint.interface import SCHEMAS, Endpoint, Interface, Parameter, Role
+from postil.lint.interface import SCHEMAS, Endpoint, Interface, Parameter, Role, view_of
 from postil.lint.models import Field, Model
+from postil.lint.normal import Form, type_form
 from postil.lint.source import SourceFile
 
 _WORDS = ("fastapi", "APIRouter", "include_router", "pydantic", "BaseModel", "SQLModel")
@@ -159,6 +160,31 @@ class ContractChange:
                 if param.name in known:
                     yield each.after, known[param.name], param
 
+    def answered(self) -> Iterator[tuple[Endpoint, Endpoint]]:
+        """The documented endpoints of the same address that say what they answer with, before and after."""
+        for each in self.endpoints:
+            if each.after is None or each.before.hidden or each.before.response is None or each.after.response is None:
+                continue
+            yield each.before, each.after
+
+    def exchanged(self) -> Iterator[tuple[Endpoint, ModelChange]]:
+        """The endpoints that answer with another class than before in the same place, and what differs between both."""
+        for before, after in self.answered():
+            old, new = self._answer(self.base, before), self._answer(self.head, after)
+            view = view_of(before.route)
+            if old is None or new is None or view is None:
+                continue
+            names = old.node.name.value, new.node.name.value
+            forms = type_form(before.file, before.response), type_form(after.file, after.response)
+            if names[0] != names[1] and _with_name(forms[0], *names) == forms[1]:
+                role = Role((view,))
+                yield after, ModelChange(old, new, role, role)
+
+    def _answer(self, interface: Interface, endpoint: Endpoint) -> Model | None:
+        """The one model at hand that an endpoint's answer names."""
+        found = interface.models_in(endpoint.file, endpoint.response) if endpoint.response is not None else []
+        return interface.model(*found[0]) if len(found) == 1 and interface.is_model(*found[0]) else None
+
     def _pair_models(self) -> Iterator[ModelChange]:
         new = self._new_classes
         for change in self._changes:
@@ -242,6 +268,13 @@ class Service:
                 known[note.message] -= 1
             else:
                 yield note
+
+
+def _with_name(form: Form, old: str, new: str) -> Form:
+    """A type with another name in the place of one."""
+    if isinstance(form, tuple):
+        return tuple(_with_name(each, old, new) for each in form)
+    return new if form == old else form
 
 
 def _same_place(before: Endpoint, after: Endpoint, paths: dict[str, str]) -> bool:

@@ -14,8 +14,9 @@ from postil.lint.source import SourceFile, argument, string_value
 
 _JSON = frozenset({"JSONResponse", "ORJSONResponse", "UJSONResponse"})
 _FAILS = re.compile(r"(^|_)[45]\d\d(_|$)")
-_REGISTERS = frozenset({"exception_handler", "add_exception_handler"})
-_ERROR_HANDLER = "errorhandler"  # Flask's
+# Starlette's, and Flask's
+_REGISTERS = ("exception_handler", "add_exception_handler", "errorhandler")
+_LISTED = "exception_handlers"
 
 S = TypeVar("S", bound=Hashable)
 
@@ -52,31 +53,31 @@ def error_bodies(file: SourceFile) -> Iterator[ErrorBody]:
 
 def handled_exceptions(file: SourceFile) -> Iterator[cst.BaseExpression]:
     """The exceptions and statuses for which a file registers handlers."""
-    for call in file.nodes(cst.Call):
+    return (given for given, _ in _registrations(file))
+
+
+def registered(file: SourceFile) -> Iterator[tuple[cst.BaseExpression, cst.FunctionDef]]:
+    """The functions of a file that it registers as handlers, each with the exception or status that it is for."""
+    for given, handler in _registrations(file):
+        known = handler if isinstance(handler, cst.FunctionDef) else file.definition_of(handler)
+        if isinstance(known, cst.FunctionDef):
+            yield given, known
+
+
+def _registrations(file: SourceFile) -> Iterator[tuple[cst.BaseExpression, cst.CSTNode]]:
+    """What a file registers handlers for, with what handles it: a decorated function, or what is handed over."""
+    for call in file.nodes(cst.Call) if any(map(file.mentions, (*_REGISTERS, _LISTED))) else ():
         if isinstance(call.func, cst.Attribute) and call.func.attr.value in _REGISTERS:
-            given = argument(call, "exc_class_or_status_code", 0)
+            given, above = argument(call, "exc_class_or_status_code", 0), file.parent(call)
+            decorated = file.parent(above) if isinstance(above, cst.Decorator) else None
             if given is not None:
-                yield given
-        listed = argument(call, "exception_handlers")
+                yield given, decorated or argument(call, "handler", 1) or call
+        listed = argument(call, _LISTED)
         if isinstance(listed, cst.Name):
             listed = file.value_of(listed)
-        if isinstance(listed, cst.Dict):
-            yield from (entry.key for entry in listed.elements if isinstance(entry, cst.DictElement))
-
-
-def registered(file: SourceFile) -> Iterator[tuple[cst.BaseExpression | None, cst.FunctionDef]]:
-    """The functions of a file that it registers as handlers, each with the exception or status that it is for."""
-    words = (*_REGISTERS, _ERROR_HANDLER)
-    for call in file.nodes(cst.Call) if any(map(file.mentions, words)) else ():
-        if not isinstance(call.func, cst.Attribute) or call.func.attr.value not in words:
-            continue
-        above = file.parent(call)
-        given = argument(call, "handler", 1)
-        known = file.parent(above) if isinstance(above, cst.Decorator) else None
-        if given is not None:
-            known = file.definition_of(given)
-        if isinstance(known, cst.FunctionDef):
-            yield argument(call, "exc_class_or_status_code", 0), known
+        for entry in listed.elements if isinstance(listed, cst.Dict) else ():
+            if isinstance(entry, cst.DictElement):
+                yield entry.key, entry.value
 
 
 def convention(shapes: Iterable[S], least: int, share: float = 0.7) -> S | None:

@@ -332,7 +332,7 @@ class Interface:
         answers: list[tuple[SourceFile, cst.ClassDef]] = []
         bodies: list[tuple[SourceFile, cst.ClassDef]] = []
         for endpoint in self.endpoints:
-            if endpoint.response is not None and (view := _view(endpoint.route)) is not None:
+            if endpoint.response is not None and (view := view_of(endpoint.route)) is not None:
                 for where, node in self.models_in(endpoint.file, endpoint.response):
                     sent.setdefault(id(node), []).append(view)
                     answers.append((where, node))
@@ -447,7 +447,7 @@ def _wire_name(param: cst.Param, given: cst.Call | None, source: str | None) -> 
     return alias or (name.replace("_", "-") if source == "header" else name)
 
 
-def _view(route: Route) -> View | None:
+def view_of(route: Route) -> View | None:
     """How an endpoint shows its model; None where that isn't written out."""
     names: dict[str, frozenset[str] | None] = {}
     for option in ("response_model_include", "response_model_exclude"):

@@ -70,7 +70,8 @@ class Model:
     """A class with its own fields and those of its bases at hand, by their names in a response.
 
     `foreign` names the bases from elsewhere; `extra` says what becomes of unknown fields in a request ("allow",
-    "ignore", "forbid"), None where that isn't said.
+    "ignore", "forbid"), None where that isn't said; `generator` is what makes the names on the wire of those in Python,
+    with the file that says so.
     """
 
     file: SourceFile
@@ -78,6 +79,7 @@ class Model:
     fields: Mapping[str, Field]
     foreign: frozenset[str]
     extra: str | None = None
+    generator: tuple[SourceFile, cst.BaseExpression] | None = None
 
     @property
     def is_table(self) -> bool:
@@ -93,10 +95,13 @@ def model_of(file: SourceFile, node: cst.ClassDef, modules: Modules | None = Non
     fields: dict[str, Field] = {}
     foreign: set[str] = set()
     extra = None
+    generator = None
     for where, owner in reversed(lineage(file, node, modules, foreign)):
         fields = {**fields, **{field.attribute: field for field in _own(where, owner)}}
-        extra = _extra(owner) or extra
-    return Model(file, node, {field.name: field for field in fields.values()}, frozenset(foreign), extra)
+        extra = _word(_configured(owner, "extra")) or extra
+        made = _configured(owner, "alias_generator")
+        generator = (where, made) if made is not None else generator
+    return Model(file, node, {field.name: field for field in fields.values()}, frozenset(foreign), extra, generator)
 
 
 def is_model(file: SourceFile, node: cst.ClassDef, modules: Modules | None = None) -> bool:
@@ -135,23 +140,21 @@ def lineage(
     return found
 
 
-def _extra(owner: cst.ClassDef) -> str | None:
-    """What a class itself says of unknown fields: `model_config`, `class Config`, or `extra=` beside its bases."""
+def _configured(owner: cst.ClassDef, key: str) -> cst.BaseExpression | None:
+    """What a class itself sets: in `model_config`, in `class Config`, or as a keyword beside its bases."""
     for keyword in owner.keywords:
-        if keyword.keyword is not None and keyword.keyword.value == "extra":
-            return string_value(keyword.value)
+        if keyword.keyword is not None and keyword.keyword.value == key:
+            return keyword.value
     for line in owner.body.body:
         if isinstance(line, cst.ClassDef) and line.name.value == "Config":
-            return next((_assigned(part, "extra") for part in _parts(line)), None)
+            return next((value for part in _parts(line) if (value := _assigned(part, key)) is not None), None)
         for part in line.body if isinstance(line, cst.SimpleStatementLine) else ():
-            value = (
-                part.value if isinstance(part, (cst.Assign, cst.AnnAssign)) and _targets(part, "model_config") else None
-            )
+            value = _assigned(part, "model_config")
             if isinstance(value, cst.Call):
-                return string_value(argument(value, "extra"))
+                return argument(value, key)
             if isinstance(value, cst.Dict):
                 entries = [each for each in value.elements if isinstance(each, cst.DictElement)]
-                return next((string_value(each.value) for each in entries if string_value(each.key) == "extra"), None)
+                return next((each.value for each in entries if string_value(each.key) == key), None)
     return None
 
 
@@ -160,16 +163,17 @@ def _parts(owner: cst.ClassDef) -> Iterator[cst.CSTNode]:
         yield from line.body if isinstance(line, cst.SimpleStatementLine) else (line,)
 
 
-def _targets(part: cst.Assign | cst.AnnAssign, name: str) -> bool:
-    targets = [part.target] if isinstance(part, cst.AnnAssign) else [each.target for each in part.targets]
-    return any(isinstance(target, cst.Name) and target.value == name for target in targets)
-
-
-def _assigned(part: cst.CSTNode, name: str) -> str | None:
-    """The text that a statement gives a name: `extra = "forbid"`, `extra = Extra.forbid`."""
-    if not (isinstance(part, (cst.Assign, cst.AnnAssign)) and _targets(part, name)):
+def _assigned(part: cst.CSTNode, name: str) -> cst.BaseExpression | None:
+    """What a statement gives a name."""
+    if not isinstance(part, (cst.Assign, cst.AnnAssign)):
         return None
-    return part.value.attr.value if isinstance(part.value, cst.Attribute) else string_value(part.value)
+    targets = [part.target] if isinstance(part, cst.AnnAssign) else [each.target for each in part.targets]
+    return part.value if any(isinstance(each, cst.Name) and each.value == name for each in targets) else None
+
+
+def _word(value: cst.BaseExpression | None) -> str | None:
+    """The text of an option: `"forbid"`, `Extra.forbid`."""
+    return value.attr.value if isinstance(value, cst.Attribute) else string_value(value)
 
 
 def _own(file: SourceFile, owner: cst.ClassDef) -> Iterator[Field]:

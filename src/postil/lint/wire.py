@@ -40,6 +40,13 @@ def breaks(before: Form, after: Form, file: SourceFile, interface: Interface) ->
     return any(all(_differs(one, other, file, interface) for one in old) for other in new) if old and new else False
 
 
+def is_list_of(form: Form, item: Form) -> bool:
+    """Whether a type is a list of another one, whatever that is."""
+    return (
+        isinstance(form, tuple) and form[:1] == ("of",) and _KINDS.get(str(form[1])) == "array" and form[2:3] == (item,)
+    )
+
+
 def _members(form: Form) -> list[Form]:
     members = list(form[1:]) if isinstance(form, tuple) and form[:1] == ("union",) else [form]
     return [each for each in members if each != "None"]
@@ -64,7 +71,7 @@ def _differs(one: Form, other: Form, file: SourceFile, interface: Interface) -> 
 def _kind(form: Form, file: SourceFile, interface: Interface) -> str | None:
     """JSON's word for a type; None where it isn't known."""
     if isinstance(form, tuple) and form[:1] == ("of",):
-        return _literal(form) if form[1] == "Literal" else _KINDS.get(str(form[1]))
+        return _literal(form) if form[1] == "Literal" else _kind(form[1], file, interface)
     if not isinstance(form, str):
         return None
     if form in _KINDS:

@@ -3,10 +3,20 @@
 from postil.lint import ChangeSet, Note, Notes
 from postil.lint.contract import ContractChange
 
+_NAMED = 3  # fields in one message
+
 
 def check(changes: ChangeSet) -> Notes:
+    contract = changes.fact(ContractChange)
+    for endpoint, model in contract.exchanged():
+        lost = [field for field in model.removed() if not field.deprecated]
+        if lost and endpoint.response is not None:
+            names = ", ".join(f"`{field.name}`" for field in lost[:_NAMED]) + (", …" if len(lost) > _NAMED else "")
+            text = f"`{endpoint.shown}` answers with `{model.name}` now, which lacks {names}"
+            severity = "warning" if all(field.optional for field in lost) else None
+            yield Note(endpoint.file.at(endpoint.response), text, severity=severity)
     said: set[tuple[str, str, str]] = set()
-    for model in changes.fact(ContractChange).models:
+    for model in contract.models:
         renamed = model.renamed()
         for field in model.removed():
             # A base's field is missing in all of its models, and is said once.

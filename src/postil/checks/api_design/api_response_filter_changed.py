@@ -1,10 +1,13 @@
 """Finds endpoints whose answers hold other keys, though their model is the same."""
 
+from collections.abc import Iterator
+
 import libcst as cst
 
-from postil.lint import ChangeSet, Note, Notes, argument
+from postil.lint import ChangeSet, Note, Notes, SourceFile, argument
 from postil.lint.contract import ContractChange
 from postil.lint.interface import Endpoint
+from postil.lint.models import Field
 
 _FILTERS = (
     "response_model_include",
@@ -18,7 +21,9 @@ _DEFAULTS = {"response_model_by_alias": "True"}
 
 
 def check(changes: ChangeSet) -> Notes:
-    for each in changes.fact(ContractChange).endpoints:
+    contract = changes.fact(ContractChange)
+    yield from _generators(contract)
+    for each in contract.endpoints:
         before, after = each.before, each.after
         if after is None or before.hidden or before.response is None or after.response is None:
             continue
@@ -26,6 +31,31 @@ def check(changes: ChangeSet) -> Notes:
             if (was := _said(before, name)) != (now := _said(after, name)):
                 text = f"`{after.shown}` answers with other keys: `{name}` was `{was}` and is `{now}`"
                 yield Note(after.file.at(after.route.decorator), text)
+
+
+def _generators(contract: ContractChange) -> Iterator[Note]:
+    """Models whose names on the wire are made in another way now."""
+    said: set[int] = set()
+    for model in contract.models:
+        if not (model.sent and model.sure and model.known):
+            continue
+        was, now = model.before.generator, model.after.generator
+        if _code(was) == _code(now) or not any(_made(field) for field, _ in model.kept()):
+            continue
+        where, place = now if now is not None else (model.after.file, model.after.node)
+        if id(place) not in said:
+            said.add(id(place))
+            text = f"`{model.name}` sends other keys: `alias_generator` was `{_code(was)}` and is `{_code(now)}`"
+            yield Note(where.at(place), text)
+
+
+def _code(generator: tuple[SourceFile, cst.BaseExpression] | None) -> str:
+    return generator[0].code(generator[1]) if generator is not None else "None"
+
+
+def _made(field: Field) -> bool:
+    """Whether a generator may give a field another name: one of several words, that has no name on the wire yet."""
+    return field.name == field.attribute and "_" in field.name
 
 
 def _said(endpoint: Endpoint, name: str) -> str:

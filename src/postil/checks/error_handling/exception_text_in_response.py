@@ -65,7 +65,7 @@ def _is_broad(handler: _Handler, file: SourceFile) -> bool:
     if isinstance(handler, cst.ExceptHandler):
         return file.is_broad(handler)
     return any(
-        function is handler and given is not None and (file.name_of(given) in _ANY or status_of(given, file) == _BROKEN)
+        function is handler and (file.name_of(given) in _ANY or status_of(given, file) == _BROKEN)
         for given, function in registered(file)
     )
 

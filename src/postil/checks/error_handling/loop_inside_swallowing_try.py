@@ -17,6 +17,8 @@ _STREAM = re.compile(
 )
 _NO_DATA = frozenset({"range", "count", "cycle", "repeat", "iter"})
 _TRANSACTION = re.compile(r"transaction|atomic|begin|savepoint|rollback|suppress|commit|unit_of_work", re.IGNORECASE)
+# What is saved together, or not at all.
+_SESSION = re.compile(r"session|conn|cursor|\bdb\b|lock|open\(", re.IGNORECASE)
 # Calls of an item's turn that hardly fail: they put something together.
 _TRIVIAL = frozenset(
     {"append", "add", "extend", "update", "get", "items", "keys", "values", "setdefault", "pop", "discard", "remove",
@@ -27,8 +29,9 @@ _TRIVIAL = frozenset(
 
 
 def check(tried: cst.Try, file: SourceFile) -> Notes:
-    lines = [line for line in tried.body.body if not _tells(line, file)]
-    loop = lines[-1] if lines else None
+    loop = _last(tried.body, file)
+    if isinstance(loop, cst.With) and not any(_SESSION.search(file.code(item)) for item in loop.items):
+        loop = _last(loop.body, file)
     if not isinstance(loop, cst.For) or not file.is_service:
         return
     handler = next((each for each in tried.handlers if file.is_broad(each)), None)
@@ -45,6 +48,11 @@ def check(tried: cst.Try, file: SourceFile) -> Notes:
         secondary=(Secondary(handler, "whatever fails ends here"),),
         anchor=loop.target,
     )
+
+
+def _last(body: cst.BaseSuite, file: SourceFile) -> cst.CSTNode | None:
+    """The last statement of a block that does more than log."""
+    return next((line for line in reversed(body.body) if not _tells(line, file)), None)
 
 
 def _tells(line: cst.CSTNode, file: SourceFile) -> bool:
@@ -132,7 +140,7 @@ def _is_one_thing(tried: cst.Try, handler: cst.ExceptHandler, file: SourceFile) 
 
 def _inside(tried: cst.Try, loop: cst.For, file: SourceFile) -> Fix | None:
     """The loop around the `try`, where the loop was all that was tried and its handlers don't leave the function."""
-    if not isinstance(tried.body, cst.IndentedBlock) or len(tried.body.body) > 1:
+    if not isinstance(tried.body, cst.IndentedBlock) or tuple(tried.body.body) != (loop,):
         return None
     if loop.orelse is not None or tried.orelse is not None or tried.finalbody is not None:
         return None

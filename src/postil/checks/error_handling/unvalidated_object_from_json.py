@@ -29,14 +29,15 @@ def check(changes: ChangeSet) -> Notes:
             if _is_own(source, file) or file.in_test(call):
                 continue
             modules = modules or Modules(changes.heads())
-            found = modules.definition(file, call.func)
+            own = file.enclosing_class(call) if dotted(call.func) == "cls" else None
+            found = (file, own) if own is not None else modules.definition(file, call.func)
             where, owner = found or (file, None)
             kind = _kind(owner, where) if isinstance(owner, cst.ClassDef) else None
             if owner is None or kind is None or _CHECKS.search(where.code(owner.body)):
                 continue
             yield Note(
                 file.at(call),
-                f"`{file.code(call.func)}` takes this JSON as it comes, as {kind} checks no types",
+                f"`{owner.name.value}` takes this JSON as it comes, as {kind} checks no types",
                 secondary=(Secondary(where.at(owner.name), "the class that is filled"),),
             )
 
