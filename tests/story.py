@@ -33,10 +33,11 @@ CLEAN = "def total(prices):\n    return sum(prices)\n"
 
 
 class Postil:
-    """The running service, as GitHub sees it; `engine` is for looking into its database."""
+    """The running service, as GitHub sees it; `engine` is for looking into its `database`."""
 
     def __init__(self, app: FastAPI, github: ValidatedGitHub, database: str) -> None:
         self._github = github
+        self.database = database
         self.engine = create_engine(database_url(database))
         self.transport = httpx.ASGITransport(app)
         self._http = httpx.AsyncClient(transport=self.transport, base_url="https://postil.example.com")

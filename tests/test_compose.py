@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -28,6 +29,7 @@ from postil.review.model import (
     RuleWords,
     Suggestion,
 )
+from postil.review.standing import Figures, Scope, Standing, Step
 
 KEY = b"a secret of the installation"
 GUIDE = "https://postil.example/guide/1.3"
@@ -104,7 +106,7 @@ def visible(body: str | None) -> str:
 def assert_sum_holds(review: Review) -> None:
     """Every finding is somewhere, once."""
     a = review.accounting
-    assert a.found == a.inline + a.beside + a.folded + a.suppressed + a.said_before
+    assert a.found == a.inline + a.beside + a.folded + a.suppressed + a.probation + a.said_before
     assert (a.inline, a.beside, a.folded, a.suppressed) == (
         len(review.comments),
         len(review.beside),
@@ -711,3 +713,33 @@ def test_broken_unicode_in_a_path_can_be_sent() -> None:
     assert review.body
     assert "`a\ufffd.py` line 30" in review.body
     assert review.body.encode()
+
+
+def test_what_is_on_probation_is_annotated_and_only_what_was_said_before_stays() -> None:
+    """Neither the review nor the verdict knows of it; the check run counts it, and says why."""
+    step = Step(Scope.ACCOUNT, 1, "sleep-in-async", Standing.PROBATION, Figures(fixed=9, refused=5, allowed=1), 1.8e9)
+    said = found(8, "sleep-in-async")
+    circumstances: dict[str, Any] = {"steps": {step.rule: step}, "said": frozenset({said.fingerprint})}
+    alone = reviewed(found(4, "sleep-in-async"), said, **circumstances)
+    beside = reviewed(found(3), found(4, "sleep-in-async"), **circumstances)
+
+    assert (alone.body, alone.comments, alone.check.conclusion) == (None, (), Conclusion.NEUTRAL)
+    assert alone.check.title == snapshot("2 findings: 2 warnings; 2 on probation")
+    assert accounting_line(alone.accounting).partition(" · ")[0] == snapshot(
+        "2 found: 0 inline, 0 beside the diff, 0 folded, 0 suppressed, 1 on probation, 1 said before"
+    )
+    assert {each.level for each in alone.check.annotations} == {"notice"}
+    assert textwrap.wrap(visible(alone.check.summary).partition("**Stepped back**")[2], 100) == snapshot(
+        [
+            "  - [`sleep-in-async`](GUIDE/sleep-in-async) is on probation: it is annotated only, and fails",
+            "nothing. Of 15 comments that got an answer in the repositories of this account up to 2027-01-15, 9",
+            "were fixed, 5 refused and 1 allowed: 40% weren't wanted (16% to 70%). - An operator of Postil brings",
+            "a rule back, and so does a severity for it in the configuration.  This check fails on errors and",
+            "warnings.",
+        ]
+    )
+    assert [comment.rule for comment in beside.comments] == ["raise-without-from"]
+    assert "sleep-in-async" not in (beside.body or "")
+    assert beside.check.conclusion is Conclusion.FAILURE
+    for review in (alone, beside):
+        assert_sum_holds(review)

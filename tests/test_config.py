@@ -15,6 +15,7 @@ from postil.review.analysis import analyse
 from postil.review.config import Config, Reading, matches, parse, read
 from postil.review.model import ChangedFile, Conclusion, FileStatus, Occasion, Review
 from postil.review.plan import Plan, plan
+from postil.review.standing import Scope, Standing, Step
 from tiny_rules import RULES, rule
 
 SLEEPS = "import time\n\nasync def f():\n    time.sleep(1)\n"
@@ -250,8 +251,8 @@ def test_of_two_rules_that_mean_the_same_the_one_that_knows_more_speaks() -> Non
     more = rule("drops-what-is-used", drops_what_is_used)
     rules = RuleSet([rule("drops", drops), replace(more, page=replace(more.page, instead_of=("drops",)))])
 
-    def said(code: str, config: str = "") -> list[tuple[str, int]]:
-        found = plan(read({".github/postil.toml": config}), rules, {})
+    def said(code: str, config: str = "", *steps: Step) -> list[tuple[str, int]]:
+        found = plan(read({".github/postil.toml": config}), rules, {}).stepped_back({each.rule: each for each in steps})
         analysis = analyse(found.choice.of(rules), [Change("a.py", code, None)], Project(), Project())
         return [(each.finding.rule, each.finding.line) for each in found.settled(analysis).introduced]
 
@@ -263,3 +264,9 @@ def test_of_two_rules_that_mean_the_same_the_one_that_knows_more_speaks() -> Non
     # What isn't wanted replaces nothing.
     assert said("drop()\n", 'ignore = ["drops-what-is-used"]') == [("drops", 1)]
     assert said("drop()\n", 'per-path-ignores = {"*.py" = ["drops-what-is-used"]}') == [("drops", 1)]
+    step = Step(Scope.REPOSITORY, 1, "drops-what-is-used", Standing.OFF)
+    probation = replace(step, standing=Standing.PROBATION)
+    assert said("drop()\n", "", step) == [("drops", 1)]
+    assert said("drop()\n", "", probation) == [("drops", 1), ("drops-what-is-used", 1)]
+    wanted = 'severities = {"drops-what-is-used" = "hint"}'
+    assert said("drop()\n", wanted, step) == [("drops-what-is-used", 1)]

@@ -1,12 +1,18 @@
 """What became of comments, from the pull request to the database, and what follows for rules."""
 
+import re
+import textwrap
+from pathlib import Path
+
 import pytest
 import sqlalchemy as sa
+from inline_snapshot import snapshot
 
 from postil.demo.reviews import delete_comment
 from postil.demo.state import FakePull
-from postil.jobs.schema import receptions
-from story import CLEAN, PAY, REFUND, Postil
+from postil.jobs import Jobs
+from postil.jobs.schema import receptions, steps
+from story import CLEAN, PAY, REFUND, Postil, running, verdicts
 from validated_github import ValidatedGitHub
 
 pytestmark = pytest.mark.anyio
@@ -195,3 +201,136 @@ async def test_a_pull_request_that_nobody_spoke_about_leaves_nothing(github: Val
     await ends(github, postil, pull, merged=True)
 
     assert fates(postil) == []
+
+
+CAPS = "[tool.postil.caps]\nper-rule = 50\ninline = 50\n"
+
+
+async def answered(github: ValidatedGitHub, postil: Postil, *, refused: int, fixed: int) -> None:
+    """A pull request with so many comments of one rule, whose author refuses the first of them and mends the others."""
+    names = [f"p{number}" for number in range(refused + fixed)]
+    pull = github.open_pull(base_files={"pyproject.toml": CAPS}, head_files={f"shop/{name}.py": PAY for name in names})
+    await postil.receives(github.delivery("pull_request", "opened", pull=pull))
+    assert len(pull.comments) == refused + fixed
+    for comment in sorted(pull.comments, key=lambda each: each.path)[:refused]:
+        pull.resolve(comment)
+    await pushes(github, postil, pull, **dict.fromkeys(sorted(names)[refused:], MENDED), more=CLEAN)
+
+
+async def opened(github: ValidatedGitHub, postil: Postil, number: int, config: str = "") -> FakePull:
+    """Another pull request with one fault of that rule, reviewed."""
+    base = {".github/postil.toml": config} if config else None
+    pull = github.open_pull(base_files=base, head_files={f"shop/other{number}.py": PAY})
+    await postil.receives(github.delivery("pull_request", "opened", pull=pull))
+    return pull
+
+
+def standings(postil: Postil) -> list[tuple[str, str]]:
+    """The steps that were taken: scope and standing."""
+    with postil.engine.connect() as connection:
+        return [(row.scope, row.standing) for row in connection.execute(sa.select(steps).order_by(steps.c.scope))]
+
+
+def stepped_back(pull: FakePull) -> str:
+    """What the newest check run says about rules that stepped back."""
+    summary = pull.check_runs[-1].summary or ""
+    return readable(summary.partition("**Stepped back**\n\n")[2].partition("\n\nThis check")[0])
+
+
+def readable(text: str) -> str:
+    """A text without its date, in lines."""
+    lines = re.sub(r"\d{4}-\d\d-\d\d", "DATE", text).split("\n")
+    return "\n".join(textwrap.fill(line, 100, break_long_words=False, break_on_hyphens=False) for line in lines)
+
+
+async def test_a_rule_that_people_refuse_too_often_is_annotated_only_and_fails_nothing(
+    github: ValidatedGitHub, postil: Postil
+) -> None:
+    """It still shows where somebody looks for it, and the check says why it doesn't speak."""
+    await answered(github, postil, refused=5, fixed=7)
+    pull = await opened(github, postil, 1)
+    (annotation,) = pull.check_runs[-1].annotations
+
+    assert standings(postil) == [("account", "probation"), ("repository", "probation")]
+    assert (pull.comments, pull.reviews) == ([], [])
+    assert verdicts(pull) == [("completed", "neutral", "1 finding: 1 warning; 1 on probation")]
+    assert annotation["annotation_level"] == "notice"
+    assert "1 found: 0 inline, 0 beside the diff, 0 folded, 0 suppressed, 1 on probation · config" in (
+        pull.check_runs[-1].summary or ""
+    )
+    assert stepped_back(pull) == snapshot("""\
+- [`raise-without-from`](https://postil.example.com/guide/1.0/error-handling/raise-without-from) is
+on probation: it is annotated only, and fails nothing. Of 12 comments that got an answer in this
+repository up to DATE, 7 were fixed, 5 refused and 0 allowed: 42% weren't wanted (15% to 74%).
+- An operator of Postil brings a rule back, and so does a severity for it in the configuration.\
+""")
+
+
+async def test_a_rule_that_nobody_wants_is_off_and_named(github: ValidatedGitHub, postil: Postil) -> None:
+    """What was said before stays as it is: nobody looked for it, so nothing of it is called fixed."""
+    earlier = await opened(github, postil, 0)
+    await answered(github, postil, refused=12, fixed=0)
+    pull = await opened(github, postil, 1)
+    question = pull.comment("/postil config")
+    await postil.receives(github.delivery("issue_comment", "created", comment=question))
+    await pushes(github, postil, earlier, other0=MENDED)
+    answer = pull.issue_comments[-1].body.partition("\n\n<!--")[0].partition("What stepped back:\n\n")[2]
+
+    assert standings(postil) == [("account", "off"), ("repository", "off")]
+    assert verdicts(pull)[-1] == ("completed", "success", "No findings")
+    assert stepped_back(pull) == snapshot("""\
+- [`raise-without-from`](https://postil.example.com/guide/1.0/error-handling/raise-without-from) is
+not run. Of 12 comments that got an answer in this repository up to DATE, 0 were fixed, 12 refused
+and 0 allowed: 100% weren't wanted (64% to 100%).
+- An operator of Postil brings a rule back, and so does a severity for it in the configuration.\
+""")
+    assert readable(answer) == snapshot("""\
+- `raise-without-from` is not run. Of 12 comments that got an answer in this repository up to DATE,
+0 were fixed, 12 refused and 0 allowed: 100% weren't wanted (64% to 100%).
+- An operator of Postil brings a rule back, and so does a severity for it in the configuration.\
+""")
+    assert [comment.minimized for comment in earlier.comments] == [None]
+
+
+async def test_a_severity_in_the_configuration_goes_before_what_people_refused(
+    github: ValidatedGitHub, postil: Postil
+) -> None:
+    """The repository's people have said what they want, by its present name or a former one."""
+    await answered(github, postil, refused=12, fixed=0)
+    config = '[severities]\nraise-without-from = "error"\n'
+    wanted = await opened(github, postil, 1, config)
+
+    assert len(wanted.comments) == 1
+    assert verdicts(wanted) == [("completed", "failure", "1 finding: 1 error")]
+    assert stepped_back(wanted) == ""
+
+
+async def test_a_rule_that_an_operator_restored_speaks_again_and_is_judged_anew(
+    github: ValidatedGitHub, postil: Postil
+) -> None:
+    """What was refused before counts no more, though its pull request goes on."""
+    await answered(github, postil, refused=12, fixed=0)
+    jobs = Jobs(postil.database)
+    await jobs.open()
+    undone = await jobs.restore(["raise-without-from"])
+    await jobs.stop()
+    pull = await opened(github, postil, 1)
+    pull.resolve(pull.comments[0])
+    await pushes(github, postil, pull, more=CLEAN)
+
+    assert undone == 2
+    assert len(pull.comments) == 1
+    assert standings(postil) == []
+
+
+async def test_no_rule_steps_back_where_the_operator_does_not_want_it(
+    github: ValidatedGitHub, app_key: tuple[str, str], tmp_path: Path
+) -> None:
+    """The figures are there all the same."""
+    async with running(github, app_key, tmp_path, STEP_BACK="false") as postil:
+        await answered(github, postil, refused=12, fixed=0)
+        pull = await opened(github, postil, 1)
+
+        assert standings(postil) == []
+        assert len(pull.comments) == 1
+        assert fates(postil).count(("raise-without-from", "resolved")) == 12

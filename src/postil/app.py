@@ -230,7 +230,7 @@ class _Service:
             key=hmac.digest(secrets[0].encode(), b"postil: hidden markers", "sha256"),
             meter=measured,
             room=asyncio.Semaphore(settings.concurrency),
-            precision=Precision(self.jobs, steps_back=False),
+            precision=Precision(self.jobs, settings.step_back),
             tracer=tracer,
         )
 

@@ -283,6 +283,9 @@ class Settings(BaseSettings):
         le=3650,
         description="Give for how many days it is remembered what became of a comment: 14 or more.",
     )
+    step_back: bool = Field(
+        True, description="Give false to let no rule step back by itself, whatever became of its comments."
+    )
     lease: int = Field(
         30,
         ge=3,

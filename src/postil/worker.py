@@ -49,6 +49,7 @@ from postil.review import reply
 from postil.review.command import RECHECK, UNKNOWN, Command, read_line
 from postil.review.config import FILES, read
 from postil.review.fate import Reception, Verdict
+from postil.review.figures import in_force
 from postil.review.identity import carried_over
 from postil.review.marker import Marker, marker, read_marker
 from postil.review.model import Analysis, ChangedFile, FileStatus, Introduced, Occasion, Preview, Review, Skipped
@@ -56,6 +57,7 @@ from postil.review.model import Comment as Inline
 from postil.review.noise import MARKS
 from postil.review.orders import Orders, read_orders
 from postil.review.plan import Plan, plan
+from postil.review.standing import Step
 from postil.sandbox import Analyst, SandboxError
 from postil.tracing import UNTRACED, Tracer
 
@@ -259,8 +261,8 @@ class _Run:
     """One run over one pull request.
 
     `check` is its check run, `left` one that an earlier run left open on its head, `orders` are what people ordered,
-    `guideline` is that of the packs which the repository chose. `verdict` is the review once it is through, and `sent`
-    are the comments that were posted with it.
+    `steps` those of rules in the repository or its account, `guideline` is that of the packs which the repository
+    chose. `verdict` is the review once it is through, and `sent` are the comments that were posted with it.
     """
 
     def __init__(self, reviewer: Reviewer, job: Job) -> None:
@@ -273,6 +275,7 @@ class _Run:
         self.check: _Check | None = None
         self.left: _Check | None = None
         self.orders = Orders()
+        self.steps: Sequence[Step] = ()
         self.guideline = reviewer.guideline
         self.verdict: Review | None = None
         self.sent: tuple[Inline, ...] = ()
@@ -313,6 +316,7 @@ class _Run:
         if self._is_stale(pull):
             raise TryAgain(2.0, "GitHub shows another head than its delivery told of")
         marks = pull.base_files.get(MARKS, "")
+        self.steps = await self.us.precision.steps(self.job)
         self.guideline, agreed = self._plan(pull.base_files, marks)
         heard = await self._heed(pull, agreed)
         outcome = await self._review(pull, agreed, heard)
@@ -609,7 +613,8 @@ class _Run:
     def _plan(self, files: Mapping[str, str], marks: str) -> tuple[Guideline, Plan]:
         """What the configuration in `files` decides, and the guideline of the packs that it chooses."""
         guideline, reading = self.us.guideline.chosen(read(files))
-        return guideline, plan(reading, guideline.rules, guideline.aliases, marks)
+        agreed = plan(reading, guideline.rules, guideline.aliases, marks)
+        return guideline, agreed.stepped_back(in_force(self.steps, guideline.aliases))
 
     async def _material(self, pull: PullContext, files: Sequence[ChangedFile], agreed: Plan) -> "_Material":
         """The changed files that rules look at, and their contents: from the API or, if they are too many, by git."""

@@ -8,6 +8,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from urllib.parse import quote
 
 from postil.lint.finding import Finding, Problem, Severity
@@ -33,6 +34,7 @@ from postil.review.model import (
     Suggestion,
 )
 from postil.review.orders import Ignore
+from postil.review.standing import Scope, Standing, Step
 
 __all__ = [
     "CHECK_AGAIN",
@@ -53,6 +55,7 @@ __all__ = [
     "paused",
     "read_marker",
     "rules_of",
+    "stepped_back",
     "superseded",
     "unfinished",
     "where_read",
@@ -120,9 +123,10 @@ def accounting_line(accounting: Accounting) -> str:
     said = f", {accounting.said_before} said before" if accounting.said_before else ""
     left_out = f", {accounting.left_out} left out" if accounting.left_out else ""
     ignored = f", {accounting.ignored} ignored" if accounting.ignored else ""
+    probation = f", {accounting.probation} on probation" if accounting.probation else ""
     return (
         f"{accounting.found} found: {accounting.inline} inline, {accounting.beside} beside the diff, "
-        f"{accounting.folded} folded, {accounting.suppressed} suppressed{left_out}{ignored}{said}"
+        f"{accounting.folded} folded, {accounting.suppressed} suppressed{left_out}{ignored}{probation}{said}"
         f" · config {accounting.config} · guideline {accounting.guideline}"
     )
 
@@ -232,6 +236,28 @@ def on_whose_word(ignore: Ignore) -> str:
     )
 
 
+BACK = "An operator of Postil brings a rule back, and so does a severity for it in the configuration."
+"""How a rule that stepped back returns."""
+
+
+def stepped_back(rule: str, step: Step) -> str:
+    """Where a rule stands, given as Markdown, and why: the answers that its comments got there."""
+    here = "this repository" if step.scope is Scope.REPOSITORY else "the repositories of this account"
+    how = "is not run" if step.standing is Standing.OFF else "is on probation: it is annotated only, and fails nothing"
+    low, high = step.figures.interval
+    counts = step.figures
+    return (
+        f"{rule} {how}. Of {counted(counts.answered, 'comment')} that got an answer in {here} up to "
+        f"{datetime.fromtimestamp(step.at, UTC):%Y-%m-%d}, {counts.fixed} {_were(counts.fixed)} fixed, "
+        f"{counts.refused} refused and {counts.allowed} allowed: {counts.rate or 0:.0%} weren't wanted "
+        f"({low:.0%} to {high:.0%})."
+    )
+
+
+def _were(number: int) -> str:
+    return "was" if number == 1 else "were"
+
+
 def explained(words: RuleWords) -> str:
     """What a rule's page says, with links to it and to its section."""
     return "\n\n".join([f"**{words.title}**", *([_reflowed(words.why)] if words.why else []), _links(words)])
@@ -281,7 +307,9 @@ class _Composer:
         self.occasion = occasion
         self.hunks: Mapping[str, Hunks] = {file.path: Hunks.of(file.patch) for file in files}
         self.open = sorted(analysis.introduced, key=_order)
-        self.new = [each for each in self.open if each.fingerprint not in occasion.said]
+        unsaid = [each for each in self.open if each.fingerprint not in occasion.said]
+        self.new = [each for each in unsaid if each.finding.rule not in occasion.steps]
+        self.quiet = len(unsaid) - len(self.new)
         self.comments: list[Comment] = []
         self.beside: list[Introduced] = []
         self.folded: list[Introduced] = []
@@ -295,11 +323,12 @@ class _Composer:
             beside=len(self.beside),
             folded=len(self.folded),
             suppressed=len(self.analysis.suppressed),
-            said_before=len(self.open) - len(self.new),
+            said_before=len(self.open) - len(self.new) - self.quiet,
             config=plain(self.occasion.config),
             guideline=plain(self.occasion.guideline),
             left_out=len(self.analysis.left_out),
             ignored=len(self.analysis.ignored),
+            probation=self.quiet,
         )
         return Review(
             body=self._body(accounting) if self.new else None,
@@ -487,7 +516,8 @@ class _Composer:
     def _check(self, accounting: Accounting) -> CheckOutput:
         problems = self.analysis.problems
         failing = max(self.occasion.threshold.rank, Severity.WARNING.rank)
-        if any(each.finding.severity.rank >= failing for each in self.open):
+        steps = self.occasion.steps
+        if any(each.finding.severity.rank >= failing and each.finding.rule not in steps for each in self.open):
             conclusion = Conclusion.FAILURE
         elif self.open or problems:
             conclusion = Conclusion.NEUTRAL
@@ -496,6 +526,8 @@ class _Composer:
         title = f"{counted(len(self.open), 'finding')}: {_severities(self.open)}" if self.open else "No findings"
         if self.analysis.ignored:
             title += f"; {len(self.analysis.ignored)} ignored"
+        if on_probation := sum(each.finding.rule in steps for each in self.open):
+            title += f"; {on_probation} on probation"
         partly = {problem.path for problem in problems if problem.kind != "config"}
         if partly:
             title += f"; {counted(len(partly), 'file')} not fully analysed"
@@ -528,6 +560,7 @@ class _Composer:
             ("**Configuration**", [*_config_faults(self.analysis.problems), *self._configuration()], ""),
             ("**Left out**", _skips(self.analysis.skipped), ""),
             ("**Ignored in this pull request**", self._ignored(), ""),
+            ("**Stepped back**", self._stepped_back(), ""),
             ("**Allowed in the code**", allowed, ""),
         ]
         foot = [f"This check fails on {verdict}."] if self.open else []
@@ -562,15 +595,21 @@ class _Composer:
             lines.append(f"- {self._rule(rule)}{where}, {on_whose_word(ignore)}")
         return lines
 
+    def _stepped_back(self) -> list[str]:
+        """The rules that people mostly didn't want to hear, and what they said to them."""
+        steps = sorted(self.occasion.steps.items())
+        return [f"- {stepped_back(self._rule(rule), step)}" for rule, step in steps] + ([f"- {BACK}"] if steps else [])
+
     def _annotation(self, each: Introduced) -> Annotation:
         finding = each.finding
+        quiet = finding.rule in self.occasion.steps
         words = self._words(finding.rule)
         more = " · ".join(part for part in (finding.rule, words.rule_url) if part)
         return Annotation(
             path=finding.path,
             start_line=finding.line,
             end_line=max(finding.line, finding.end_line),
-            level=_LEVELS[finding.severity],
+            level=_LEVELS[Severity.HINT if quiet else finding.severity],
             title=plain(words.title, 200),
             message=f"{_opening(plain(finding.message))}\n{more}",
         )

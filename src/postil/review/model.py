@@ -7,6 +7,7 @@ from enum import StrEnum
 from postil.lint.finding import Finding, Problem, Severity
 from postil.review.config import Config
 from postil.review.orders import Ignore
+from postil.review.standing import Step
 
 
 class FileStatus(StrEnum):
@@ -128,9 +129,10 @@ class Annotation:
 class Accounting:
     """The sum that every review prints.
 
-    found = inline + beside + folded + suppressed + left out + ignored + already said.
+    found = inline + beside + folded + suppressed + left out + ignored + on probation + already said.
 
-    `inline` is the number of comments; what such a comment only links to, as it repeats, is counted as folded.
+    `inline` is the number of comments; what such a comment only links to, as it repeats, is counted as folded. What is
+    on `probation` is annotated only.
     """
 
     found: int
@@ -143,6 +145,7 @@ class Accounting:
     guideline: str
     left_out: int = 0
     ignored: int = 0
+    probation: int = 0
 
 
 class Conclusion(StrEnum):
@@ -213,7 +216,7 @@ class Occasion:
     `blob_url` is the address of the repository's files at head, without a final slash ("" where there is none to
     link to); `key` signs the hidden markers. `settings` is the configuration that was found at `source`, None where the
     defaults hold; `preview` is what the pull request would make of it.
-    `ignored` are the rules, by name, that somebody had ignored here.
+    `ignored` are the rules, by name, that somebody had ignored here, `steps` those of rules that stepped back.
     """
 
     head_sha: str
@@ -231,3 +234,4 @@ class Occasion:
     settings: Config | None = None
     preview: Preview | None = None
     ignored: Mapping[str, Ignore] = field(default_factory=dict)
+    steps: Mapping[str, Step] = field(default_factory=dict)

@@ -15,6 +15,7 @@ from postil.review.compose import compose
 from postil.review.config import Choice, Config, Reading, chosen, matches
 from postil.review.model import Analysis, ChangedFile, Introduced, Occasion, Preview, Review, Skipped
 from postil.review.overlap import said_once
+from postil.review.standing import Standing, Step
 
 EXCLUDED = "excluded"
 """Why a file is left out that the configuration excludes."""
@@ -25,7 +26,8 @@ class Plan:
     """A configuration under a guideline. `choice` is for whoever analyses; `faults` are for the author.
 
     `marks` are what the repository's .gitattributes says about generated and vendored files, as `noise.marks_of` reads.
-    `instead_of` gives, for each rule that says more than others about the same, these others.
+    `instead_of` gives, for each rule that says more than others about the same, these others. `steps` are those of the
+    rules that would be judged here if they hadn't stepped back.
     """
 
     config: Config
@@ -35,6 +37,17 @@ class Plan:
     aliases: Mapping[str, str]
     marks: Sequence[tuple[str, str, bool]] = ()
     instead_of: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    steps: Mapping[str, Step] = field(default_factory=dict)
+
+    def stepped_back(self, steps: Mapping[str, Step]) -> "Plan":
+        """The same where rules stepped back: those that are off don't run.
+
+        A rule to which the configuration gives a severity is wanted, and so it stays.
+        """
+        wanted = {self.aliases.get(name, name) for name in self.config.severities}
+        held = {rule: steps[rule] for rule in self.choice.rules if rule in steps and rule not in wanted}
+        rules = (rule for rule in self.choice.rules if rule not in held or held[rule].standing is not Standing.OFF)
+        return replace(self, choice=replace(self.choice, rules=tuple(rules)), steps=held)
 
     @property
     def threshold(self) -> Severity:
@@ -95,19 +108,22 @@ class Plan:
     ) -> Analysis:
         """What was found, without what is left out by path, and with the faults of the configuration.
 
-        What a finding that is left out, or ignored, would have replaced is said after all: it replaces nothing.
+        What a finding that is left out, ignored or on probation would have replaced is said after all: it replaces
+        nothing.
         `skipped` are the files that were left out before the analysis, `ignored` the rules that people had ignored.
         """
-        kept, left_out, unwanted = [], list(analysis.left_out), []
+        kept, left_out, unwanted, quiet = [], list(analysis.left_out), [], []
         for each in analysis.introduced:
             if self.ignores(each):
                 left_out.append(each)
+            elif each.finding.rule in ignored:
+                unwanted.append(each)
             else:
-                (unwanted if each.finding.rule in ignored else kept).append(each)
+                (quiet if each.finding.rule in self.steps else kept).append(each)
         faults = [Problem(self.source, "config", fault) for fault in self.faults]
         return replace(
             analysis,
-            introduced=tuple(said_once(kept, analysis.suppressed, self.instead_of)),
+            introduced=(*said_once(kept, analysis.suppressed, self.instead_of), *quiet),
             left_out=tuple(left_out),
             ignored=tuple(unwanted),
             problems=(*analysis.problems, *problems, *faults),
@@ -181,6 +197,7 @@ class Plan:
                 threshold=self.threshold,
                 inline=caps.inline,
                 per_rule=caps.per_rule,
+                steps=self.steps,
             ),
         )
 

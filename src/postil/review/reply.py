@@ -9,7 +9,7 @@ from difflib import get_close_matches
 
 from postil.review import orders as standing
 from postil.review.command import COMMANDS, RECHECK, Command, nearest
-from postil.review.compose import counted, effects, explained, on_whose_word, where_read
+from postil.review.compose import BACK, counted, effects, explained, on_whose_word, stepped_back, where_read
 from postil.review.config import FILES
 from postil.review.markup import link, prose, quoted
 from postil.review.model import RuleWords
@@ -114,6 +114,8 @@ def _explain(command: Command, now: Circumstances) -> str:
         return _no_rule(command, now)
     choice = now.plan.choice
     here = "The rule is on in this repository." if rule in choice.rules else "The rule is off in this repository."
+    if (step := now.plan.steps.get(rule)) is not None:
+        here = stepped_back("The rule", step)
     return f"{explained(now.words[rule])}\n\n{here}"
 
 
@@ -184,6 +186,8 @@ def _configuration(orders: Orders, now: Circumstances) -> str:
     if plan.faults:
         faults = [f"- {prose(fault, 500)}" for fault in plan.faults]
         parts.append("\n".join(["What is wrong in it:", "", *faults]))
+    if back := [f"- {stepped_back(quoted(rule), step)}" for rule, step in sorted(plan.steps.items())]:
+        parts.append("\n".join(["What stepped back:", "", *back, f"- {BACK}"]))
     held = [f"- {quoted(each.rule)} is ignored, {on_whose_word(each)}" for each in orders.ignored]
     held += [f"- reviews are paused, by {quoted(orders.paused_by)}"] if orders.paused_by else []
     if held:
