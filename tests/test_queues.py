@@ -29,6 +29,10 @@ pool = multiprocessing.Pool()
 """
 
 
+# A list that a function fills, and whose items it uses.
+FILLED = "def f():\n    rs = []\n    for x in xs:\n        rs.append({})\n    return [use(r) for r in rs]"
+
+
 def outermost(text: str) -> tuple[SourceFile, cst.Call]:
     file = SourceFile("shop/orders.py", IMPORTS + text + "\n")
     calls = [call for call in file.nodes(cst.Call) if file.code(call) in text]
@@ -97,6 +101,10 @@ def test_what_is_no_task_is_not_enqueued(text: str) -> None:
         ("use(group(bill.s(1))())", True),
         ("r = bill.delay(1)\nuse(r)", True),
         ("def f(r: AsyncResult):\n    use(r)", True),
+        ("rs = [bill.delay(x) for x in xs]\nfor r in rs:\n    use(r)", True),
+        (FILLED.format("bill.delay(x)"), True),
+        (FILLED.format("other(x)"), False),
+        ("rs = [bill.s(x) for x in xs]\nfor r in rs:\n    use(r)", False),
         ("use(bill.apply(args=(1,)))", False),
         ("use(bill.s(1))", False),
         ("r = bill.delay(1)\nr = other(r)\nuse(r)", False),
@@ -224,6 +232,24 @@ def test_none_as_limit_of_a_single_retry_means_the_tasks_own_limit(app: Celery) 
     endless.apply()
 
     assert (bounded, attempts[len(bounded) :]) == ([0, 1, 2], [*range(11)])
+
+
+def test_a_class_of_tasks_hands_on_what_it_is_tried_again_for(app: Celery) -> None:
+    """The rules read its attributes as they read a decorator's options."""
+    attempts = []
+
+    class Fetching(Task):
+        autoretry_for = (OSError,)
+        max_retries = 2
+
+    @app.task(bind=True, base=Fetching)
+    def fetch(self: Task) -> None:
+        attempts.append(self.request.retries)
+        raise OSError
+
+    fetch.apply()
+
+    assert attempts == [0, 1, 2]
 
 
 def test_what_a_task_retries_itself_does_not_reach_autoretry_for(app: Celery) -> None:

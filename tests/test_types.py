@@ -68,6 +68,10 @@ KNOWN = {
         ),
         "sqlalchemy.ext.asyncio.AsyncConnection",
     ),
+    "pool-of-a-context": (
+        "import multiprocessing\nuse(multiprocessing.get_context('spawn').Pool(4))",
+        "multiprocessing.pool.Pool",
+    ),
     "path-below-a-path": (
         "from pathlib import Path\ndef f(root: Path):\n    use((root / 'a').resolve())",
         "pathlib.Path",

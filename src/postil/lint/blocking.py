@@ -29,6 +29,7 @@ _TIMEOUTS = {"wait": 0, "join": 0, "result": 0, "exception": 0, "communicate": 1
 _LAST = frozenset(
     {name.rpartition(".")[2] for name in BLOCKING_CALLS}.union(*BLOCKING_METHODS.values()) | MONGO_METHODS
 )
+_DEPTH = 3  # how many names for parts of a client are followed
 _WHOLE_CLIENTS = ("redis", "boto3")
 
 
@@ -51,7 +52,7 @@ def blocks(call: cst.Call, file: "SourceFile") -> str | None:
     method, owner = call.func.attr.value, call.func.value
     kind = file.type_of(owner)
     if kind is None and method in MONGO_METHODS:
-        root = _root(owner)
+        root = _root(owner, file)
         kind = file.type_of(root) if root is not owner else None
         if kind not in MONGO_CLASSES:
             return None
@@ -88,13 +89,15 @@ def _method_blocks(kind: str, method: str) -> bool:
     return method in BLOCKING_METHODS.get(kind, ())
 
 
-def _root(expression: cst.BaseExpression) -> cst.BaseExpression:
-    """`client` of `client.shop["orders"]`."""
+def _root(expression: cst.BaseExpression, file: "SourceFile", depth: int = 0) -> cst.BaseExpression:
+    """`client` of `client.shop["orders"]`, and of `orders` where that is a name for it."""
     while isinstance(expression, (cst.Attribute, cst.Subscript)):
         if isinstance(expression, cst.Attribute) and dotted(expression.value) in ("self", "cls"):
-            return expression
+            break
         expression = expression.value
-    return expression
+    part = file.value_of(expression)
+    is_part = isinstance(part, (cst.Attribute, cst.Subscript)) and depth < _DEPTH
+    return _root(part, file, depth + 1) if is_part else expression
 
 
 def _returns_at_once(name: str, call: cst.Call, file: "SourceFile") -> bool:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import libcst as cst
 
+from postil.lint.around import put_into
 from postil.lint.names import last_name, targets
 from postil.lint.source import SourceFile, argument
 from postil.lint.tree import FUNCTIONS, walk_scope
@@ -20,12 +21,21 @@ _WRAPPERS = frozenset({"async_create_task", "create_eager_task", "create_task", 
 class Work:
     """One of the things that run at once: what is awaited, without `create_task` around it.
 
-    `over` is what it is repeated over, where a loop or a comprehension starts it; `names` are those that this binds.
+    `over` is what it is repeated over, where a loop, a comprehension or `map` starts it; `names` are those that this
+    binds, and `mapped` is what `map` calls for each item.
     """
 
     expression: cst.BaseExpression
     over: cst.BaseExpression | None = None
     names: frozenset[str] = frozenset()
+    mapped: cst.BaseExpression | None = None
+
+    @property
+    def called(self) -> cst.BaseExpression | None:
+        """What is called to begin it: `fetch` of `fetch(url)` and of `map(fetch, urls)`."""
+        if self.mapped is not None:
+            return self.mapped
+        return self.expression.func if isinstance(self.expression, cst.Call) else None
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +79,7 @@ def _of_argument(value: cst.BaseExpression, call: cst.Call, file: SourceFile, *,
         return
     shown: cst.BaseExpression | None = value
     if isinstance(value, cst.Name):
-        filled = list(_filled(value, call, file))
+        filled = [_in_loop(put.args[0].value, put, call, file) for put in put_into(value, call, file)]
         if filled:
             yield from filled
             return
@@ -79,23 +89,10 @@ def _of_argument(value: cst.BaseExpression, call: cst.Call, file: SourceFile, *,
         yield Work(_unwrapped(shown.elt), shown.for_in.iter, names)
     elif isinstance(shown, (cst.List, cst.Tuple, cst.Set)):
         yield from (Work(_unwrapped(element.value)) for element in shown.elements)
+    elif isinstance(shown, cst.Call) and len(shown.args) == 2 and file.name_of(shown.func) == "map":
+        yield Work(shown, shown.args[1].value, mapped=shown.args[0].value)
     else:
         yield Work(value)
-
-
-def _filled(name: cst.Name, call: cst.Call, file: SourceFile) -> Iterator[Work]:
-    """What is put into a list or set in the function around a call."""
-    function = file.enclosing_function(call)
-    for node in walk_scope(function.body) if function is not None else ():
-        if (
-            isinstance(node, cst.Call)
-            and isinstance(node.func, cst.Attribute)
-            and node.func.attr.value in ("append", "add")
-            and isinstance(node.func.value, cst.Name)
-            and node.func.value.value == name.value
-            and node.args
-        ):
-            yield _in_loop(node.args[0].value, node, call, file)
 
 
 def _started(block: cst.With, groups: set[str], file: SourceFile) -> list[Work]:

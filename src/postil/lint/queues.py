@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import libcst as cst
 
+from postil.lint.around import loop_of, put_into
 from postil.lint.contexts import Task
 from postil.lint.names import dotted, parameters
 from postil.lint.tree import walk
@@ -187,7 +188,21 @@ def job_result(expression: cst.BaseExpression, file: "SourceFile", depth: int = 
         value = file.value_of(expression)
         if value is not None:
             return job_result(value, file, depth + 1)
+        loop = loop_of(expression, file)
+        if loop is not None:
+            return _holds_results(loop.iter, file, depth + 1)
     return any(file.mentions(word) for word in _RESULT_CLASSES) and file.type_of(expression) in _RESULTS
+
+
+def _holds_results(expression: cst.BaseExpression, file: "SourceFile", depth: int) -> bool:
+    """Whether an expression is a list of handles: a comprehension that enqueues, or a name for what was filled so."""
+    value = file.value_of(expression) if isinstance(expression, cst.Name) else expression
+    if isinstance(value, (cst.ListComp, cst.GeneratorExp)):
+        return job_result(value.elt, file, depth)
+    if not isinstance(expression, cst.Name) or not isinstance(value, cst.List) or value.elements:
+        return False
+    put = [call.args[0].value for call in put_into(expression, expression, file)]
+    return bool(put) and all(job_result(each, file, depth) for each in put)
 
 
 def _sends_by_name(call: cst.Call, file: "SourceFile") -> bool:
@@ -202,6 +217,71 @@ def options(task: Task) -> Mapping[str, cst.BaseExpression] | None:
     if any(arg.star for arg in task.call.args):
         return None
     return {arg.keyword.value: arg.value for arg in task.call.args if arg.keyword is not None}
+
+
+def merged(task: Task, file: "SourceFile") -> Mapping[str, cst.BaseExpression] | None:
+    """The options of a task with those that its base class gives it; None where some may come from elsewhere."""
+    given = options(task)
+    if given is None or "base" not in given:
+        return given
+    base = file.definition_of(given["base"])
+    inherited = class_options(base, file) if isinstance(base, cst.ClassDef) else None
+    return {**inherited, **given} if inherited is not None else None
+
+
+def class_options(owner: cst.ClassDef, file: "SourceFile", depth: int = 0) -> Mapping[str, cst.BaseExpression] | None:
+    """What a class of tasks and its bases set in their bodies; None where a base from elsewhere may set more."""
+    found: dict[str, cst.BaseExpression] = {}
+    for base in owner.bases:
+        above = file.definition_of(base.value)
+        if isinstance(above, cst.ClassDef) and depth < _DEPTH:
+            inherited = class_options(above, file, depth + 1)
+            if inherited is None:
+                return None
+            found |= inherited
+        elif not _is_celery_task(base.value, file):
+            return None
+    for line in owner.body.body if isinstance(owner.body, cst.IndentedBlock) else ():
+        for part in line.body if isinstance(line, cst.SimpleStatementLine) else ():
+            if isinstance(part, cst.Assign) and isinstance(part.targets[0].target, cst.Name):
+                found[part.targets[0].target.value] = part.value
+            elif isinstance(part, cst.AnnAssign) and isinstance(part.target, cst.Name) and part.value is not None:
+                found[part.target.value] = part.value
+    return found
+
+
+@dataclass(frozen=True, eq=False)
+class TaskClass:
+    """A class of Celery tasks that says what they are tried again for.
+
+    `options` are all that hold for it, those included that tasks of this file add to them; `functions` are what runs:
+    its own `run`, and the tasks of this file that have it as their base.
+    """
+
+    name: str
+    options: Mapping[str, cst.BaseExpression]
+    functions: tuple[cst.FunctionDef, ...]
+
+
+def task_classes(file: "SourceFile") -> Iterator[TaskClass]:
+    """The classes of a file that set `autoretry_for`; none whose options may be completed by another class."""
+    if not file.mentions("autoretry_for"):
+        return
+    classes = file.nodes(cst.ClassDef)
+    inherited = {id(file.definition_of(base.value)) for owner in classes for base in owner.bases}
+    for owner in classes:
+        found = class_options(owner, file) if owner.bases and id(owner) not in inherited else None
+        if found is None or "autoretry_for" not in found:
+            continue
+        run = file.member_of(owner, "run")
+        functions = [run] if isinstance(run, cst.FunctionDef) else []
+        added: dict[str, cst.BaseExpression] = {}
+        for task in file.tasks:
+            given = options(task) or {}
+            if "base" in given and file.definition_of(given["base"]) is owner:
+                functions.append(task.function)
+                added |= given
+        yield TaskClass(owner.name.value, {**added, **found}, tuple(functions))
 
 
 @dataclass(frozen=True, eq=False)
@@ -238,8 +318,16 @@ def _retry_call(call: cst.Call, file: "SourceFile") -> RetryCall | None:
 
 
 def _is_task_class(owner: cst.ClassDef | None, file: "SourceFile") -> bool:
-    names = [file.name_of(base.value) or "" for base in owner.bases] if owner is not None else []
-    return any(name in ("celery.Task", "celery.app.task.Task") for name in names)
+    return owner is not None and any(_is_celery_task(base.value, file) for base in owner.bases)
+
+
+def _is_celery_task(base: cst.BaseExpression, file: "SourceFile") -> bool:
+    """Whether a class is Celery's own of tasks: `celery.Task`, `app.Task`."""
+    if file.name_of(base) in ("celery.Task", "celery.app.task.Task"):
+        return True
+    if not isinstance(base, cst.Attribute) or base.attr.value != "Task":
+        return False
+    return file.type_of(base.value) == "celery.Celery" or "celery" in (file.name_of(base) or dotted(base) or "")
 
 
 def asks_again(task: Task, file: "SourceFile") -> bool:

@@ -16,7 +16,7 @@ _RUNS = frozenset({"delay", "apply_async", "apply"})
 
 def check(call: cst.Call, file: SourceFile) -> Notes:
     for where, value in _wants_signatures(call, file):
-        for part in _parts(value):
+        for part in _parts(value, file):
             yield from _judged(part, where, file)
 
 
@@ -36,15 +36,19 @@ def _wants_signatures(call: cst.Call, file: SourceFile) -> Iterator[tuple[str, c
                 yield arg.keyword.value, arg.value
 
 
-def _parts(expression: cst.BaseExpression) -> Iterator[cst.Call]:
+def _parts(expression: cst.BaseExpression, file: SourceFile) -> Iterator[cst.Call]:
     """The calls that an argument consists of: itself, the elements of a list, what a comprehension makes."""
-    if isinstance(expression, cst.Call):
+    if isinstance(expression, cst.Name):
+        value = file.value_of(expression)
+        if value is not None and not isinstance(value, cst.Name):
+            yield from _parts(value, file)
+    elif isinstance(expression, cst.Call):
         yield expression
     elif isinstance(expression, (cst.List, cst.Tuple)):
         for element in expression.elements:
-            yield from _parts(element.value)
+            yield from _parts(element.value, file)
     elif isinstance(expression, (cst.GeneratorExp, cst.ListComp)):
-        yield from _parts(expression.elt)
+        yield from _parts(expression.elt, file)
 
 
 def _judged(part: cst.Call, where: str, file: SourceFile) -> Notes:

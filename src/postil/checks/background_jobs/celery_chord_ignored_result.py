@@ -5,15 +5,15 @@ from collections.abc import Iterator
 import libcst as cst
 
 from postil.lint import Fix, FixKind, Note, Notes, Secondary, SourceFile, argument
-from postil.lint.queues import canvas, options
+from postil.lint.queues import canvas, is_signature, options
 
-MENTIONS = ("chord",)
+MENTIONS = ("ignore_result",)
 
 _SIGNATURES = frozenset({"s", "si", "signature", "subtask"})
 
 
-def check(call: cst.Call, file: SourceFile) -> Notes:
-    header = argument(call, "header", 0) if canvas(call, file) == "chord" and not file.is_test else None
+def check(node: cst.Call | cst.BinaryOperation, file: SourceFile) -> Notes:
+    header = _header(node, file) if not file.is_test else None
     for task, place in _head(header, file) if header is not None else ():
         given = next((options(each) for each in file.tasks if each.function is task), None)
         ignored = given.get("ignore_result") if given is not None else None
@@ -24,6 +24,15 @@ def check(call: cst.Call, file: SourceFile) -> Notes:
                 fix=Fix.replace(ignored, "False", FixKind.SUGGESTION),
                 secondary=(Secondary(ignored, "ignored here"),),
             )
+
+
+def _header(node: cst.Call | cst.BinaryOperation, file: SourceFile) -> cst.BaseExpression | None:
+    """The head of a chord: of `chord(head, …)`, and of `group(…) | callback`, which Celery makes one."""
+    if isinstance(node, cst.Call):
+        return argument(node, "header", 0) if canvas(node, file) == "chord" else None
+    if not isinstance(node.operator, cst.BitOr) or not isinstance(node.left, cst.Call):
+        return None
+    return node.left if canvas(node.left, file) == "group" and is_signature(node.right, file) else None
 
 
 def _head(header: cst.BaseExpression, file: SourceFile) -> Iterator[tuple[cst.FunctionDef, cst.CSTNode]]:

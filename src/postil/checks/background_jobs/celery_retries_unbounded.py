@@ -3,8 +3,7 @@
 import libcst as cst
 
 from postil.lint import Fix, FixKind, Note, Notes, SourceFile
-from postil.lint.contexts import Task
-from postil.lint.queues import asks_again, options
+from postil.lint.queues import asks_again, options, task_classes
 from postil.lint.tree import walk
 
 MENTIONS = ("max_retries",)
@@ -18,20 +17,29 @@ def check(file: SourceFile) -> Notes:
         limit = given.get("max_retries") if given is not None else None
         if given is None or not (isinstance(limit, cst.Name) and limit.value == "None"):
             continue
-        if "expires" in given or not asks_again(task, file) or _looks_at_attempts(task):
+        if "expires" not in given and asks_again(task, file) and not _looks_at_attempts(task.function):
+            yield _note(limit, task.function.name.value)
+    for kind in task_classes(file):
+        limit = kind.options.get("max_retries")
+        if not (isinstance(limit, cst.Name) and limit.value == "None") or "expires" in kind.options:
             continue
-        yield Note(
-            limit,
-            f"`{task.function.name.value}` is tried again for ever, as `max_retries=None` sets no end",
-            fix=Fix.replace(limit, "10", FixKind.SUGGESTION),
-        )
+        if not any(_looks_at_attempts(function) for function in kind.functions):
+            yield _note(limit, kind.name)
 
 
-def _looks_at_attempts(task: Task) -> bool:
-    """Whether the task compares how often or how long it was tried, and may end that itself."""
+def _note(limit: cst.Name, name: str) -> Note:
+    return Note(
+        limit,
+        f"`{name}` is tried again for ever, as `max_retries=None` sets no end",
+        fix=Fix.replace(limit, "10", FixKind.SUGGESTION),
+    )
+
+
+def _looks_at_attempts(function: cst.FunctionDef) -> bool:
+    """Whether a task compares how often or how long it was tried, and may end that itself."""
     return any(
         isinstance(node, cst.Attribute) and node.attr.value in ("retries", "expires")
-        for comparison in walk(task.function.body)
+        for comparison in walk(function.body)
         if isinstance(comparison, cst.Comparison)
         for node in walk(comparison)
     )

@@ -7,7 +7,7 @@ import libcst as cst
 from postil.lint import Fix, FixKind, Insert, Note, Notes, SourceFile, argument, has_unpacking
 from postil.lint.contexts import Task
 from postil.lint.handlers import innermost_handler
-from postil.lint.queues import is_empty, number, options, retry_calls
+from postil.lint.queues import is_empty, merged, number, retry_calls, task_classes
 
 MENTIONS = ("autoretry_for", ".retry(")
 
@@ -21,6 +21,12 @@ def check(file: SourceFile) -> Notes:
     for task in file.tasks:
         if task.framework == "celery":
             yield from _automatic(task, file)
+    for kind in task_classes(file):
+        if not _has_delay(kind.options, file):
+            yield Note(
+                kind.options["autoretry_for"],
+                f"each retry of `{kind.name}` waits the same {_USUAL} s, as no `retry_backoff` is set",
+            )
     seen: set[int] = set()
     for asked in retry_calls(file):
         # One note for each task: what cures one of its calls cures all.
@@ -40,20 +46,24 @@ def check(file: SourceFile) -> Notes:
 
 def _automatic(task: Task, file: SourceFile) -> Notes:
     """`autoretry_for` without a delay that grows or was chosen."""
-    given = options(task)
-    if given is None or task.call is None or "base" in given or "autoretry_for" not in given:
+    given = merged(task, file)
+    args = task.call.args if task.call is not None else ()
+    option = next((arg for arg in args if arg.keyword is not None and arg.keyword.value == "autoretry_for"), None)
+    if given is None or option is None or _has_delay(given, file):
         return
-    if is_empty(given["autoretry_for"]) or any(option in given for option in _OWN_DELAY) or _once(given, file):
-        return
-    more = given.get("retry_kwargs")
-    if more is not None and not _is_without_countdown(more, file):
-        return
-    option = next(arg for arg in task.call.args if arg.keyword is not None and arg.keyword.value == "autoretry_for")
     yield Note(
         option,
         f"each retry of `{task.function.name.value}` waits the same {_USUAL} s, as no `retry_backoff` is set",
         fix=Fix((Insert(option, "retry_backoff=True, "),), FixKind.SUGGESTION),
     )
+
+
+def _has_delay(given: Mapping[str, cst.BaseExpression], file: SourceFile) -> bool:
+    """Whether options choose a delay, or leave one retry at most."""
+    if is_empty(given["autoretry_for"]) or any(option in given for option in _OWN_DELAY) or _once(given, file):
+        return True
+    more = given.get("retry_kwargs")
+    return more is not None and not _is_without_countdown(more, file)
 
 
 def _waits_for_a_lock(call: cst.Call, file: SourceFile) -> bool:
@@ -85,8 +95,8 @@ def _once(given: Mapping[str, cst.BaseExpression], file: SourceFile) -> bool:
 
 def _constant(call: cst.Call, task: Task, file: SourceFile) -> float | None:
     """The seconds that every `self.retry(…)` of a task waits; None where they grow, were chosen, or aren't known."""
-    given = options(task)
-    if given is None or has_unpacking(call) or "base" in given or any(option in given for option in _OWN_DELAY):
+    given = merged(task, file)
+    if given is None or has_unpacking(call) or any(option in given for option in _OWN_DELAY):
         return None
     passed = {arg.keyword.value: arg.value for arg in call.args if arg.keyword is not None}
     if "eta" in passed or len(passed) != len(call.args) or _once({**given, **passed}, file):

@@ -10,6 +10,7 @@ from postil.lint.tree import walk, walk_scope
 
 MENTIONS = WORDS
 
+_ASKS = frozenset({"ready", "successful", "get", "wait", "join", "result", "get_result", "wait_result"})
 _IDS = frozenset({"id", "task_id", "job_id", "message_id"})
 
 
@@ -19,7 +20,7 @@ def check(file: SourceFile) -> Notes:
             continue
         if argument(route.call, "status_code") is not None or has_unpacking(route.call) or _sets_status(route):
             continue
-        if "hook" in (route.path or "") or not _returns_job(route, file):
+        if "hook" in (route.path or "") or not _returns_job(route, file) or _waits(route, file):
             continue
         last = route.call.args[-1]
         yield Note(
@@ -34,6 +35,14 @@ def _sets_status(route: Route) -> bool:
     return any(
         (isinstance(node, cst.Call) and (dotted(node.func) or "").rpartition(".")[2].endswith("Response"))
         or (isinstance(node, cst.Attribute) and node.attr.value == "status_code")
+        for node in walk_scope(route.function.body)
+    )
+
+
+def _waits(route: Route, file: SourceFile) -> bool:
+    """Whether an endpoint asks the job whether it is done, or for its result, so that it may be."""
+    return any(
+        isinstance(node, cst.Attribute) and node.attr.value in _ASKS and job_result(node.value, file)
         for node in walk_scope(route.function.body)
     )
 

@@ -6,8 +6,10 @@ import libcst as cst
 
 from postil.lint import Note, Notes, SourceFile
 from postil.lint.answers import is_row
-from postil.lint.names import dotted
+from postil.lint.around import loop_of
+from postil.lint.names import dotted, targets
 from postil.lint.queues import WORDS, enqueued
+from postil.lint.tree import walk_scope
 
 MENTIONS = WORDS
 
@@ -16,6 +18,7 @@ _ONE = frozenset(
     {"get", "create", "first", "last", "latest", "earliest", "one", "one_or_none", "scalar_one", "scalar_one_or_none",
      "scalar", "aget", "acreate", "afirst", "first_or_404", "get_or_404"}
 )  # fmt: skip
+_PAIRS = frozenset({"get_or_create", "update_or_create", "aget_or_create", "aupdate_or_create"})
 _QUERIES = frozenset(
     {"query", "scalars", "execute", "filter", "filter_by", "where", "select_related", "all", "order_by"}
 )
@@ -43,9 +46,11 @@ def _is_row(name: cst.Name, file: SourceFile) -> bool:
         return isinstance(value, cst.Call) and (
             _takes_one(value, file) or _is_model(value.func, file) or is_row(value, file)
         )
-    loop = _loop_of(name, file)
+    loop = loop_of(name, file)
     if loop is not None:
         return _is_many(loop.iter, file)
+    if _made_or_got(name, file):
+        return True
     kind = file.type_of(name)
     owner = file.class_named(kind) if kind is not None and "." not in kind else None
     return owner is not None and _inherits_model(owner, file)
@@ -100,15 +105,26 @@ def _is_values(expression: cst.BaseExpression) -> bool:
     return False
 
 
-def _loop_of(name: cst.Name, file: SourceFile) -> cst.For | cst.CompFor | None:
-    """The innermost loop or comprehension around a name that binds it."""
-    for above in file.ancestors(name):
-        if isinstance(above, cst.FunctionDef):
-            return None
-        loop = above if isinstance(above, cst.For) else getattr(above, "for_in", None)
-        if isinstance(loop, (cst.For, cst.CompFor)) and dotted(loop.target) == name.value:
-            return loop
-    return None
+def _made_or_got(name: cst.Name, file: SourceFile) -> bool:
+    """Whether a name is the first of the pair that `Model.objects.get_or_create(…)` gives, and nothing else."""
+    function = file.enclosing_def(name)
+    given = [
+        node
+        for node in walk_scope(function.body if function is not None else file.module)
+        if isinstance(node, cst.Assign)
+        and any(name.value == each.value for t in node.targets for each in targets(t.target))
+    ]
+    if len(given) != 1 or not isinstance(given[0].targets[0].target, cst.Tuple):
+        return False
+    first = given[0].targets[0].target.elements[0].value
+    value = given[0].value.expression if isinstance(given[0].value, cst.Await) else given[0].value
+    return (
+        dotted(first) == name.value
+        and isinstance(value, cst.Call)
+        and isinstance(value.func, cst.Attribute)
+        and value.func.attr.value in _PAIRS
+        and (dotted(value.func.value) or "").endswith(".objects")
+    )
 
 
 def _is_model(called: cst.BaseExpression, file: SourceFile) -> bool:

@@ -1,12 +1,12 @@
 """Finds retries of every exception, which repeat what can't get better too."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 import libcst as cst
 
 from postil.lint import Note, Notes, SourceFile
 from postil.lint.names import last_name
-from postil.lint.queues import listed, number, options
+from postil.lint.queues import listed, number, options, task_classes
 from postil.lint.retries import Retry
 from postil.lint.tree import walk, walk_scope
 
@@ -25,17 +25,12 @@ _ENDS = frozenset({"Ignore", "Reject"})
 def check(file: SourceFile) -> Notes:
     if not file.is_service:
         return
-    for task in file.tasks:
-        given = options(task) if task.framework == "celery" else None
-        automatic = given.get("autoretry_for") if given is not None else None
-        if given is None or automatic is None or "dont_autoretry_for" in given:
+    for name, given, functions in _automatic(file):
+        automatic = given.get("autoretry_for")
+        if automatic is None or "dont_autoretry_for" in given:
             continue
-        if any(file.name_of(each) in _EVERYTHING for each in listed(automatic, file)) and not _ends_some(
-            task.function, file
-        ):
-            yield Note(
-                automatic, f"`{task.function.name.value}` is also tried again for what can't get better{_EXAMPLES}"
-            )
+        if _is_everything(automatic, file) and not any(_ends_some(function, file) for function in functions):
+            yield Note(automatic, f"`{name}` is also tried again for what can't get better{_EXAMPLES}")
     for retry in file.retries:
         for place in _broad(retry, file):
             if retry.function is None or not _ends_some(retry.function, file):
@@ -43,6 +38,17 @@ def check(file: SourceFile) -> Notes:
 
 
 _EXAMPLES = ", as a wrong argument or a missing right"
+
+
+def _automatic(
+    file: SourceFile,
+) -> Iterator[tuple[str, Mapping[str, cst.BaseExpression], Sequence[cst.FunctionDef]]]:
+    """Celery's tasks and classes of tasks: what they are called, their options, and what runs."""
+    for task in file.tasks:
+        if task.framework == "celery" and (given := options(task)) is not None:
+            yield task.function.name.value, given, [task.function]
+    for kind in task_classes(file):
+        yield kind.name, kind.options, kind.functions
 
 
 def _broad(retry: Retry, file: SourceFile) -> Iterator[cst.BaseExpression]:

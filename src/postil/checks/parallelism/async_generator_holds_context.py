@@ -19,14 +19,34 @@ def check(statement: cst.With, file: SourceFile) -> Notes:
     function = file.enclosing_function(statement)
     if not isinstance(function, cst.FunctionDef) or function.asynchronous is None or function.decorators:
         return
-    held = [each.item for each in statement.items if _last(each.item) not in _HARMLESS]
-    if not held or not _yields_again_and_again(statement, file) or not file.is_service:
+    held = _held(statement)
+    if (
+        not held
+        or _is_inside_another(statement, file)
+        or not _yields_again_and_again(statement, file)
+        or not file.is_service
+    ):
         return
     if file.mentions("aclosing") or _is_closed_by_a_framework(function, file):
         return
     what = file.code(held[0])
     what = what if len(what) <= 40 and "\n" not in what else f"{_last(held[0])}(…)"
     yield Note(statement, f"`{function.name.value}` keeps `{what}` open after its caller has broken off")
+
+
+def _held(statement: cst.With) -> list[cst.BaseExpression]:
+    return [each.item for each in statement.items if _last(each.item) not in _HARMLESS]
+
+
+def _is_inside_another(statement: cst.With, file: SourceFile) -> bool:
+    """Whether an `async with` around this one keeps something open as well, and so says the same."""
+    function = file.enclosing_function(statement)
+    for above in file.ancestors(statement):
+        if above is function:
+            return False
+        if isinstance(above, cst.With) and above.asynchronous is not None and _held(above):
+            return True
+    return False
 
 
 def _last(item: cst.BaseExpression) -> str:

@@ -23,7 +23,7 @@ def check(statement: cst.If, file: SourceFile) -> Notes:
         return
     if _is_asked_again(assigned, statement, name, file) or is_under_lock(assigned, file):
         return
-    if file.is_startup(statement) or file.is_script or file.in_test(statement):
+    if file.is_startup(statement) or function.name.value == "start" or file.is_script or file.in_test(statement):
         return
     yield Note(
         statement,

@@ -43,8 +43,8 @@ def _sessions(work: Work, file: SourceFile) -> list[tuple[str, cst.CSTNode]]:
             name = dotted(node)
             if name is not None and name.split(".", 1)[0] not in work.names and not _is_own(node, work, file):
                 found.setdefault(name, node)
-    if isinstance(work.expression, cst.Call):
-        for name in _used_inside(work.expression, file):
+    if work.called is not None:
+        for name in _used_inside(work.called, file):
             found.setdefault(name, work.expression)
     return list(found.items())
 
@@ -58,13 +58,13 @@ def _is_own(node: cst.CSTNode, work: Work, file: SourceFile) -> bool:
     return not (isinstance(outer, cst.Call) and outer.func is above)
 
 
-def _used_inside(call: cst.Call, file: SourceFile) -> list[str]:
+def _used_inside(called: cst.BaseExpression, file: SourceFile) -> list[str]:
     """The sessions of the function around, or of the object, that a called function of this file uses."""
-    callee = file.definition_of(call.func)
+    callee = file.definition_of(called)
     if not isinstance(callee, cst.FunctionDef) or callee.asynchronous is None:
         return []
     names = []
-    own_object = isinstance(call.func, cst.Attribute) and dotted(call.func.value) == "self"
+    own_object = isinstance(called, cst.Attribute) and dotted(called.value) == "self"
     nested = file.enclosing_function(callee)
     for node in walk_scope(callee.body):
         is_outer = isinstance(node, cst.Name) and nested is not None and not _binds(callee, node.value)

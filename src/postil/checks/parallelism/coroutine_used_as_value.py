@@ -70,7 +70,7 @@ def _use(node: cst.CSTNode, file: SourceFile) -> str | None:
             return "a coroutine can't be computed with"
         case cst.For() | cst.CompFor() if above.iter is node and above.asynchronous is None:
             return "a coroutine can't be iterated over"
-        case cst.StarredElement():
+        case cst.StarredElement() | cst.StarredDictElement():
             return "a coroutine can't be unpacked"
         case cst.Match() if above.subject is node:
             return "a coroutine is compared with a value"

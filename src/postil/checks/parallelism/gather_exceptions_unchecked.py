@@ -6,7 +6,7 @@ import libcst as cst
 
 from postil.lint import Fix, FixKind, Insert, Note, Notes, SourceFile
 from postil.lint.contexts import is_cleanup_name
-from postil.lint.fanout import assigned, awaited, collects_exceptions, works
+from postil.lint.fanout import Work, assigned, awaited, collects_exceptions, works
 from postil.lint.handlers import catches_all
 from postil.lint.names import dotted, targets
 from postil.lint.tree import COMPREHENSIONS, walk, walk_scope
@@ -142,8 +142,9 @@ def _is_harmless(call: cst.Call, file: SourceFile) -> bool:
 
     Who waits for all tasks of the loop only wants them to be over.
     """
-    gathered = [work.expression for work in works(call, file)]
-    if gathered and all(_ends(work, file) or _catches_all(work, file) for work in gathered):
+    begun = list(works(call, file))
+    gathered = [work.expression for work in begun]
+    if begun and all(_ends(work.expression, file) or _catches_all(work, file) for work in begun):
         return True
     if any(isinstance(above, cst.ExceptHandler) and _is_cancellation(above, file) for above in file.ancestors(call)):
         return True
@@ -179,9 +180,9 @@ def _starts_work(gathered: list[cst.BaseExpression], file: SourceFile) -> bool:
     return any(isinstance(node, cst.Call) for work in gathered for node in walk(file.value_of(work) or work))
 
 
-def _catches_all(work: cst.BaseExpression, file: SourceFile) -> bool:
+def _catches_all(work: Work, file: SourceFile) -> bool:
     """Whether what is gathered is a coroutine of this file that can't raise."""
-    found = file.definition_of(work.func) if isinstance(work, cst.Call) else None
+    found = file.definition_of(work.called) if work.called is not None else None
     return isinstance(found, cst.FunctionDef) and catches_all(found, file)
 
 

@@ -4,7 +4,7 @@ import libcst as cst
 
 from postil.lint import Fix, FixKind, Note, Notes, Replace, SourceFile
 from postil.lint.catalogue.pools import EXECUTORS, POOLS
-from postil.lint.names import dotted
+from postil.lint.names import dotted, last_name
 from postil.lint.tree import walk
 
 MENTIONS = ("Executor", "Pool")
@@ -18,7 +18,7 @@ def check(statement: cst.Assign, file: SourceFile) -> Notes:
     if made.__class__ is not cst.Call or not isinstance(made, cst.Call) or len(statement.targets) != 1:
         return
     target = statement.targets[0].target
-    if not isinstance(target, cst.Name) or file.name_of(made.func) not in _MADE:
+    if not isinstance(target, cst.Name) or not _is_pool(made, file):
         return
     function = file.enclosing_function(statement)
     if not isinstance(function, cst.FunctionDef) or not _is_left_open(target, function, file):
@@ -30,6 +30,12 @@ def check(statement: cst.Assign, file: SourceFile) -> Notes:
         f"`{target.value}` is left open, as nothing in `{function.name.value}` closes it",
         fix=_entered(statement, target.value, made, file),
     )
+
+
+def _is_pool(made: cst.Call, file: SourceFile) -> bool:
+    """Whether a call makes a pool: `ThreadPoolExecutor()`, `multiprocessing.get_context("spawn").Pool()`."""
+    name = file.name_of(made.func)
+    return name in _MADE if name is not None else last_name(made.func) == "Pool" and file.type_of(made) in POOLS
 
 
 def _is_left_open(target: cst.Name, function: cst.FunctionDef, file: SourceFile) -> bool:

@@ -3,10 +3,12 @@
 import libcst as cst
 
 from postil.lint import Note, Notes, Secondary, SourceFile
+from postil.lint.fanout import fanouts
+from postil.lint.names import last_name
 from postil.lint.network import calls_of
 from postil.lint.tree import COMPREHENSIONS, walk, walk_scope
 
-MENTIONS = ("ThreadPoolExecutor",)
+MENTIONS = ("ThreadPoolExecutor", "to_thread")
 
 _POOL = "concurrent.futures.ThreadPoolExecutor"
 # These wait, or let go of the interpreter lock while they work.
@@ -16,9 +18,7 @@ _FILES = frozenset({"read", "write", "readline", "readlines", "acquire", "wait",
 
 
 def check(call: cst.Call, file: SourceFile) -> Notes:
-    if not isinstance(call.func, cst.Attribute) or call.func.attr.value not in ("submit", "map") or not call.args:
-        return
-    if file.type_of(call.func.value) != _POOL or file.in_test(call):
+    if not call.args or not _spreads(call, file) or file.in_test(call):
         return
     function = file.definition_of(call.args[0].value)
     if not isinstance(function, cst.FunctionDef) or not _only_computes(function, file):
@@ -28,6 +28,17 @@ def check(call: cst.Call, file: SourceFile) -> Notes:
         call,
         f"`{name}` only computes, so threads take turns at it and are no faster than one",
         secondary=(Secondary(function.name, "waits for nothing"),),
+    )
+
+
+def _spreads(call: cst.Call, file: SourceFile) -> bool:
+    """Whether a call gives work to several threads: of a pool, or by one of many `to_thread` that are gathered."""
+    last = last_name(call.func)
+    if last in ("submit", "map") and isinstance(call.func, cst.Attribute):
+        return file.type_of(call.func.value) == _POOL
+    # A single thread keeps the loop free, which is another matter.
+    return file.name_of(call.func) == "asyncio.to_thread" and any(
+        work.expression is call and work.over is not None for fanout in fanouts(file) for work in fanout.works
     )
 
 

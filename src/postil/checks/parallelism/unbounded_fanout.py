@@ -70,27 +70,27 @@ def _is_bounded(over: cst.BaseExpression, file: SourceFile, depth: int = 0) -> b
 
 def _request(work: Work, file: SourceFile) -> cst.CSTNode | None:
     """Where the work speaks over the network, itself or in functions of this file that it calls."""
-    if not isinstance(work.expression, cst.Call):
+    if work.called is None:
         return None
-    if _is_request(work.expression, file):
+    if _is_request(work.called, file):
         return work.expression
-    callee = file.definition_of(work.expression.func)
+    callee = file.definition_of(work.called)
     if not isinstance(callee, cst.FunctionDef):
         return None
     for function in file.calls.reached(callee):
         for node in walk_scope(function.body):
-            if isinstance(node, cst.Call) and _is_request(node, file):
+            if isinstance(node, cst.Call) and _is_request(node.func, file):
                 return node
     return None
 
 
-def _is_request(call: cst.Call, file: SourceFile) -> bool:
-    if not isinstance(call.func, cst.Attribute):
+def _is_request(called: cst.BaseExpression, file: SourceFile) -> bool:
+    if not isinstance(called, cst.Attribute):
         return False
-    name = file.name_of(call.func)
+    name = file.name_of(called)
     if name is not None:
         return name in REQUESTS
-    return call.func.attr.value not in ("aclose", "close") and file.type_of(call.func.value) in CLIENTS
+    return called.attr.value not in ("aclose", "close") and file.type_of(called.value) in CLIENTS
 
 
 def _comes_from_outside(over: cst.BaseExpression, file: SourceFile) -> bool:

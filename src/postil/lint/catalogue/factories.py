@@ -41,6 +41,7 @@ FACTORIES: dict[str, str] = {
     "subprocess.Popen": "subprocess.Popen",
     "concurrent.futures.ThreadPoolExecutor": "concurrent.futures.ThreadPoolExecutor",
     "multiprocessing.Pool": "multiprocessing.pool.Pool",
+    "multiprocessing.get_context": "multiprocessing.context.BaseContext",
     "asyncio.get_event_loop": "asyncio.AbstractEventLoop",
     "asyncio.get_running_loop": "asyncio.AbstractEventLoop",
     "asyncio.new_event_loop": "asyncio.AbstractEventLoop",
@@ -85,6 +86,11 @@ METHOD_RESULTS: dict[tuple[str, str], str] = {
     **{
         ("pathlib.Path", method): "pathlib.Path"
         for method in ("absolute", "expanduser", "joinpath", "resolve", "with_name", "with_stem", "with_suffix")
+    },
+    ("multiprocessing.context.BaseContext", "Pool"): "multiprocessing.pool.Pool",
+    **{
+        ("multiprocessing.context.BaseContext", queue): f"multiprocessing.{queue}"
+        for queue in ("JoinableQueue", "Queue", "SimpleQueue")
     },
     ("sqlite3.Connection", "cursor"): "sqlite3.Cursor",
     ("psycopg.Connection", "cursor"): "psycopg.Cursor",

@@ -3,6 +3,7 @@
 PROCESS_EXECUTORS = frozenset({"concurrent.futures.ProcessPoolExecutor",
                                "concurrent.futures.process.ProcessPoolExecutor"})  # fmt: skip
 EXECUTORS = PROCESS_EXECUTORS | {
+    "concurrent.futures.Executor",
     "concurrent.futures.ThreadPoolExecutor",
     "concurrent.futures.thread.ThreadPoolExecutor",
 }
