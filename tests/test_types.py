@@ -87,6 +87,20 @@ KNOWN = {
         ),
         "redis.Redis",
     ),
+    "property": (
+        (
+            "import redis\nclass A:\n    @property\n    def r(self) -> redis.Redis | None:\n        return made()\n"
+            "    def f(self):\n        use(self.r)"
+        ),
+        "redis.Redis",
+    ),
+    "cached-property": (
+        (
+            "import redis\nfrom functools import cached_property\nclass A:\n    @cached_property\n"
+            "    def r(self) -> redis.Redis:\n        return made()\nclass B(A):\n    def f(self):\n        use(self.r)"
+        ),
+        "redis.Redis",
+    ),
     "attribute-none-first": (
         (
             "import redis\nclass A:\n    def __init__(self):\n        self.r = None\n    def g(self):\n"

@@ -26,13 +26,18 @@ def is_settings_class(owner: cst.ClassDef, file: SourceFile, depth: int = 0) -> 
 def builds_settings(call: cst.Call, file: SourceFile) -> str | None:
     """The name of the settings class that a call builds from the environment; None for every other call.
 
-    A class from another file counts by its name and its module's: `app.config.Settings`. With arguments it is built
-    from these, so it doesn't count.
+    With arguments it is built from these, so it doesn't count. A class from another file counts by its name and its
+    module's: `app.config.Settings`.
     """
     if any(arg.keyword is None or not arg.keyword.value.startswith("_") for arg in call.args):
         return None
-    found = file.definition_of(call.func)
+    return settings_class(call.func, file)
+
+
+def settings_class(expression: cst.BaseExpression, file: SourceFile) -> str | None:
+    """The name of the settings class that an expression names, of this file or, by its name, of another."""
+    found = file.definition_of(expression)
     if isinstance(found, cst.ClassDef):
         return found.name.value if is_settings_class(found, file) else None
-    name = file.name_of(call.func)
+    name = file.name_of(expression)
     return name.rpartition(".")[2] if name and _IMPORTED.search(name) else None

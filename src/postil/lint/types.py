@@ -178,7 +178,17 @@ class Types:
             bases = [self._file.definition_of(base.value) for base in owner.bases]
             owner = next((base for base in bases if isinstance(base, cst.ClassDef)), None)
             seen += 1
-        return None
+        return self._of_property(attribute, depth)
+
+    def _of_property(self, attribute: cst.Attribute, depth: int) -> str | None:
+        found = self._file.definition_of(attribute)
+        if not isinstance(found, cst.FunctionDef) or found.returns is None:
+            return None
+        # On the class itself it is the property, and no value.
+        if isinstance(self._file.definition_of(attribute.value), cst.ClassDef):
+            return None
+        is_property = self._file.decorator(found, "property", "functools.cached_property") is not None
+        return self.annotated(found.returns.annotation, depth) if is_property else None
 
     def _of_assigned(self, assigned: list[cst.CSTNode], depth: int) -> str | None:
         values = [value for each in assigned if (value := self._of_final(each)) is not None]

@@ -5,7 +5,7 @@ import re
 import libcst as cst
 
 from postil.lint import Fix, FixKind, Insert, Note, Notes, SourceFile
-from postil.lint.configuration import builds_settings
+from postil.lint.configuration import builds_settings, settings_class
 
 MENTIONS = ("Settings",)
 
@@ -13,7 +13,12 @@ _CACHED = re.compile(r"(?:^|\.)(?:\w*cache\w*|singleton|once)$", re.IGNORECASE)
 
 
 def check(call: cst.Call, file: SourceFile) -> Notes:
-    if not file.is_service or (name := builds_settings(call, file)) is None:
+    if not file.is_service:
+        return
+    if file.called(call) in ("Depends", "Security"):
+        yield from _injected(call, file)
+        return
+    if (name := builds_settings(call, file)) is None:
         return
     handler = file.served_by(call)
     function = file.enclosing_def(call)
@@ -24,6 +29,29 @@ def check(call: cst.Call, file: SourceFile) -> Notes:
         f"`{name}()` reads the environment anew each time `{handler.name.value}` is served",
         fix=_cache(function, call, file),
     )
+
+
+def _injected(call: cst.Call, file: SourceFile) -> Notes:
+    """`Depends(Settings)`: FastAPI takes the fields of a class that it calls from the query."""
+    if not (file.name_of(call.func) or "").startswith("fastapi."):
+        return
+    given = call.args[0].value if call.args else _declared(call, file)
+    if given is not None and (name := settings_class(given, file)) is not None:
+        yield Note(
+            call,
+            f"this builds `{name}` for each request, and takes fields that the query names from there",
+            severity="error",
+        )
+
+
+def _declared(call: cst.Call, file: SourceFile) -> cst.BaseExpression | None:
+    """The class of `current: Settings = Depends()` and `current: Annotated[Settings, Depends()]`."""
+    param = next((above for above in file.ancestors(call) if isinstance(above, cst.Param)), None)
+    declared = param.annotation.annotation if param is not None and param.annotation is not None else None
+    if isinstance(declared, cst.Subscript):
+        first = declared.slice[0].slice
+        return first.value if isinstance(first, cst.Index) else None
+    return declared
 
 
 def _is_cached(function: cst.FunctionDef, file: SourceFile) -> bool:
