@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import libcst as cst
 
-from postil.lint import Note, Notes, Secondary, SourceFile
+from postil.lint import Note, Notes, Secondary, SourceFile, argument
 from postil.lint.around import tries_around
 from postil.lint.names import dotted
 from postil.lint.retries import Retry, attempts_of, filter_of, filter_parts, listed
@@ -98,6 +98,22 @@ def _own_retries(call: cst.Call, file: SourceFile) -> cst.Call | None:
                 for inner in transport.args
             ):
                 return made
+    return _mounted(made, file)
+
+
+def _mounted(session: cst.Call, file: SourceFile) -> cst.Call | None:
+    """The adapter that a session of requests was given, if it tries again: `session.mount(…, HTTPAdapter(…))`."""
+    if file.name_of(session.func) not in ("requests.Session", "requests.session"):
+        return None
+    for call in file.nodes(cst.Call):
+        if not isinstance(call.func, cst.Attribute) or call.func.attr.value != "mount" or len(call.args) != 2:
+            continue
+        adapter = file.value_of(call.args[1].value) or call.args[1].value
+        if not isinstance(adapter, cst.Call) or file.value_of(call.func.value) is not session:
+            continue
+        retries = argument(adapter, "max_retries")
+        if retries is not None and not _is_none(retries):
+            return adapter
     return None
 
 

@@ -23,7 +23,7 @@ _HARMLESS = re.compile(
     r"|\w*(option|argument|param)s?|pass_context|pass_obj|pass_app|confirmation_option|password_option|version_option|help_option"
     r"|route|get|post|put|patch|delete|head|options|websocket|api_route|command|group|callback|task|actor|job"
     r"|shared_task|periodic_task|receiver|listens_for|register|connect|on|on_event|middleware|exception_handler"
-    r"|errorhandler|skip\w*|mark|fixture|parametrize|setupmethod|result_callback|requires_\w*metadata)$"
+    r"|errorhandler|skip\w*|mark|fixture|parametrize|setupmethod|wraps|result_callback|requires_\w*metadata)$"
 )
 _GROUPS = frozenset({"typer.Typer", "click.Group", "click.core.Group", "flask.cli.AppGroup", "cyclopts.App"})
 _SIGNALS = frozenset({"sqlalchemy.event.listens_for", "django.dispatch.receiver"})
