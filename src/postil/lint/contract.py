@@ -273,7 +273,8 @@ class Service:
 def _with_name(form: Form, old: str, new: str) -> Form:
     """A type with another name in the place of one."""
     if isinstance(form, tuple):
-        return tuple(_with_name(each, old, new) for each in form)
+        kind, *parts = (_with_name(each, old, new) for each in form)
+        return (kind, *(sorted(parts, key=repr) if kind == "union" else parts))
     return new if form == old else form
 
 

@@ -75,5 +75,8 @@ def _is_app(owner: cst.BaseExpression, file: SourceFile) -> bool:
 
 
 def _made(owner: cst.BaseExpression, file: SourceFile) -> cst.Call | None:
+    # An app hands its handlers on to its own router.
+    if isinstance(owner, cst.Attribute) and owner.attr.value == "router":
+        owner = owner.value
     value = file.value_of(owner)
     return value if isinstance(value, cst.Call) else None

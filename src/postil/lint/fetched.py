@@ -24,18 +24,20 @@ MENTIONS = ("requests", "httpx", "aiohttp")
 class Fetched:
     """One answer: the `call` that asks for it, what that is called in a sentence, and where the answer is used.
 
-    `statement` assigns it to a name; None where it is used at once, or is what a `with` enters.
+    `statement` assigns it to a name; None where it is used at once, or is what a `with` enters. `checked` where its
+    status was looked at before that: `client.get(…).raise_for_status()`, which gives the answer in httpx.
     """
 
     call: cst.Call
     by: str
     uses: tuple[cst.CSTNode, ...]
-    statement: cst.Assign | None
+    statement: cst.Assign | cst.AnnAssign | None
+    checked: bool = False
 
     def bodies(self, file: SourceFile) -> Iterator[cst.CSTNode]:
         """Where its JSON is made: `answer.json()`, awaited or not, and `json.loads(answer.text)`."""
         for use in self.uses:
-            above = file.parent(use)
+            above = file.parent(_past_check(use, file))
             if not isinstance(above, cst.Attribute):
                 continue
             called = file.parent(above)
@@ -58,17 +60,36 @@ def fetched(file: SourceFile) -> Iterator[Fetched]:
         above = file.parent(call)
         if isinstance(above, cst.Await):
             value, above = above, file.parent(above)
+        answer = _past_check(value, file)
+        checked, above = answer is not value, file.parent(answer)
         if isinstance(above, cst.Attribute):
-            yield Fetched(call, by, (value,), None)
+            yield Fetched(call, by, (answer,), None, checked)
             continue
         name, statement = None, None
-        if isinstance(above, cst.Assign) and len(above.targets) == 1:
-            name, statement = above.targets[0].target, above
+        if isinstance(above, (cst.Assign, cst.AnnAssign)):
+            name, statement = given_to(above), above
         elif isinstance(above, cst.WithItem) and above.asname is not None:
             name = above.asname.name
         function = file.enclosing_function(call)
         if isinstance(name, cst.Name) and function is not None:
-            yield Fetched(call, by, tuple(uses(name, function, file)), statement)
+            yield Fetched(call, by, tuple(uses(name, function, file)), statement, checked)
+
+
+def _past_check(answer: cst.CSTNode, file: SourceFile) -> cst.CSTNode:
+    """The answer that `raise_for_status()` gives back, where it is called on one here."""
+    above = file.parent(answer)
+    if isinstance(above, cst.Attribute) and above.value is answer and above.attr.value == "raise_for_status":
+        called = file.parent(above)
+        if isinstance(called, cst.Call) and called.func is above:
+            return called
+    return answer
+
+
+def given_to(statement: cst.Assign | cst.AnnAssign) -> cst.Name | None:
+    """The one plain name that an assignment binds, with a type or without."""
+    target = statement.target if isinstance(statement, cst.AnnAssign) else statement.targets[0].target
+    several = isinstance(statement, cst.Assign) and len(statement.targets) > 1
+    return target if isinstance(target, cst.Name) and not several else None
 
 
 def _asks(call: cst.Call, file: SourceFile) -> str | None:
@@ -92,7 +113,7 @@ def uses(name: cst.Name, function: cst.FunctionDef | cst.Lambda, file: SourceFil
         if not isinstance(node, cst.Name) or node.value != name.value:
             continue
         above = file.parent(node)
-        if isinstance(above, (cst.AssignTarget, cst.AsName)):
+        if isinstance(above, (cst.AssignTarget, cst.AsName)) or getattr(above, "target", None) is node:
             bound = node
         elif getattr(above, "attr", None) is node or getattr(above, "keyword", None) is node:
             continue

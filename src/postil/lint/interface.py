@@ -178,7 +178,7 @@ class Interface:
             yield "", False
             return
         found = False
-        for where, include in self._includes:
+        for where, include in self.includes:
             target = argument(include, "router", 0)
             reached = self.modules.value(where, target) if target is not None else None
             if reached is None or reached[1] is not made:
@@ -196,7 +196,8 @@ class Interface:
             yield prefix or "", True
 
     @cached_property
-    def _includes(self) -> list[tuple[SourceFile, cst.Call]]:
+    def includes(self) -> list[tuple[SourceFile, cst.Call]]:
+        """The calls of `include_router`, each with its file."""
         return [
             (file, call)
             for file in self.files
@@ -223,6 +224,8 @@ class Interface:
         if id(function) in seen or len(seen) > 40:
             return
         seen.add(id(function))
+        owner = file.enclosing_class(function) if function.name.value == "__init__" else None
+        asked_by = (owner or function).name.value
         for param in parameters(function):
             if param.star in ("*", "**") or param.name.value in ("self", "cls"):
                 continue
@@ -230,10 +233,15 @@ class Interface:
             marker = next((call for call in options if _last(call) in _DEPENDS), None)
             if marker is not None:
                 target = argument(marker, "dependency", 0)
-                owner = where if target is not None and marker is not param.default else file
-                known = self.modules.definition(owner, target) if target is not None else None
-                if known is not None and isinstance(known[1], cst.FunctionDef):
-                    self._asked(known[0], known[1], placeholders, found, seen)
+                home = where if target is None or marker is not param.default else file
+                # `Depends()` means the parameter's own type.
+                given_by = target if target is not None else annotation
+                known = self.modules.definition(home, given_by) if given_by is not None else None
+                provider = known[1] if known is not None else None
+                if known is not None and isinstance(provider, cst.ClassDef):
+                    provider = known[0].member_of(provider, "__init__")
+                if known is not None and isinstance(provider, cst.FunctionDef):
+                    self._asked(known[0], provider, placeholders, found, seen)
                 continue
             given = next((call for call in options if _last(call) in _SOURCES), None)
             source = _SOURCES[_last(given)] if given is not None else None
@@ -254,7 +262,7 @@ class Interface:
                     _is_required(param, given),
                     param,
                     file,
-                    function.name.value,
+                    asked_by,
                     type_form(where, annotation),
                     where,
                     tuple(options),

@@ -14,6 +14,9 @@ _MAKERS = re.compile(r"^(?:\w*Session(?:Local|Maker|Factory)|(?:\w+_)?session_?(
 def opens_session(call: cst.Call, file: SourceFile) -> bool:
     """Whether a call opens a SQLAlchemy session, as far as the file shows; a `scoped_session` is none."""
     func = call.func
+    # `with maker.begin() as session:` opens one, and a transaction with it.
+    if isinstance(func, cst.Attribute) and func.attr.value == "begin" and not call.args:
+        func = func.value
     name = file.name_of(func)
     if name is not None and name.startswith(("sqlalchemy.", "sqlmodel.")):
         return name in SESSION_CLASSES

@@ -9,6 +9,7 @@ from postil.lint import Note, Notes, SourceFile, argument, string_value
 from postil.lint.answers import is_probe, returned
 from postil.lint.contexts import Route
 from postil.lint.names import dotted
+from postil.lint.statuses import status_of
 from postil.lint.tree import walk_scope
 
 MENTIONS = ("fastapi", "APIRouter", "flask")
@@ -17,6 +18,7 @@ _WORDS = ("error", "errors", "success", "status", "ok")
 # Whoever calls these decides what an answer must be, or an answer holds several results.
 _OTHERS = re.compile(r"web_?hook|callback|graphql|json-?rpc|(^|[/_-])(bulk|batch|mcp|test|validate|check)([/_-]|$)",
                      re.IGNORECASE)  # fmt: skip
+_SUCCESS = (200, 201, 202)
 _ERRORS = frozenset({"error", "failed", "failure", "fail"})
 
 
@@ -39,7 +41,7 @@ def _is_others(route: Route, file: SourceFile) -> bool:
     if _OTHERS.search(route.function.name.value) or _OTHERS.search(route.path or ""):
         return True
     status = argument(route.call, "status_code")
-    return status is not None and "207" in file.code(status)
+    return status is not None and status_of(status, file) not in _SUCCESS
 
 
 def _has_forms(route: Route) -> bool:
@@ -76,13 +78,16 @@ def _sets_status(route: Route, file: SourceFile) -> bool:
 
 
 def _error(value: cst.BaseExpression, route: Route, file: SourceFile) -> str | None:
-    """The part of a returned dict that tells of an error; None where there is none, or a status is given."""
+    """The part of a returned dict that tells of an error; None where there is none, or another status is given."""
     if isinstance(value, cst.Call):
         name = (dotted(value.func) or "").rpartition(".")[2]
         if name == "jsonify" and all(arg.keyword is not None for arg in value.args):
             pairs = [(arg.keyword.value, arg.value) for arg in value.args if arg.keyword is not None]
             return _told(pairs, file)
-        if name not in ("jsonify", "JSONResponse", "ORJSONResponse") or argument(value, "status_code", 1) is not None:
+        status = argument(value, "status_code", 1)
+        if name not in ("jsonify", "JSONResponse", "ORJSONResponse"):
+            return None
+        if status is not None and status_of(status, file) not in _SUCCESS:
             return None
         content = argument(value, "content", 0)
         return _error(content, route, file) if isinstance(content, cst.Dict) else None

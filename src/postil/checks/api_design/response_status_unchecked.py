@@ -4,8 +4,7 @@ import libcst as cst
 
 from postil.lint import Fix, FixKind, Insert, Note, Notes, SourceFile, argument, has_unpacking
 from postil.lint.fetched import MENTIONS as _LIBRARIES
-from postil.lint.fetched import Fetched, fetched
-from postil.lint.names import dotted
+from postil.lint.fetched import Fetched, fetched, given_to
 
 MENTIONS = _LIBRARIES
 
@@ -30,6 +29,8 @@ def check(file: SourceFile) -> Notes:
 def _body(answer: Fetched, file: SourceFile) -> cst.CSTNode | None:
     """Where the body is used; None where the status is looked at, or somebody else may do so."""
     body: cst.CSTNode | None = None
+    if answer.checked:
+        return None
     for use in answer.uses:
         above = file.parent(use)
         if not isinstance(above, cst.Attribute) or above.attr.value in _STATUS:
@@ -50,11 +51,11 @@ def _raises_itself(call: cst.Call, file: SourceFile) -> bool:
 
 def _checked(answer: Fetched, file: SourceFile) -> Fix | None:
     statement = answer.statement
-    name = dotted(statement.targets[0].target) if statement is not None else None
+    name = given_to(statement) if statement is not None else None
     if statement is None or name is None:
         return None
     line = file.enclosing_statement(statement)
     if not isinstance(line, cst.SimpleStatementLine) or len(line.body) != 1:
         return None
-    text = f"\n{file.indentation(line)}{name}.raise_for_status()"
+    text = f"\n{file.indentation(line)}{name.value}.raise_for_status()"
     return Fix((Insert(statement, text, after=True),), FixKind.SUGGESTION)

@@ -7,7 +7,7 @@ import libcst as cst
 from postil.lint import Note, Notes, SourceFile
 from postil.lint.around import tries_around
 from postil.lint.fetched import MENTIONS as _LIBRARIES
-from postil.lint.fetched import fetched, uses
+from postil.lint.fetched import fetched, given_to, uses
 from postil.lint.handlers import raises
 from postil.lint.names import dotted
 from postil.lint.tree import walk
@@ -41,8 +41,8 @@ def _used(body: cst.CSTNode, file: SourceFile) -> tuple[cst.CSTNode, str] | None
     if _is_failure(body, file):
         return None
     above = file.parent(body)
-    if isinstance(above, cst.Assign) and len(above.targets) == 1 and isinstance(above.targets[0].target, cst.Name):
-        return _used_by_name(above.targets[0].target, file)
+    if isinstance(above, (cst.Assign, cst.AnnAssign)) and (name := given_to(above)) is not None:
+        return _used_by_name(name, file)
     return _use(body, file)
 
 

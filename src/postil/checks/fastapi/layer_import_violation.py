@@ -1,11 +1,12 @@
 """Finds imports that lead from a lower layer of an application to a higher one."""
 
+from collections.abc import Iterator
 from posixpath import basename, dirname
 
 import libcst as cst
 
 from postil.lint import Note, Notes, SourceFile
-from postil.lint.names import imported
+from postil.lint.names import dotted, imported
 
 _API = frozenset({"api", "endpoints", "routers", "routes", "views"})
 _SERVICES = frozenset({"services", "service"})
@@ -22,12 +23,19 @@ def check(statement: cst.Import | cst.ImportFrom, file: SourceFile) -> Notes:
         return
     if file.enclosing_function(statement) is not None or file.in_type_checking(statement):
         return
-    for _, origin in imported(statement):
+    for origin in _origins(statement):
         parts = _inside(origin, folders)
         higher = next((part for part in reversed(parts) if part in _ABOVE or part in _API), None)
         if higher in _ABOVE[layer]:
             yield Note(statement, f"`{layer}` imports `{origin.lstrip('.')}`, which is part of `{higher}` above it")
             return
+
+
+def _origins(statement: cst.Import | cst.ImportFrom) -> Iterator[str]:
+    """What a statement imports, by its full name: `app.api.orders` of `import app.api.orders`, which binds `app`."""
+    if isinstance(statement, cst.Import):
+        return (name for alias in statement.names if (name := dotted(alias.name)) is not None)
+    return (origin for _, origin in imported(statement))
 
 
 def _inside(origin: str, folders: list[str]) -> list[str]:

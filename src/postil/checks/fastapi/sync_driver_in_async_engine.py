@@ -55,6 +55,11 @@ def check(call: cst.Call, file: SourceFile) -> Notes:
 
 
 def _beginning(url: cst.BaseExpression | None) -> str:
+    """What a URL surely begins with: `"mysql://" + host` and `"mysql://{}".format(host)` tell their scheme, too."""
+    while isinstance(url, cst.BinaryOperation) and isinstance(url.operator, (cst.Add, cst.Modulo)):
+        url = url.left
+    if isinstance(url, cst.Call) and isinstance(url.func, cst.Attribute) and url.func.attr.value == "format":
+        url = url.func.value
     if isinstance(url, cst.FormattedString):
         first = url.parts[0] if url.parts else None
         return first.value if isinstance(first, cst.FormattedStringText) else ""
