@@ -44,6 +44,11 @@ _INDEXES = re.compile(
     rf"CREATE\s+(?:UNIQUE\s+)?INDEX\s+(?:CONCURRENTLY\s+)?(?:IF\s+NOT\s+EXISTS\s+)?(?:{_NAME}\s+)?ON\s+(?:ONLY\s+)?{_NAME}",
     re.IGNORECASE,
 )
+_COLUMN = (
+    r"(?:COLUMN\s+)?(?:IF\s+NOT\s+EXISTS\s+)?"
+    rf"(?!(?:CONSTRAINT|PRIMARY|FOREIGN|UNIQUE|CHECK|EXCLUDE|INDEX|KEY)\b){_NAME}\s"
+)
+_CONSTRAINT = rf"(?:CONSTRAINT\s+{_NAME.replace('(', '(?:', 1)}\s+)?"
 # What `ALTER TABLE` does, and the operation of `alembic.op`, or of a part of `alter_column`, that does the same.
 _ACTIONS = tuple(
     (operation, re.compile(pattern, re.IGNORECASE))
@@ -55,6 +60,20 @@ _ACTIONS = tuple(
         ("drop_column", rf"DROP\s+(?:COLUMN\s+)?(?:IF\s+EXISTS\s+)?{_NAME}"),
         ("set_not_null", rf"ALTER\s+(?:COLUMN\s+)?{_NAME}\s+SET\s+NOT\s+NULL\b"),
         ("change_type", rf"ALTER\s+(?:COLUMN\s+)?{_NAME}\s+(?:SET\s+DATA\s+)?TYPE\b"),
+    )
+)
+# What it adds; one action may be several of these.
+_ADDS = tuple(
+    (operation, re.compile(rf"ADD\s+{pattern}", re.IGNORECASE | re.DOTALL))
+    for operation, pattern in (
+        ("add_column", _COLUMN),
+        (
+            "add_required_column",
+            rf"{_COLUMN}(?![^;]*\b(?:DEFAULT|GENERATED|(?:BIG|SMALL)?SERIAL)\b)[^;]*\bNOT\s+NULL\b",
+        ),
+        ("add_foreign_key", rf"{_CONSTRAINT}FOREIGN\s+KEY\b()(?!.*\bNOT\s+VALID\b)"),
+        ("add_check", rf"{_CONSTRAINT}CHECK\b()(?!.*\bNOT\s+VALID\b)"),
+        ("add_unique", rf"{_CONSTRAINT}(?:UNIQUE|PRIMARY\s+KEY)\b()(?!\s+USING\b)"),
     )
 )
 _TOP_COMMA = re.compile(r",(?![^(]*\))")
@@ -73,8 +92,9 @@ class Sql:
     `table` is the one whose rows are written; `reads`: they come from other rows; `bounded`: only some are written.
     `schema`: how it changes tables or indexes ("ALTER TABLE"), else ""; `creates` and `renames` name the table.
     `operations` are those of `alembic.op` that would do the same, each with its table and column; "rename_column",
-    "set_not_null" and "change_type" are what `alter_column` does. A name that isn't known is None. `code` is the text
-    without comments and strings, "" where a statement is built.
+    "set_not_null" and "change_type" are what `alter_column` does, "add_required_column", "add_foreign_key", "add_check"
+    and "add_unique" what `ADD` does besides. A name that isn't known is None. `code` is the text without comments and
+    strings, "" where a statement is built.
     """
 
     verb: str
@@ -388,9 +408,12 @@ def _operations(text: str) -> Iterator[tuple[str, str | None, str | None]]:
         yield "create_index", unquoted(found[2]), None
     if altered := _ALTERS.match(text):
         table = unquoted(altered[1])
-        for action in _TOP_COMMA.split(text[altered.end() :]):
+        for action in map(str.strip, _TOP_COMMA.split(text[altered.end() :])):
+            for operation, pattern in _ADDS:
+                if found := pattern.match(action):
+                    yield operation, table, unquoted(found[1])
             for operation, pattern in _ACTIONS:
-                if found := pattern.match(action.strip()):
+                if found := pattern.match(action):
                     if operation:
                         yield operation, table, unquoted(found[1])
                     break

@@ -58,12 +58,16 @@ def fixture_of(function: cst.FunctionDef, file: SourceFile) -> Fixture | None:
     for decorator in function.decorators:
         expression = decorator.decorator
         call = expression if isinstance(expression, cst.Call) else None
-        name = file.name_of(call.func if call is not None else expression)
-        if name not in _DECORATORS:
+        if not is_fixture(call.func if call is not None else expression, file):
             continue
         given = argument(call, "name") if call is not None else None
         return Fixture(string_value(given) or function.name.value, _scope(call), function, decorator)
     return None
+
+
+def is_fixture(expression: cst.BaseExpression, file: SourceFile) -> bool:
+    """Whether an expression is `pytest.fixture` itself, or that of pytest-asyncio."""
+    return file.name_of(expression) in _DECORATORS
 
 
 def _scope(call: cst.Call | None) -> str | None:

@@ -86,6 +86,11 @@ def gates_in(project: Project, folder: str) -> Gates:
     return gates
 
 
+def floor_in(command: str) -> float | None:
+    """The highest floor of coverage that the options of a command, or of several, set."""
+    return max((float(found) for found in _NUMBER.findall(command)), default=None)
+
+
 def _words(values: object) -> Iterator[str]:
     if isinstance(values, str):
         lines = [line.partition("#")[0] for line in values.splitlines()]
@@ -117,6 +122,10 @@ def _of_toml(toml: TomlFile, name: str, gates: Gates) -> None:
 
 def _of_pyproject(toml: TomlFile, gates: Gates) -> None:
     _of_mypy(_table(toml.get("tool", "mypy")), toml.path, gates, ("tool", "mypy"))
+    overrides = toml.get("tool", "mypy", "overrides")
+    for each in map(_table, overrides if isinstance(overrides, list) else ()):
+        if each.get("ignore_errors") is True:
+            gates.spare("`ignore_errors` of mypy", each.get("module"), toml.path, "tool", "mypy", "overrides")
     pyright = _table(toml.get("tool", "pyright"))
     for key, value in pyright.items():
         where = (toml.path, "tool", "pyright", key)
@@ -176,8 +185,7 @@ def _of_mypy(settings: Mapping[str, Any], path: str, gates: Gates, base: tuple[s
 def _of_pytest(settings: Mapping[str, Any], path: str, gates: Gates, base: tuple[str, ...]) -> None:
     options = settings.get("addopts")
     text = " ".join(options) if isinstance(options, list) else str(options or "")
-    if found := _NUMBER.search(text):
-        gates.level("`fail_under` of coverage", float(found[1]), path, *base, "addopts")
+    gates.level("`fail_under` of coverage", floor_in(text), path, *base, "addopts")
     filters = settings.get("filterwarnings")
     lines = filters.splitlines() if isinstance(filters, str) else filters if isinstance(filters, list) else None
     if lines is not None:

@@ -61,10 +61,10 @@ _OTHERS = ("sqlite", "mysql", "mariadb", "oracle", "mssql")
 class Step:
     """One thing that an upgrade does.
 
-    `operation` is one of `alembic.op`, or "rename_column", "set_not_null" or "change_type" for what `alter_column`
-    does, or "" where `sql` writes rows or does something else. `is_new`: the table was created by this revision, or
-    can't be told from one that was. `is_empty`: it is new, or all of its rows were deleted before. `committed`: it runs
-    outside of Alembic's transaction. `repeated`: it stands in a loop.
+    `operation` is one of `alembic.op`, or what `alter_column` does ("rename_column", "set_not_null", "change_type"), or
+    what SQL does besides (see `Sql.operations`), or "" where `sql` writes rows or does something else. `is_new`: the
+    table was created by this revision, or can't be told from one that was. `is_empty`: it is new, or all of its rows
+    were deleted before. `committed`: it runs outside of Alembic's transaction. `repeated`: it stands in a loop.
     """
 
     call: cst.Call

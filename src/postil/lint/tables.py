@@ -3,6 +3,7 @@
 Sees the files at hand. What a base class or mixin from elsewhere brings is unknown, and its name is kept.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,6 +22,8 @@ from postil.lint.tree import walk
 WORDS = ("__tablename__", "table=True", "Table(", "Column(", "mapped_column", "Mapped[")
 """One of these stands in each file that maps tables, or columns of mixins."""
 
+# How Flask-SQLAlchemy makes a table's name of a class's (`camel_to_snake_case` of its 3.1).
+_SNAKE = re.compile(r"((?<=[a-z0-9])[A-Z]|(?!^)[A-Z](?=[a-z]))")
 _COLUMNS = frozenset({"Column", "mapped_column"})
 _NO_COLUMNS = frozenset(
     {"relationship", "Relationship", "column_property", "synonym", "association_proxy", "composite", "hybrid_property",
@@ -117,6 +120,8 @@ class Tables:
         )
         if name is None and is_sqlmodel and "__tablename__" not in values:
             name = node.name.value.lower()
+        elif name is None and "__tablename__" not in values and _is_flask(node):
+            name = _SNAKE.sub(r"_\1", node.name.value).lower().lstrip("_")
         if name is None:
             return None
         foreign: set[str] = set()
@@ -147,6 +152,13 @@ class TableChange:
     def head(self) -> Mapping[str, Table]:
         """The tables after."""
         return Tables(file for change in self._changes if (file := change.head) is not None).by_name
+
+
+def _is_flask(node: cst.ClassDef) -> bool:
+    """Whether a class is a model of Flask-SQLAlchemy that maps a table of its own: `db.Model`, and a primary key."""
+    return any(dotted(base.value) == "db.Model" for base in node.bases) and any(
+        argument(call, "primary_key") is not None for call in walk(node.body) if isinstance(call, cst.Call)
+    )
 
 
 def _by_name(columns: Iterable[Column]) -> dict[str, Column]:

@@ -24,10 +24,13 @@ _HIDDEN = re.compile(r"(?:_+|x_?|no_?|off_?|skip_?|disabled?_?|dont_?|todo_?)(te
 
 @dataclass(frozen=True, eq=False)
 class _Disabling:
+    """`body` is that of the definition below a decorator."""
+
     scope: str
     name: str
     node: cst.CSTNode
     explained: bool
+    body: cst.BaseSuite | None
 
 
 def check(change: FileChange) -> Notes:
@@ -43,14 +46,26 @@ def check(change: FileChange) -> Notes:
 def _disabled(change: FileChange) -> Notes:
     if change.head is None:
         return
-    before = Counter((each.scope, each.name) for each in _disablings(change.base)) if change.base else Counter()
+    known = list(_disablings(change.base)) if change.base else []
+    before = Counter((each.scope, each.name) for each in known)
     for each in _disablings(change.head):
         key = (each.scope, each.name)
         if before[key]:
             before[key] -= 1
-        elif not each.explained:
+        elif not each.explained and not _is_renamed(each, change.head, known, change.base):
             what = f"`{each.scope}`" if each.scope else "this"
             yield Note(change.head.at(each.node), f"{what} is disabled by `{each.name}`, and nothing says why")
+
+
+def _is_renamed(each: _Disabling, head: SourceFile, known: list[_Disabling], base: SourceFile | None) -> bool:
+    """Whether a test was disabled before under another name."""
+    if each.body is None or base is None:
+        return False
+    now, then = Forms(head, deep=False), Forms(base, deep=False)
+    return any(
+        other.body is not None and other.name == each.name and then.of(other.body) == now.of(each.body)
+        for other in known
+    )
 
 
 def _disablings(file: SourceFile) -> Iterator[_Disabling]:
@@ -70,7 +85,8 @@ def _disablings(file: SourceFile) -> Iterator[_Disabling]:
         decorator = next((each for each in file.ancestors(place) if isinstance(each, cst.Decorator)), None)
         decorated = file.parent(decorator) if decorator is not None else None
         scope = file.scope_of(decorated if decorated is not None else place)
-        yield _Disabling(scope, name or "self.skipTest", place, explained)
+        body = decorated.body if isinstance(decorated, _DEFINITIONS) else None
+        yield _Disabling(scope, name or "self.skipTest", place, explained, body)
 
 
 _DEFINITIONS = (cst.FunctionDef, cst.ClassDef)

@@ -25,7 +25,7 @@ def _new_in(change: FileChange, moved: Counter[str]) -> Notes:
     # Only then is Python's tokenizer asked, which tells comments from the rest and is slow.
     added = {line.line: line for line in change.added if _MARK.search(line.code)}
     comments = list(comments_of(change.head_text)) if added else []
-    by_line = {token.start[0]: token.string for token in comments}
+    alone = {token.start[0]: token.string for token in comments if not token.line[: token.start[1]].strip()}
     for token in comments:
         line, column = token.start
         found = next((each for each in _MARK.finditer(token.string) if _is_loud(each[0])), None)
@@ -34,7 +34,7 @@ def _new_in(change: FileChange, moved: Counter[str]) -> Notes:
         if moved[added[line].code]:
             moved[added[line].code] -= 1
             continue
-        if not _LINK.search(_block(line, by_line)):
+        if not _LINK.search(f"{token.string} {_block(line, alone)}"):
             end = column + len(token.string) + 1
             place = Span(change.path, line, column + 1, line, end, token.string)
             yield Note(place, f"`{found[0]}` has no link to what will end it")
@@ -44,11 +44,11 @@ def _is_loud(word: str) -> bool:
     return word.lower() not in _LOUD or word.isupper()
 
 
-def _block(line: int, by_line: dict[int, str]) -> str:
-    """The comments on the lines around one, without a gap."""
+def _block(line: int, alone: dict[int, str]) -> str:
+    """The comments on the lines around one, without a gap and without code; those above where it has code beside it."""
     first = last = line
-    while first - 1 in by_line:
+    while first - 1 in alone:
         first -= 1
-    while last + 1 in by_line:
+    while line in alone and last + 1 in alone:
         last += 1
-    return " ".join(by_line[each] for each in range(first, last + 1))
+    return " ".join(alone.get(each, "") for each in range(first, last + 1))

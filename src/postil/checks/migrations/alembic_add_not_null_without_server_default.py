@@ -15,7 +15,14 @@ def check(file: SourceFile) -> Notes:
     if found is None or found.on_mysql:
         return
     for step in found.steps:
-        if step.operation != "add_column" or step.is_empty:
+        if step.is_empty:
+            continue
+        if step.operation == "add_required_column":
+            what = f"`{step.table}.{step.column}`" if step.table and step.column else "the new column"
+            yield Note(
+                step.call, f"{what} admits no null and has no `DEFAULT`, so it can't be added to a table with rows"
+            )
+        if step.operation != "add_column":
             continue
         column = found.column(step.argument("column", 1))
         if column is not None and _is_required(file, column):

@@ -7,13 +7,15 @@ from postil.lint.revisions import Step, revision
 
 MENTIONS = ("down_revision",)
 
-_CHECKED = {
-    "create_foreign_key": "a foreign key",
-    "create_check_constraint": "a check",
-    "create_unique_constraint": "a unique constraint",
-    "create_primary_key": "a primary key",
+_BLOCKS_WRITES = {
+    "create_foreign_key": "",
+    "create_check_constraint": "",
+    "add_foreign_key": "ADD FOREIGN KEY",
+    "add_check": "ADD CHECK",
 }
-_MAY_WAIT = frozenset({"create_foreign_key", "create_check_constraint"})
+_BUILDS_INDEX = {"create_unique_constraint": "", "create_primary_key": "", "add_unique": "ADD UNIQUE"}
+# What each of them is called where it is SQL.
+_CHECKED = _BLOCKS_WRITES | _BUILDS_INDEX
 
 
 def check(file: SourceFile) -> Notes:
@@ -24,13 +26,13 @@ def check(file: SourceFile) -> Notes:
     for step in found.steps:
         if step.operation == "add_column":
             added.add((step.table, step.column))
-        if step.operation not in _CHECKED or step.is_empty or step.sql is not None or not found.for_postgres(step):
+        if step.operation not in _CHECKED or step.is_empty or not found.for_postgres(step):
             continue
         if any(arg.star == "**" for arg in step.call.args) or _is_true(step.argument("postgresql_not_valid")):
             continue
         where = f" of `{step.table}`" if step.table else ""
-        what = f"`{step.shown}` checks each row{where}"
-        if step.operation in _MAY_WAIT:
+        what = f"`{step.shown or _CHECKED[step.operation]}` checks each row{where}"
+        if step.operation in _BLOCKS_WRITES:
             trivial = step.operation == "create_foreign_key" and _is_of_new_columns(step, added)
             said = f"{what} while nobody may write to the table"
             yield Note(step.call, said, severity="hint" if trivial else None)

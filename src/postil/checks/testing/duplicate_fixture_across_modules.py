@@ -73,7 +73,14 @@ def _own(file: SourceFile) -> list[Fixture]:
 
 
 def _form(file: SourceFile, fixture: Fixture) -> str:
-    return Forms(file).digest(fixture.function)
+    """The form of a fixture, for which `@pytest.fixture()` is `@pytest.fixture`."""
+    decorators = [
+        each.with_changes(decorator=each.decorator.func)
+        if each is fixture.decorator and isinstance(each.decorator, cst.Call) and not each.decorator.args
+        else each
+        for each in fixture.function.decorators
+    ]
+    return Forms(file).digest(fixture.function.with_changes(decorators=decorators))
 
 
 def _was_there(base: SourceFile | None, name: str, form: str) -> bool:

@@ -12,7 +12,7 @@ from postil.lint.names import imported
 
 MENTIONS = ("conftest", "fixture")
 
-_OWN = re.compile(r"(?:^|\.)(?:conftest|\w*fixtures?\w*)$")
+_OWN = re.compile(r"(?:^|\.)(?:conftest|\w*fixtures?\w*)(?:\.|$)")
 
 
 def check(statement: cst.ImportFrom, file: SourceFile) -> Notes:

@@ -5,11 +5,17 @@ from collections.abc import Sequence
 import libcst as cst
 
 from postil.lint import Note, Notes, SourceFile, argument, has_unpacking, string_value
+from postil.lint.fixtures import is_fixture
+from postil.lint.names import last_name
 
-MENTIONS = ("parametrize",)
+MENTIONS = ("parametrize", "fixture")
 
 
 def check(call: cst.Call, file: SourceFile) -> Notes:
+    if last_name(call.func) == "fixture":
+        if is_fixture(call.func, file) and not has_unpacking(call):
+            yield from _miscounted(_elements(argument(call, "params")), argument(call, "ids"))
+        return
     if not (isinstance(call.func, cst.Attribute) and call.func.attr.value == "parametrize") or has_unpacking(call):
         return
     if file.name_of(call.func) != "pytest.mark.parametrize" and not _generates(call.func, file):
@@ -17,14 +23,7 @@ def check(call: cst.Call, file: SourceFile) -> Notes:
     rows = _elements(argument(call, "argvalues", 1))
     if not rows:
         return
-    ids_argument = argument(call, "ids", 3)
-    ids = _elements(ids_argument)
-    if ids is not None and ids_argument is not None and len(ids) != len(rows):
-        yield Note(
-            ids_argument,
-            f"`ids` has {_count(len(ids), 'entry', 'entries')} for {_count(len(rows), 'case', 'cases')}, "
-            "so pytest stops at collection",
-        )
+    yield from _miscounted(rows, argument(call, "ids", 3))
     names, single = _names(argument(call, "argnames", 0))
     if not names:
         return
@@ -36,6 +35,17 @@ def check(call: cst.Call, file: SourceFile) -> Notes:
                 f"this case has {_count(values, 'value', 'values')} for {_count(len(names), 'name', 'names')} "
                 f"({', '.join(f'`{name}`' for name in names)}), so pytest stops at collection",
             )
+
+
+def _miscounted(rows: list[cst.BaseExpression] | None, given: cst.BaseExpression | None) -> Notes:
+    """Whether there are as many ids as cases, where both are written out."""
+    ids = _elements(given)
+    if rows and ids is not None and given is not None and len(ids) != len(rows):
+        yield Note(
+            given,
+            f"`ids` has {_count(len(ids), 'entry', 'entries')} for {_count(len(rows), 'case', 'cases')}, "
+            "so pytest stops at collection",
+        )
 
 
 def _generates(func: cst.Attribute, file: SourceFile) -> bool:

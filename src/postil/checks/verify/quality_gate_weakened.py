@@ -2,14 +2,16 @@
 
 import re
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 from itertools import pairwise
 from posixpath import basename, dirname
 
 from postil.lint import ChangeSet, Note, Notes, Secondary, Span, TextChange
 from postil.lint.dependencies import locked
-from postil.lint.gates import CONFIGURATIONS, Gates, gates_in
+from postil.lint.gates import CONFIGURATIONS, Gates, floor_in, gates_in
 
 _CHECKS = re.compile(r"\b(?:pytest|ruff|mypy|ty|pyright|flake8|pylint|coverage|tox|nox|pre-commit|make)\b")
+_CODE = re.compile(r"[A-Z]+[0-9]*")
 _HOOK = re.compile(r"-\s*id:\s*['\"]?([\w.-]+)")
 
 
@@ -63,10 +65,12 @@ def _loosened(before: Gates, now: Gates) -> Iterator[tuple[str, list[str], str]]
             if asked.endswith(tool)
             for each in now.asked[asked] - before.asked.get(asked, frozenset())
         }
+        spared = before.spared.get(key, frozenset())
         added = sorted(
             each
-            for each in codes - before.spared.get(key, frozenset())
+            for each in codes - spared
             if not any(_covers(family, each.rpartition(" ")[2]) for family in new_families)
+            and not any(_takes_in(wider, each) for wider in spared)
         )
         # Where the tool is new, its first exceptions loosen nothing.
         known = any(each.endswith(tool) for each in (*before.asked, *before.spared, *before.levels))
@@ -86,6 +90,14 @@ def _is_stricter(tool: str, before: Gates, now: Gates) -> bool:
 
 def _covers(wider: str, code: str) -> bool:
     return wider == "ALL" or code.startswith(wider)
+
+
+def _takes_in(wider: str, exception: str) -> bool:
+    """Whether an exception is part of another: `D100` of `D`, `shop.old` of `shop.*`, `api/*: F401` of `*: F`."""
+    place, _, what = exception.rpartition(": ")
+    wide_place, _, wide_what = wider.rpartition(": ")
+    is_code = _CODE.fullmatch(wide_what) is not None and _covers(wide_what, what)
+    return fnmatchcase(place, wide_place) and (is_code or fnmatchcase(what, wide_what))
 
 
 def _listed(words: list[str]) -> str:
@@ -136,6 +148,10 @@ def _in_ci(change_set: ChangeSet) -> Iterator[tuple[Span, str]]:
                 yield line, "a step of CI may fail (`continue-on-error`)"
             elif re.search(r"\|\|\s*(?:true|:|exit 0)\s*['\"]?$", line.code) and _CHECKS.search(line.code):
                 yield line, "a check of CI may fail (`|| true`)"
+            elif floor_in(line.code) is not None:
+                before, now = floor_in(change.base_text), floor_in(change.head_text)
+                if before is not None and now is not None and now < before:
+                    yield line, f"`--cov-fail-under` goes from {before:g} to {now:g}"
 
 
 def _is_workflow(change: TextChange) -> bool:
