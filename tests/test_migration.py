@@ -86,6 +86,18 @@ async def opened(url: str) -> AsyncGenerator[Jobs]:
         await jobs.stop()
 
 
+async def ended(jobs: Jobs) -> list[str]:
+    """Wait until what a release left waiting or interrupted is done, and stop; the runs that had failed for good."""
+    try:
+        async with asyncio.timeout(60):
+            while True:
+                if (await jobs.counts()).states["idle"] == 3:
+                    return [dead.id for dead in await jobs.dead()]
+                await asyncio.sleep(0.05)
+    finally:
+        await jobs.stop(grace=1)
+
+
 def differences(engine: sa.Engine) -> list[object]:
     """What Alembic would change to make the tables those of `schema.py`."""
     ours = set(metadata.tables)
@@ -146,14 +158,7 @@ def test_what_an_older_release_left_undone_is_done(url: str, revision: str) -> N
     async def story() -> list[str]:
         jobs = Jobs(url)
         await jobs.start(work, lock_wait=0)
-        try:
-            async with asyncio.timeout(60):
-                while True:
-                    if (await jobs.counts()).states["idle"] == 3:
-                        return [dead.id for dead in await jobs.dead()]
-                    await asyncio.sleep(0.05)
-        finally:
-            await jobs.stop(grace=1)
+        return await ended(jobs)
 
     assert asyncio.run(story()) == ["o/r#4@run 2"]
     assert {key: sorted(deliveries) for key, deliveries in done.items()} == {

@@ -14,10 +14,10 @@ from typer.testing import CliRunner
 from postgres import fresh_postgres, postgres_url
 from postil import cli
 from postil.jobs import Done, Job, Jobs, Outcome, create_engine, database_url
-from postil.jobs.database import lock
+from postil.jobs.database import lock, use
 from postil.jobs.moving import TABLES
 from postil.log import configure
-from test_migration import REVISIONS, content, execute, restore, tables
+from test_migration import REVISIONS, content, ended, execute, restore, tables
 
 __all__ = ["fresh_postgres", "postgres_url"]
 
@@ -43,6 +43,12 @@ def target(fresh_postgres: str) -> Iterator[sa.Engine]:
 def address(engine: sa.Engine) -> str:
     """A database as an operator writes it."""
     return engine.url.set(drivername=engine.dialect.name).render_as_string(hide_password=False)
+
+
+IN_USE = snapshot("""\
+postil: Another process works on FOLDER/postil.db. Stop the service first.
+[2]\
+""")
 
 
 def postil(*arguments: str, **env: str) -> str:
@@ -81,14 +87,7 @@ def test_everything_moves_and_what_waited_is_done_on_postgresql(source: sa.Engin
 
     async def story() -> list[str]:
         await jobs.start(work)
-        try:
-            async with asyncio.timeout(60):
-                while True:
-                    if (await jobs.counts()).states["idle"] == 3:
-                        return [dead.id for dead in await jobs.dead()]
-                    await asyncio.sleep(0.05)
-        finally:
-            await jobs.stop(grace=1)
+        return await ended(jobs)
 
     jobs = Jobs(address(target))
     failed = asyncio.run(story())
@@ -192,10 +191,31 @@ def test_a_file_on_which_a_service_works_is_not_moved(source: sa.Engine, target:
     said = moved(source, target)
     os.close(held)
 
-    assert said == snapshot("""\
-postil: Another process works on FOLDER/postil.db. Stop the service first.
-[2]\
-""")
+    assert said == IN_USE
+
+
+def test_a_file_for_which_a_process_accepts_deliveries_is_not_moved(source: sa.Engine, target: sa.Engine) -> None:
+    """One that only answers GitHub does no work on it, and has promised to keep what comes."""
+
+    async def story() -> str:
+        web = Jobs(address(source))
+        await web.open()
+        try:
+            return await asyncio.to_thread(moved, source, target)
+        finally:
+            await web.stop()
+
+    assert asyncio.run(story()) == IN_USE
+    assert moved(source, target).startswith("FOLDER/postil.db is moved to TARGET.")
+
+
+def test_while_a_file_is_moved_nobody_begins_to_use_it(source: sa.Engine) -> None:
+    """What is accepted behind the mover's back would be left behind."""
+    held = use(source.url, alone=True)
+    said = postil("jobs", DATABASE_URL=address(source))
+    os.close(held)
+
+    assert said.startswith("postil: Another process works on ")
 
 
 @pytest.mark.parametrize(

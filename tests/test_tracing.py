@@ -83,8 +83,8 @@ def test_a_run_goes_on_with_its_newest_delivery_and_is_linked_to_the_others() ->
     web, received = kept()
     worker, done = kept()
     for each in ("first", "second"):
-        with web.delivery(each):
-            pass
+        with web.delivery(each) as note:
+            note("result", "accepted")
     with worker.run(["first", "second"]):
         pass
     first, second = (span.context for span in received.get_finished_spans())
@@ -95,6 +95,26 @@ def test_a_run_goes_on_with_its_newest_delivery_and_is_linked_to_the_others() ->
     assert run.parent
     assert (run.parent.trace_id, run.parent.span_id) == (second.trace_id, second.span_id)
     assert [(link.context.trace_id, link.context.span_id) for link in run.links] == [(first.trace_id, first.span_id)]
+
+
+def test_a_delivery_that_is_sent_again_adds_a_span_of_its_own() -> None:
+    """Two spans of one id would be one of them, or none; runs hang on the delivery that was stored."""
+    traces, exporter = kept()
+    with pytest.raises(ConnectionError), traces.delivery("d1"):
+        raise ConnectionError
+    for result in ("not stored", "accepted", "duplicate"):
+        with traces.delivery("d1") as note:
+            note("result", result)
+    with traces.run(["d1"]):
+        pass
+    *deliveries, run = exporter.get_finished_spans()
+    spans = [span.context for span in deliveries if span.context]
+
+    assert len({context.span_id for context in spans}) == 4
+    assert {context.trace_id for context in spans} == {run.context.trace_id if run.context else 0}
+    assert run.parent
+    assert run.parent.span_id == spans[2].span_id
+    assert [span.status.description for span in deliveries] == ["ConnectionError", None, None, None]
 
 
 def test_a_share_of_the_deliveries_is_traced_whole(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -156,6 +176,16 @@ def started(code: str, **env: str) -> list[str]:
 def test_without_being_asked_nothing_of_it_is_imported() -> None:
     """The SDK takes memory and time to start, and a thread."""
     assert started("") == ["Untraced", "False"]
+
+
+@pytest.mark.parametrize("variable", ["OTEL_BSP_MAX_QUEUE_SIZE", "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT"])
+def test_a_variable_that_the_sdk_refuses_is_no_reason_not_to_start(variable: str) -> None:
+    """A typing error in what watches must not stop what is watched; the log says what to correct."""
+    refused = started("", **{ASKED: "http://127.0.0.1:9", variable: "-1"})
+
+    assert "traces_not_sent" in refused[0]
+    assert "correct the variables that begin with OTEL_" in refused[0]
+    assert refused[-2:] == ["Untraced", "True"]
 
 
 def test_asked_for_but_not_installed_it_is_said_with_the_cure_and_all_else_works() -> None:

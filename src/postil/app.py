@@ -327,12 +327,16 @@ def _traced(settings: Settings) -> Generator[Tracer]:
     try:
         # Here, so that nobody else pays for it.
         from postil.otel import Traces  # noqa: PLC0415
-    except ImportError as error:
-        cure = "pip install 'postil[otel]', or unset the variables"
+
+        traces = Traces(VERSION)
+    except (ImportError, ValueError) as error:
+        # Of most variables that are wrong the SDK itself says so, and takes the default; these it refuses.
+        missing = isinstance(error, ImportError)
+        cure = "pip install 'postil[otel]'" if missing else "correct the variables that begin with OTEL_"
+        cure += ", or unset those that ask for traces"
         log.warning("traces_not_sent", asked_for_by=TRACED, why=str(error), cure=cure)
         yield UNTRACED
         return
-    traces = Traces(VERSION)
     try:
         yield traces
     finally:

@@ -160,7 +160,13 @@ def _each(
 
 
 def _with_queue(action: Callable[["Jobs"], Awaitable[T]]) -> T:
-    from postil.jobs import Jobs, NewerDatabaseError, UnavailableError, UnusableDatabaseError  # noqa: PLC0415 - slow
+    from postil.jobs import (  # noqa: PLC0415 - slow
+        AlreadyRunningError,
+        Jobs,
+        NewerDatabaseError,
+        UnavailableError,
+        UnusableDatabaseError,
+    )
     from postil.settings import Settings, SettingsError  # noqa: PLC0415 - as above
 
     async def run(url: str) -> T:
@@ -173,7 +179,7 @@ def _with_queue(action: Callable[["Jobs"], Awaitable[T]]) -> T:
 
     try:
         return asyncio.run(run(Settings.load().database_url.get_secret_value()))
-    except (SettingsError, NewerDatabaseError, UnavailableError, UnusableDatabaseError) as error:
+    except (SettingsError, AlreadyRunningError, NewerDatabaseError, UnavailableError, UnusableDatabaseError) as error:
         _fail(str(error))
 
 

@@ -8,6 +8,7 @@ takes up the run knows where it belongs, and nothing is stored for that.
 """
 
 import hashlib
+import time
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
@@ -24,6 +25,8 @@ from opentelemetry.trace import Link, NonRecordingSpan, SpanContext, SpanKind, S
 from postil.tracing import Note
 
 PREFIX = "postil."
+STORED = ("accepted", "coalesced")
+"""What the fact `result` of a delivery says where runs may go on with its trace."""
 
 
 class Traces:
@@ -40,16 +43,28 @@ class Traces:
         """Send what is left. May take as long as the exporter's timeout."""
         self._provider.shutdown()
 
-    def delivery(self, delivery: str, **facts: str | int) -> AbstractContextManager[Note]:
-        """Begin a trace. Sent again, a delivery adds a span to the same one."""
-        begun = _root.set(self._of(delivery))
+    @contextmanager
+    def delivery(self, delivery: str, **facts: str | int) -> Generator[Note]:
+        """Begin a trace. Sent again, a delivery adds a span to the same one; the root is the one that was stored.
+
+        Which one that is shows at its end, and so the span is made then.
+        """
+        began, noted, status = time.time_ns(), facts | {"delivery": delivery}, Status()
         try:
-            span = self._tracer.start_span(
-                "delivery", Context(), SpanKind.SERVER, _named(facts | {"delivery": delivery})
-            )
+            yield noted.__setitem__
+        except BaseException as error:
+            status = Status(StatusCode.ERROR, type(error).__name__)
+            raise
         finally:
-            _root.reset(begun)
-        return _current(span)
+            root = self._of(delivery)
+            own = root.span_id if noted.get("result") in STORED else RandomIdGenerator().generate_span_id()
+            ids = _root.set(SpanContext(root.trace_id, own, is_remote=False))
+            try:
+                span = self._tracer.start_span("delivery", Context(), SpanKind.SERVER, _named(noted), start_time=began)
+            finally:
+                _root.reset(ids)
+            span.set_status(status)
+            span.end()
 
     def run(self, deliveries: Sequence[str], **facts: str | int) -> AbstractContextManager[Note]:
         """Go on with a trace, maybe in another process."""
@@ -78,11 +93,11 @@ class Traces:
 
 
 _root: ContextVar[SpanContext | None] = ContextVar("root", default=None)
-"""The ids of the root that is being begun."""
+"""The ids of the span of a delivery that is being made."""
 
 
 class _Ids(RandomIdGenerator):
-    """Random ids, but for roots."""
+    """Random ids, but for spans of deliveries."""
 
     def generate_trace_id(self) -> int:
         root = _root.get()

@@ -15,7 +15,10 @@ class Tracer(Protocol):
     """Where traces go. Facts are our own words and numbers: no text of a pull request, no address, nothing secret."""
 
     def delivery(self, delivery: str, **facts: str | int) -> AbstractContextManager[Note]:
-        """Something that asks for work, by its id: a trace begins. The same id is the same trace everywhere."""
+        """Something that asks for work, by its id: a trace begins. The same id is the same trace everywhere.
+
+        The fact `result` tells what became of it.
+        """
         ...
 
     def run(self, deliveries: Sequence[str], **facts: str | int) -> AbstractContextManager[Note]:

@@ -120,8 +120,10 @@ def _key(connection: sa.Connection, pull: Pull) -> str:
     A repository's id stays when it is renamed, and another one may get its former name.
     """
     same = (pulls.c.repository_id == pull.repository_id) & (pulls.c.number == pull.number)
-    known = connection.execute(sa.select(pulls.c.key).where(same)).scalar()
+    # In one statement: between two, another process may store what is the first of this pull request.
+    asked = sa.select(pulls.c.key, same.label("same")).where(same | (pulls.c.key == pull.key))
+    found = connection.execute(asked).fetchall()
+    known = next((row.key for row in found if row.same), None)
     if known is not None:
         return known
-    taken = connection.execute(sa.select(pulls.c.key).where(pulls.c.key == pull.key)).scalar()
-    return pull.key if taken is None else f"{pull.key} of {pull.repository_id}"
+    return f"{pull.key} of {pull.repository_id}" if found else pull.key

@@ -44,13 +44,27 @@ def database_url(text: str) -> sa.URL:
 
 
 def lock(url: sa.URL) -> int:
-    """Take a SQLite file for this process alone, for as long as the descriptor that is given back is open.
+    """Take the work on a SQLite file for this process alone, for as long as the descriptor given back is open.
 
     Raises AlreadyRunningError when another process has it.
     """
-    held = os.open(Path(str(url.database)).with_suffix(".lock"), os.O_RDWR | os.O_CREAT, 0o600)
+    return _held(url, ".lock", fcntl.LOCK_EX)
+
+
+def use(url: sa.URL, *, alone: bool = False) -> int:
+    """Note that this process reads and writes a SQLite file, for as long as the descriptor given back is open.
+
+    Many may, those that only accept work among them, but not beside one that does it `alone`.
+
+    Raises AlreadyRunningError.
+    """
+    return _held(url, ".use", fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+
+
+def _held(url: sa.URL, suffix: str, kind: int) -> int:
+    held = os.open(Path(str(url.database)).with_suffix(suffix), os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(held, kind | fcntl.LOCK_NB)
     except BlockingIOError as error:
         os.close(held)
         raise AlreadyRunningError(f"Another process works on {url.database}.") from error

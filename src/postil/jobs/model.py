@@ -15,7 +15,7 @@ class UnavailableError(Exception):
 
 
 class AlreadyRunningError(Exception):
-    """Another process works on this SQLite file, and limits hold only within one process."""
+    """Another process works on this SQLite file: limits hold only within one process, or it moves what is in it."""
 
 
 class NewerDatabaseError(Exception):

@@ -13,7 +13,7 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlalchemy import exc as sa_exc
 
-from postil.jobs.database import create_engine, database_url, lock
+from postil.jobs.database import create_engine, database_url, lock, use
 from postil.jobs.migration import LOCK, migrate
 from postil.jobs.model import UnusableDatabaseError
 from postil.jobs.schema import duties, leases, metadata, pulls
@@ -54,9 +54,12 @@ def take_in(store: Store, source: sa.URL) -> Moved:
         NewerDatabaseError: a newer version has been at it.
         UnusableDatabaseError: what was in it is elsewhere already, or here is something else.
     """
-    held = lock(source)
+    # Whatever accepts work would have it left behind.
+    held = [use(source, alone=True)]
     engine = create_engine(source)
     try:
+        # A worker of an older version only knows this one.
+        held.append(lock(source))
         migrate(engine)
         stage = _stage(engine)
         name = _begin(engine)
@@ -70,7 +73,8 @@ def take_in(store: Store, source: sa.URL) -> Moved:
         return moved
     finally:
         engine.dispose()
-        os.close(held)
+        for each in held:
+            os.close(each)
 
 
 def check_here(engine: sa.Engine) -> None:

@@ -19,7 +19,7 @@ from dbos import DBOS, DBOSClient, DBOSPortableJSONSerializer
 from sqlalchemy import exc as sa_exc
 
 from postil.jobs import acceptance, care, duties, inspection, memory, moving, receptions, runs
-from postil.jobs.database import APPLICATION, create_engine, database_url, lock
+from postil.jobs.database import APPLICATION, create_engine, database_url, lock, use
 from postil.jobs.migration import check, migrate
 from postil.jobs.model import (
     Accepted,
@@ -96,6 +96,7 @@ class Jobs:
         self._stopping = threading.Event()
         self._keeper: threading.Thread | None = None
         self._lock_file: int | None = None
+        self._use_file: int | None = None
         self._working: set[asyncio.Future[str]] = set()
         self._store: Store
         self._engine: DBOS
@@ -112,6 +113,7 @@ class Jobs:
             UnavailableError: the database doesn't answer.
             NewerDatabaseError: a newer version has been at it.
             UnusableDatabaseError: what was here has been moved; or `as_it_is`, and there are no tables, or older ones.
+            AlreadyRunningError: it is being moved.
         """
         if not self._open_already:
             self._store = await self._in_thread(lambda: self._open(as_it_is=as_it_is))
@@ -126,6 +128,8 @@ class Jobs:
         engine_log = logging.getLogger("dbos")
         engine_log.addHandler(logging.NullHandler())
         engine_log.setLevel(logging.WARNING)
+        if self._sqlite and self._use_file is None:
+            self._use_file = use(self._url)
         engine = create_engine(self._url)
         try:
             (check if as_it_is else migrate)(engine)
@@ -245,9 +249,9 @@ class Jobs:
                 await self._call(duties.leave)
             self._store.client.destroy()
             self._store.engine.dispose()
-        if self._lock_file is not None:
-            os.close(self._lock_file)
-            self._lock_file = None
+        for held in filter(None, (self._lock_file, self._use_file)):
+            os.close(held)
+        self._lock_file = self._use_file = None
         self._threads.shutdown(wait=False)
 
     async def _settle_down(self, grace: float) -> None:

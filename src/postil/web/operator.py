@@ -161,19 +161,19 @@ class View:
         self._office = office
         self._house = house
 
-    async def show(self, section: str, gather: Callable[[Office], Awaitable[dict[str, object]]]) -> Response:
+    async def show(self, section: str, gather: Callable[[Office, float], Awaitable[dict[str, object]]]) -> Response:
         """Make the page of a section; while the database doesn't answer, one that says so."""
         there = self._there()
         try:
             now = await there.now()
-            values = await gather(there)
+            values = await gather(there, now)
         except UnavailableError as error:
             return self._page("operator_down.html", section, {"why": str(error)}, 503)
         return self._page(f"operator_{section[1:] or 'overview'}.html", section, values | {"when": partial(when, now)})
 
-    async def overview(self, there: Office) -> dict[str, object]:
+    async def overview(self, there: Office, now: float) -> dict[str, object]:
         """What is wrong, and the last of everything."""
-        counts, looked, now = await there.counts(), await there.reached("look"), await there.now()
+        counts, looked = await there.counts(), await there.reached("look")
         troubles = self._troubles(await there.ready(), counts, now - looked if looked is not None else None)
         return {
             "troubles": list(troubles),
@@ -195,7 +195,7 @@ class View:
         if self._house.sweeps and unseen is not None and unseen > SWEEP_LATE:
             yield Trouble(f"For {span(unseen)} nobody has looked for what was missed; the log says why.")
 
-    async def jobs(self, done: int | None, there: Office) -> dict[str, object]:
+    async def jobs(self, done: int | None, there: Office, _: float) -> dict[str, object]:
         """What failed, waits, or is under way; `done` is what a change has just brought about."""
         live = await there.live()
         return {
@@ -207,20 +207,20 @@ class View:
             ],
         }
 
-    async def deliveries(self, there: Office) -> dict[str, object]:
+    async def deliveries(self, there: Office, _: float) -> dict[str, object]:
         """The last deliveries that asked for something."""
         return {"received": await there.received(MOST)}
 
-    async def reviews(self, there: Office) -> dict[str, object]:
+    async def reviews(self, there: Office, _: float) -> dict[str, object]:
         """The last runs, with the time that they took and the requests that they made."""
         return {"finished": await there.finished(MOST)}
 
-    async def installations(self, there: Office) -> dict[str, object]:
+    async def installations(self, there: Office, _: float) -> dict[str, object]:
         """Where the App works."""
         installations = await there.installations()
         return {"installations": [(each, self._house.left(each.id)) for each in installations]}
 
-    async def rules(self, there: Office) -> dict[str, object]:
+    async def rules(self, there: Office, _: float) -> dict[str, object]:
         """What each rule said."""
         said = await there.said()
         rules = sorted(self._house.guideline.rules.rules, key=lambda rule: (-said.get(rule.name, 0), rule.name))
