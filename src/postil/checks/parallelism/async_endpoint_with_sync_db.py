@@ -6,6 +6,7 @@ from postil.lint import Fix, FixKind, Note, Notes, Secondary, SourceFile
 from postil.lint.blocking import is_awaitable
 from postil.lint.catalogue.sessions import SYNC_SESSIONS
 from postil.lint.names import parameters
+from postil.lint.sessions import opens_session
 from postil.lint.tree import walk_scope
 
 MENTIONS = ("Session",)
@@ -20,28 +21,56 @@ _FRAMEWORKS = frozenset({"fastapi", "starlette"})
 def check(function: cst.FunctionDef, file: SourceFile) -> Notes:
     if function.asynchronous is None or file.is_test:
         return
-    sessions = [
-        param
-        for param in parameters(function)
-        if param.annotation is not None and file.annotated_type(param.annotation.annotation) in SYNC_SESSIONS
-    ]
+    sessions = {**_given(function, file), **_opened(function, file)}
     if not sessions or not _serves_requests(function, file):
         return
-    for param in sessions:
-        used = _use(function, param.name.value, file)
+    for name, kind in sessions.items():
+        used = _use(function, name, file)
         if used is None:
             continue
         place, through = used
-        kind = file.annotated_type(param.annotation.annotation) if param.annotation is not None else None
         how = f" through `{through}`" if through is not None else ""
         yield Note(
             function.name,
-            f"`{function.name.value}` is async and asks the database{how} with the sync session `{param.name.value}`,"
+            f"`{function.name.value}` is async and asks the database{how} with the sync session `{name}`,"
             " so every other request waits",
             fix=_sync(function, file) if through is None else None,
-            secondary=(Secondary(place, f"`{(kind or 'Session').rpartition('.')[2]}` blocks here"),),
+            secondary=(Secondary(place, f"`{kind.rpartition('.')[2]}` blocks here"),),
         )
         return
+
+
+def _given(function: cst.FunctionDef, file: SourceFile) -> dict[str, str]:
+    """The parameters that are sync sessions, and their classes."""
+    kinds = {
+        param.name.value: file.annotated_type(param.annotation.annotation)
+        for param in parameters(function)
+        if param.annotation is not None
+    }
+    return {name: kind for name, kind in kinds.items() if kind in SYNC_SESSIONS}
+
+
+def _opened(function: cst.FunctionDef, file: SourceFile) -> dict[str, str]:
+    """The sync sessions that a function opens itself, by the names that it gives them, and their classes.
+
+    A maker from elsewhere makes sync ones where a plain `with` enters what it makes.
+    """
+    found: dict[str, str] = {}
+    for node in walk_scope(function.body):
+        if isinstance(node, cst.With) and node.asynchronous is None:
+            for each in node.items:
+                if (
+                    isinstance(each.item, cst.Call)
+                    and each.asname is not None
+                    and isinstance(each.asname.name, cst.Name)
+                    and (file.type_of(each.item) in SYNC_SESSIONS or opens_session(each.item, file))
+                ):
+                    found[each.asname.name.value] = file.type_of(each.item) or "Session"
+        elif isinstance(node, cst.Assign) and isinstance(node.targets[0].target, cst.Name):
+            kind = file.type_of(node.value)
+            if kind in SYNC_SESSIONS:
+                found[node.targets[0].target.value] = kind
+    return found
 
 
 def _serves_requests(function: cst.FunctionDef, file: SourceFile) -> bool:

@@ -11,6 +11,8 @@ from postil.lint.tree import FUNCTIONS
 MENTIONS = ("async def",)
 
 _LAST = {name.rpartition(".")[2] for name in FILE_CALLS | TREE_CALLS} | PATH_METHODS | WHOLE_FILE_METHODS
+# What these give reads the disk only when somebody goes over it.
+_LAZY = frozenset({"os.walk", "os.fwalk", "os.scandir"})
 _LOOPS = (cst.For, cst.While, cst.ListComp, cst.SetComp, cst.DictComp, cst.GeneratorExp)
 
 
@@ -34,7 +36,7 @@ def check(file: SourceFile, *, small: bool = False) -> Notes:
         yield Note(
             call,
             f"`{name}` holds the event loop for the disk in {where}, where `asyncio.to_thread` would not",
-            fix=in_thread(call, file),
+            fix=in_thread(call, file) if name not in _LAZY else None,
         )
 
 

@@ -29,7 +29,7 @@ def check(statement: cst.Expr, file: SourceFile) -> Notes:
     if isinstance(found, cst.FunctionDef) and found.asynchronous is not None:
         return  # it makes a coroutine that nobody runs, which is another matter
     if not isinstance(work, cst.Lambda) and (
-        not isinstance(found, cst.FunctionDef) or catches_most(found, file) or _only_calls_another(found, file)
+        not isinstance(found, cst.FunctionDef) or _deals(found, file) or _only_calls_another(found, file)
     ):
         return
     if file.in_test(call):
@@ -37,6 +37,11 @@ def check(statement: cst.Expr, file: SourceFile) -> Notes:
     written = dotted(work)
     what = f"`{written}` raises" if written is not None else "this job raises"
     yield Note(call, f"what {what} is lost, as nothing keeps what `{dotted(call.func) or method}` returns")
+
+
+def _deals(function: cst.FunctionDef, file: SourceFile) -> bool:
+    """Whether a function or one of this file that it gets to catches what fails."""
+    return any(catches_most(each, file) for each in file.calls.reached(function))
 
 
 def _only_calls_another(function: cst.FunctionDef, file: SourceFile) -> bool:

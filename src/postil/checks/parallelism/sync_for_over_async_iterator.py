@@ -42,7 +42,7 @@ def _use(call: cst.Call, file: SourceFile) -> tuple[str, Fix | None] | None:
     if isinstance(above, (cst.For, cst.CompFor)):
         if above.iter is not call or above.asynchronous is not None:
             return None
-        return "a plain `for` can't go over it", Fix((Insert(above, "async "),)) if in_coroutine else None
+        return "a plain `for` can't go over it", _made_async(above, file) if in_coroutine else None
     if isinstance(above, cst.Arg):
         taker = file.parent(above)
         name = file.name_of(taker.func) if isinstance(taker, cst.Call) else None
@@ -52,6 +52,16 @@ def _use(call: cst.Call, file: SourceFile) -> tuple[str, Fix | None] | None:
         fix = Fix.replace(taker, f"[item async for item in {file.code(call)}]") if plain else None
         return f"`{name}` can't go over it", fix
     return ("`*` can't go over it", None) if isinstance(above, cst.StarredElement) else None
+
+
+def _made_async(loop: cst.For | cst.CompFor, file: SourceFile) -> Fix | None:
+    if isinstance(loop, cst.For):
+        return Fix((Insert(loop, "async "),))
+    # The space in front of a comprehension's `for` belongs to it, with the line ends there, but not the indentation.
+    text = file.code(loop.with_changes(asynchronous=cst.Asynchronous()))
+    if '"""' in text or "'''" in text:
+        return None
+    return Fix.replace(loop, text.replace("\n", f"\n{file.indentation(loop)}"))
 
 
 def _is_async_iterator(call: cst.Call, last: str, file: SourceFile) -> bool:
