@@ -20,6 +20,14 @@ KNOWN = {
         "from typing import Final\nimport httpx\nclass A:\n    c: Final = httpx.Client()\n    f = lambda self: use(self.c)",  # noqa: E501
         "httpx.Client",
     ),
+    "class-variable": (
+        "from typing import ClassVar\nimport httpx\nclass A:\n    c: ClassVar[httpx.Client]\n    f = lambda self: use(self.c)",  # noqa: E501
+        "httpx.Client",
+    ),
+    "bare-class-variable": (
+        "from typing import ClassVar\nimport httpx\nclass A:\n    c: ClassVar = httpx.Client()\n    f = lambda self: use(self.c)",  # noqa: E501
+        "httpx.Client",
+    ),
     "constructor": ("import httpx\nclient = httpx.Client()\nuse(client)", "httpx.Client"),
     "imported-class": ("from httpx import Client as C\nclient = C()\nuse(client)", "httpx.Client"),
     "with": ("import requests\nwith requests.Session() as s:\n    use(s)", "requests.Session"),

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from postil.lint.source import SourceFile
 
 _DEPTH = 8  # how far a chain of names, aliases and factories is followed before it counts as unknown
-_WRAPPERS = frozenset({"typing.Annotated", "typing_extensions.Annotated", "typing.Optional", "typing.Final"})
-_BARE = frozenset({"typing.Final", "typing_extensions.Final"})
+_BARE = frozenset({"typing.Final", "typing_extensions.Final", "typing.ClassVar", "typing_extensions.ClassVar"})
+_WRAPPERS = frozenset({"typing.Annotated", "typing_extensions.Annotated", "typing.Optional"}) | _BARE
 _UNIONS = frozenset({"typing.Union"})
 # Awaiting one of these gives what it stands for.
 _GIVE_RESULTS = frozenset({"asyncio.Task", "asyncio.Future"})
@@ -136,7 +136,7 @@ class Types:
         return self._agreed([value for value in values if value is not None], depth)
 
     def _of_final(self, value: cst.CSTNode | None) -> cst.CSTNode | None:
-        """What a bare `Final` is assigned: it declares no type. Everything else as it is."""
+        """What a bare `Final` or `ClassVar` is assigned: it declares no type. Everything else as it is."""
         is_bare = isinstance(value, cst.AnnAssign) and self._file.name_of(value.annotation.annotation) in _BARE
         return value.value if is_bare and value.value is not None else value
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import libcst as cst
 
-from postil.lint import Fix, FixKind, Note, Notes, SourceFile, argument
+from postil.lint import Fix, FixKind, Note, Notes, SourceFile, argument, string_value
 from postil.lint.catalogue.loggers import STRUCTLOG_LOGGERS
 from postil.lint.names import dotted
 from postil.lint.tree import walk
@@ -28,17 +28,18 @@ def check(call: cst.Call, file: SourceFile) -> Notes:
         event = argument(call, "event", 1)
     else:
         return
-    how = _put_together(event) if event is not None else None
+    how = _put_together(event, file) if event is not None else None
     if event is None or how is None or file.type_of(func.value) not in STRUCTLOG_LOGGERS:
         return
     yield Note(event, f"the event is {how}, so every value makes an event of its own", fix=_fix(call, event, file))
 
 
-def _put_together(event: cst.BaseExpression) -> str | None:
+def _put_together(event: cst.BaseExpression, file: SourceFile) -> str | None:
     """How an event is put together from values; None when it is constant, or made elsewhere."""
     match event:
         case cst.FormattedString() | cst.ConcatenatedString():
-            if any(isinstance(node, cst.FormattedStringExpression) for node in walk(event)):
+            holes = [node for node in walk(event) if isinstance(node, cst.FormattedStringExpression)]
+            if not all(_is_constant(hole.expression, file) for hole in holes):
                 return "an f-string"
         case cst.BinaryOperation(operator=cst.Modulo(), left=left) if _is_text(left):
             return "formatted with `%`"
@@ -46,10 +47,17 @@ def _put_together(event: cst.BaseExpression) -> str | None:
             return "made by `format`"
         case cst.BinaryOperation(operator=cst.Add()):
             parts = list(_added(event))
-            constant = [_is_text(part) and _put_together(part) is None for part in parts]
+            constant = [_is_constant(part, file) for part in parts]
             if any(map(_is_text, parts)) and not all(constant):
                 return "added up with `+`"
     return None
+
+
+def _is_constant(part: cst.BaseExpression, file: SourceFile) -> bool:
+    """Whether a part of an event is the same each time: a text, or the name of one in this file."""
+    if isinstance(part, cst.Name):
+        return string_value(file.value_of(part)) is not None
+    return _is_text(part) and _put_together(part, file) is None
 
 
 def _is_text(expression: cst.BaseExpression) -> bool:

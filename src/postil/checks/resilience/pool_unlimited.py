@@ -23,6 +23,9 @@ def check(call: cst.Call, file: SourceFile) -> Notes:
         or file.mentions("CapacityLimiter")
     ):
         return
+    by_host = argument(call, "limit_per_host")
+    if by_host is not None and file.code(by_host) != "0":
+        return
     for option, unlimited in WITHOUT_LIMIT[name].items():
         given = argument(call, option)
         if given is not None and file.code(given) == unlimited:

@@ -58,6 +58,9 @@ def _message(retry: Retry, what: str) -> str:
 
 def _waits_alone(retry: Retry, file: SourceFile) -> bool:
     function = retry.function or file.enclosing_def(retry.place)
+    above = file.parent(retry.place)
+    if isinstance(above, cst.Assign) and isinstance(above.targets[0].target, cst.Attribute):
+        return False  # kept by an object, for later
     return function is not None and (_ALONE.search(function.name.value) is not None or file.is_startup(function.body))
 
 
