@@ -18,6 +18,7 @@ _WORDS = ("error", "errors", "success", "status", "ok")
 # Whoever calls these decides what an answer must be, or an answer holds several results.
 _OTHERS = re.compile(r"web_?hook|callback|graphql|json-?rpc|(^|[/_-])(bulk|batch|mcp|test|validate|check)([/_-]|$)",
                      re.IGNORECASE)  # fmt: skip
+_REASONS = frozenset({"message", "msg", "error", "errors", "reason", "detail"})
 _SUCCESS = (200, 201, 202)
 _ERRORS = frozenset({"error", "failed", "failure", "fail"})
 
@@ -111,8 +112,10 @@ def _told(pairs: list[tuple[str, cst.BaseExpression]], file: SourceFile) -> str 
         shown = f'"{key}": {text if len(text) <= 40 else "…"}'
         if key in ("success", "ok") and dotted(value) == "False":
             return shown
-        if key == "status" and string_value(value) in _ERRORS:
-            return shown
+        # What has failed may be what was asked about, a payment or a job; with a reason beside it it's the question.
+        if key == "status" and (said := string_value(value)) in _ERRORS:
+            if said == "error" or any(each in _REASONS for each, _ in pairs):
+                return shown
         if key == "error" and _is_said(value, file):
             return shown
     return None

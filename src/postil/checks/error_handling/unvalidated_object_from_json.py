@@ -7,6 +7,7 @@ import libcst as cst
 from postil.lint import ChangeSet, Note, Notes, Secondary, SourceFile
 from postil.lint.modules import Modules
 from postil.lint.names import dotted
+from postil.lint.tree import walk
 
 _LOADS = frozenset({"json.loads", "json.load", "orjson.loads", "ujson.loads", "simplejson.loads", "rapidjson.loads"})
 _ATTRS = frozenset({"attrs.define", "attrs.frozen", "attrs.mutable", "attr.s", "attr.define", "attr.frozen",
@@ -67,7 +68,10 @@ def _looped(name: cst.Name, file: SourceFile) -> cst.BaseExpression | None:
             return None
         loop = above.for_in if isinstance(above, (cst.ListComp, cst.SetComp, cst.GeneratorExp, cst.DictComp)) else above
         if isinstance(loop, (cst.For, cst.CompFor)) and dotted(loop.target) == name.value:
-            return loop.iter
+            # `row = checked(row)` makes another thing of it.
+            inside = walk(loop.body) if isinstance(loop, cst.For) else ()
+            rebound = any(isinstance(node, cst.AssignTarget) and dotted(node.target) == name.value for node in inside)
+            return None if rebound else loop.iter
     return None
 
 
