@@ -105,6 +105,7 @@ def _error(value: cst.BaseExpression, route: Route, file: SourceFile) -> str | N
 
 
 def _told(pairs: list[tuple[str, cst.BaseExpression]], file: SourceFile) -> str | None:
+    has_reason = any(key in _REASONS for key, _ in pairs)
     for key, value in pairs:
         if key not in _WORDS:
             continue
@@ -113,9 +114,8 @@ def _told(pairs: list[tuple[str, cst.BaseExpression]], file: SourceFile) -> str 
         if key in ("success", "ok") and dotted(value) == "False":
             return shown
         # What has failed may be what was asked about, a payment or a job; with a reason beside it it's the question.
-        if key == "status" and (said := string_value(value)) in _ERRORS:
-            if said == "error" or any(each in _REASONS for each, _ in pairs):
-                return shown
+        if key == "status" and string_value(value) in _ERRORS and (string_value(value) == "error" or has_reason):
+            return shown
         if key == "error" and _is_said(value, file):
             return shown
     return None
