@@ -15,7 +15,9 @@ from playwright.sync_api import Browser
 from browser import browser
 from postil.app import create_app
 from postil.demo import play
+from postil.jobs import Jobs
 from postil.settings import Settings
+from postil.web.operator import House, View
 from story import GUIDELINE, PAY, running
 from test_settings import GOOD
 from validated_github import ValidatedGitHub
@@ -337,3 +339,28 @@ def test_an_operator_runs_a_failed_review_again_on_a_phone(browser: Browser, tmp
 
     assert wide == []
     assert said == "Done, for 1."
+
+
+class Clocked(Jobs):
+    """Counts how often it is asked for the time."""
+
+    asked = 0
+
+    async def now(self) -> float:
+        """The time, as `Jobs` knows it."""
+        self.asked += 1
+        return await super().now()
+
+
+@pytest.mark.anyio
+async def test_all_of_a_page_goes_by_one_look_at_the_clock(tmp_path: Path) -> None:
+    """Two moments on a page would contradict each other, and each costs a query."""
+    jobs = Clocked(settings(tmp_path).database_url.get_secret_value())
+    await jobs.open()
+    view = View(lambda: jobs, House(GUIDELINE, "https://github.com", 14, True, lambda _: {}))
+    try:
+        answer = await view.show("", view.overview)
+    finally:
+        await jobs.stop()
+
+    assert (answer.status_code, jobs.asked) == (200, 1)

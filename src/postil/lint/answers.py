@@ -1,7 +1,8 @@
 """What an endpoint answers with: dicts put together by hand, rows of a database, and what is no data at all."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import islice
 
 import libcst as cst
 
@@ -39,6 +40,20 @@ def documented(code: SourceFile | Interface) -> Iterator[Endpoint]:
             continue
         if not (endpoint.route.path or "").endswith(_ANY_PATH):
             yield endpoint
+
+
+def answering(
+    interface: Interface, fits: Callable[[SourceFile, cst.ClassDef], bool]
+) -> Iterator[tuple[Endpoint, cst.BaseExpression, str]]:
+    """The documented endpoints whose declared answer holds a class that fits, with the answer and the class's name."""
+    for endpoint in documented(interface):
+        declared = endpoint.response
+        if declared is not None:
+            names = (
+                node.name.value for where, node in interface.models_in(endpoint.file, declared) if fits(where, node)
+            )
+            for name in islice(names, 1):
+                yield endpoint, declared, name
 
 
 def is_probe(route: Route) -> bool:

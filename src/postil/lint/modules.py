@@ -1,12 +1,15 @@
 """Which file an import leads to, among the files at hand. What leads elsewhere is unknown."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from posixpath import dirname, join, normpath
+from typing import TypeVar
 
 import libcst as cst
 
 from postil.lint.names import Definition
 from postil.lint.source import SourceFile
+
+T = TypeVar("T")
 
 _HOPS = 5  # a name that is passed on through more packages than this is one that imports itself
 
@@ -37,27 +40,29 @@ class Modules:
 
     def definition(self, file: SourceFile, expression: cst.CSTNode) -> tuple[SourceFile, Definition] | None:
         """The class or function that an expression in `file` names, with the file that defines it."""
-        local = file.definition_of(expression)
-        if local is not None:
-            return file, local
-        found = self._lookup(file, expression)
-        if found is None:
-            return None
-        owner, name = found
-        defined = owner.definition_named(name)
-        return (owner, defined) if defined is not None else None
+        return self._found(file, expression, SourceFile.definition_of, SourceFile.definition_named)
 
     def value(self, file: SourceFile, expression: cst.CSTNode) -> tuple[SourceFile, cst.BaseExpression] | None:
         """The one expression that a name or attribute stands for, with the file in which it is assigned."""
-        local = file.value_of(expression)
+        return self._found(file, expression, SourceFile.value_of, SourceFile.global_value)
+
+    def _found(
+        self,
+        file: SourceFile,
+        expression: cst.CSTNode,
+        here: Callable[[SourceFile, cst.CSTNode], T | None],
+        elsewhere: Callable[[SourceFile, str], T | None],
+    ) -> tuple[SourceFile, T] | None:
+        """What an expression stands for: in its own file, else under its name there in the one it is imported from."""
+        local = here(file, expression)
         if local is not None:
             return file, local
-        found = self._lookup(file, expression)
-        if found is None:
+        led = self._lookup(file, expression)
+        if led is None:
             return None
-        owner, name = found
-        value = owner.global_value(name)
-        return (owner, value) if value is not None else None
+        owner, name = led
+        found = elsewhere(owner, name)
+        return (owner, found) if found is not None else None
 
     def _lookup(self, file: SourceFile, expression: cst.CSTNode) -> tuple[SourceFile, str] | None:
         """The file whose top level an imported name leads to, and what it is called there."""

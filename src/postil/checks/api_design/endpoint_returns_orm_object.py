@@ -1,11 +1,12 @@
 """Finds endpoints that answer with a table's rows, so that every column is public."""
 
 from collections.abc import Iterator
+from functools import partial
 
 import libcst as cst
 
 from postil.lint import ChangeSet, Note, Notes, SourceFile, argument
-from postil.lint.answers import documented, is_row, returned
+from postil.lint.answers import answering, documented, is_row, returned
 from postil.lint.contract import Service
 from postil.lint.interface import Endpoint, Interface
 from postil.lint.names import dotted
@@ -16,17 +17,12 @@ def check(changes: ChangeSet) -> Notes:
 
 
 def _found(interface: Interface) -> Iterator[Note]:
+    for endpoint, declared, name in answering(interface, partial(_is_table, interface)):
+        text = f"`{endpoint.name}` answers with the table `{name}` itself, so each of its columns is public"
+        yield Note(endpoint.file.at(declared), text)
     for endpoint in documented(interface):
-        declared = endpoint.response
-        if declared is None:
+        if endpoint.response is None:
             yield from _rows(endpoint)
-            continue
-        for where, node in interface.models_in(endpoint.file, declared):
-            if _is_table(interface, where, node):
-                name = node.name.value
-                text = f"`{endpoint.name}` answers with the table `{name}` itself, so each of its columns is public"
-                yield Note(endpoint.file.at(declared), text)
-                break
 
 
 def _rows(endpoint: Endpoint) -> Iterator[Note]:

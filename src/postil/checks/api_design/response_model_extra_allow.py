@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator
 
-from postil.lint import ChangeSet, Note, Notes
-from postil.lint.answers import documented
+import libcst as cst
+
+from postil.lint import ChangeSet, Note, Notes, SourceFile
+from postil.lint.answers import answering
 from postil.lint.contract import Service
 from postil.lint.interface import Interface
 
@@ -13,13 +15,9 @@ def check(changes: ChangeSet) -> Notes:
 
 
 def _found(interface: Interface) -> Iterator[Note]:
-    for endpoint in documented(interface):
-        declared = endpoint.response
-        if declared is None:
-            continue
-        for where, node in interface.models_in(endpoint.file, declared):
-            if interface.is_model(where, node) and interface.model(where, node).extra == "allow":
-                name = node.name.value
-                text = f"`{endpoint.name}` sends whatever it returns, since `{name}` allows extra fields"
-                yield Note(endpoint.file.at(declared), text)
-                break
+    def is_open(file: SourceFile, node: cst.ClassDef) -> bool:
+        return interface.is_model(file, node) and interface.model(file, node).extra == "allow"
+
+    for endpoint, declared, name in answering(interface, is_open):
+        text = f"`{endpoint.name}` sends whatever it returns, since `{name}` allows extra fields"
+        yield Note(endpoint.file.at(declared), text)
