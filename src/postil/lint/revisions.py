@@ -182,6 +182,8 @@ class Revision:
             helper = file.definition_of(node.func)
             if isinstance(helper, cst.FunctionDef):
                 self._called_from.setdefault(id(helper), node)
+            if last_name(node.func) == "autocommit_block" and not isinstance(file.parent(node), cst.WithItem):
+                committed = True  # entered by other means, such as an exit stack
             kind = operation(file, node, self._batches)
             sql = None if kind is not None else executed(file, node)
             made = None if kind is not None else self._creates(node)

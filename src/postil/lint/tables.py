@@ -66,13 +66,18 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """A table: `name` in the database, and the class or call that maps it; `foreign` names bases from elsewhere."""
+    """A table: `name` in the database, and the class or call that maps it; `foreign` names bases from elsewhere.
+
+    `constraints` are what `__table_args__` of the class adds besides, indexes among them, each by its form; None where
+    they aren't written out.
+    """
 
     name: str
     file: SourceFile
     node: cst.ClassDef | cst.Call
     columns: Mapping[str, Column]
     foreign: frozenset[str] = frozenset()
+    constraints: Mapping[Form, cst.Call] | None = None
 
 
 class Tables:
@@ -130,7 +135,7 @@ class Tables:
             for column in _of_class(where, owner, is_sqlmodel):
                 columns = {key: value for key, value in columns.items() if value.attribute != column.attribute}
                 columns[column.name] = column
-        return Table(name, file, node, columns, frozenset(foreign))
+        return Table(name, file, node, columns, frozenset(foreign), _constraints(file, values.get("__table_args__")))
 
 
 class TableChange:
@@ -159,6 +164,22 @@ def _is_flask(node: cst.ClassDef) -> bool:
     return any(dotted(base.value) == "db.Model" for base in node.bases) and any(
         argument(call, "primary_key") is not None for call in walk(node.body) if isinstance(call, cst.Call)
     )
+
+
+def _constraints(file: SourceFile, arguments: cst.BaseExpression | None) -> Mapping[Form, cst.Call] | None:
+    """The constraints and indexes that `__table_args__` holds; None where it holds something else than calls."""
+    forms = Forms(file, deep=False)
+    if arguments is None or isinstance(arguments, cst.Dict):
+        return {}
+    if not isinstance(arguments, cst.Tuple):
+        return None
+    found: dict[Form, cst.Call] = {}
+    for element in arguments.elements:
+        if isinstance(element.value, cst.Call):
+            found[forms.of(element.value)] = element.value
+        elif not isinstance(element.value, cst.Dict):
+            return None
+    return found
 
 
 def _by_name(columns: Iterable[Column]) -> dict[str, Column]:

@@ -36,6 +36,9 @@ def check(change_set: ChangeSet) -> Notes:
     if not change_set.compared or not tests or not others:
         return
     losses = [loss for change in tests for loss in _losses(change) if not _goes_with_the_code(loss, others)]
+    if losses:
+        gained = _gained(change_set)
+        losses = [loss for loss in losses if not Counter(loss.gone) <= gained]
     # The dearest question comes last.
     if not losses or not any(map(_changes_code, others)):
         return
@@ -52,6 +55,15 @@ def check(change_set: ChangeSet) -> Notes:
             for loss in more[:10]
         ),
     )
+
+
+def _gained(change_set: ChangeSet) -> Counter[str]:
+    """The assertions that tests make now and didn't make before, in whichever file: there they may have moved."""
+    gained: Counter[str] = Counter()
+    for change in change_set.files:
+        if is_test_path(change.path):
+            gained += _all(change.head) - _all(change.base)
+    return gained
 
 
 def _changes_code(change: FileChange) -> bool:
@@ -78,14 +90,13 @@ def _losses(change: FileChange) -> list[_Loss]:
     base, head = change.base, change.head
     if base is None or head is None:
         return []
-    before = {base.scope_of(f): f for f in base.nodes(cst.FunctionDef) if is_test_function(f, base)}
-    now = {head.scope_of(f): f for f in head.nodes(cst.FunctionDef) if is_test_function(f, head)}
     # A test that is split, or moved within the file, takes its assertions along.
-    if sum(map(len, _all(head, now))) >= sum(map(len, _all(base, before))):
+    if _all(head).total() >= _all(base).total():
         return []
+    before = {base.scope_of(test): test for test in _tests(base)}
     found: list[_Loss] = []
-    for scope, function in now.items():
-        earlier = before.get(scope)
+    for function in _tests(head):
+        earlier = before.get(head.scope_of(function))
         if earlier is None:
             continue
         had, has = _assertions(earlier, base), _assertions(function, head)
@@ -97,8 +108,14 @@ def _losses(change: FileChange) -> list[_Loss]:
     return found
 
 
-def _all(file: SourceFile, tests: dict[str, cst.FunctionDef]) -> list[list[str]]:
-    return [list(_assertions(function, file).elements()) for function in tests.values()]
+def _tests(file: SourceFile) -> list[cst.FunctionDef]:
+    return [function for function in file.nodes(cst.FunctionDef) if is_test_function(function, file)]
+
+
+def _all(file: SourceFile | None) -> Counter[str]:
+    """What all tests of a file assert."""
+    none: Counter[str] = Counter()
+    return sum((_assertions(test, file) for test in _tests(file)), none) if file is not None else none
 
 
 def _assertions(function: cst.FunctionDef, file: SourceFile) -> Counter[str]:

@@ -7,6 +7,7 @@ import libcst as cst
 
 from postil.lint import ChangeSet, Note, Notes, SourceFile
 from postil.lint.dependencies import declared, distribution
+from postil.lint.names import last_name
 from postil.lint.tables import WORDS, Column, Table, TableChange
 
 MENTIONS = WORDS
@@ -54,6 +55,16 @@ def _differences(before: Table, after: Table) -> Iterator[tuple[str, Column | No
     for name in before.columns:
         if name not in after.columns and same_bases:
             yield f"loses `{name}`", None
+    if before.constraints is not None and after.constraints is not None:
+        for form, call in after.constraints.items():
+            kind = last_name(call.func)
+            # One that is written elsewhere in the file before may have moved.
+            if form not in before.constraints and _count(kind, before.file) < _count(kind, after.file):
+                yield f"gains the `{kind}` of `__table_args__`", None
+
+
+def _count(kind: str, file: SourceFile) -> int:
+    return len(re.findall(rf"\b{kind}\(", file.text))
 
 
 def _may_have_been_elsewhere(tables: TableChange, after: Table) -> bool:

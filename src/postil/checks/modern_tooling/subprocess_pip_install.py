@@ -35,7 +35,10 @@ _PIP = frozenset(
 )
 _COMMAND = re.compile(r"(?:^|[\s/;&|])(?<!\? -m )pip\d?(?:\.\d+)?\s+install\b")
 # What goes somewhere else than into the running program's own environment, or nowhere.
-_ELSEWHERE = re.compile(r"\s(?:--dry-run|--python|--target|-t|--prefix|--root|--no-index)\b")
+_ELSEWHERE = re.compile(
+    r"\s(?:--dry-run|--python|--target|-t|--prefix|--root|--no-index)\b|\?[\w./-]*/pip"
+    r"|^(?:sudo\s+)?(?:docker|podman|nerdctl|buildah|kubectl|ssh|wsl|chroot|vagrant|singularity|apptainer)\s"
+)
 _INSTALLERS = re.compile(
     r"^(?:_*(?:install|bootstrap|setup|get)[\w-]*|noxfile|tasks|fabfile|[\w-]*_(?:install|installer|bootstrap))\.py$"
 )

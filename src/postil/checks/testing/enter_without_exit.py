@@ -15,9 +15,11 @@ def check(owner: cst.ClassDef, file: SourceFile) -> Notes:
     names = _own(owner)
     for enter, leave, statement in _PAIRS:
         entered = names.get(enter)
-        if entered is None or leave in names or "mixin" in owner.name.value.lower() or owner.decorators:
+        if entered is None or leave in names or "mixin" in owner.name.value.lower():
             continue
-        if _may_inherit(leave, owner, file):
+        if not all(_is_dataclass(each, file) for each in owner.decorators):
+            continue
+        if _may_inherit(leave, owner, file) or _is_completed(leave, owner, file):
             continue
         yield Note(
             entered,
@@ -25,6 +27,21 @@ def check(owner: cst.ClassDef, file: SourceFile) -> Notes:
             "raises `TypeError`",
             anchor=owner,
         )
+
+
+def _is_dataclass(decorator: cst.Decorator, file: SourceFile) -> bool:
+    """Whether a decorator is known to add no such method."""
+    expression = decorator.decorator
+    name = file.name_of(expression.func if isinstance(expression, cst.Call) else expression)
+    return name in ("dataclasses.dataclass", "attrs.define", "attrs.frozen", "attr.s", "typing.final")
+
+
+def _is_completed(name: str, owner: cst.ClassDef, file: SourceFile) -> bool:
+    """Whether a class of this file has the method and the owner as its base, which is there for such classes."""
+    return any(
+        name in _own(other) and any(file.definition_of(base.value) is owner for base in other.bases)
+        for other in file.nodes(cst.ClassDef)
+    )
 
 
 def _own(owner: cst.ClassDef) -> dict[str, cst.CSTNode]:
