@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import libcst as cst
 
-from postil.lint import Fix, FixKind, Note, Notes, SourceFile, argument, string_value
-from postil.lint.logs import log_call
+from postil.lint import Fix, FixKind, Insert, Note, Notes, Replace, SourceFile, argument, string_value
+from postil.lint.logs import LogCall, log_call
 from postil.lint.names import dotted
 from postil.lint.tree import walk
 
@@ -40,13 +40,23 @@ def check(call: cst.Call, file: SourceFile) -> Notes:
     if how is None and _in_retry_loop(block, behind, file):
         how = "the loop goes on"
     if how is not None:
-        method = "awarning" if call.func.attr.value.startswith("a") else "warning"
-        fix = Fix.replace(call.func.attr, method, FixKind.SUGGESTION)
-        yield Note(call, f"a failed attempt is logged as {_article(line.level)}, and {how}", fix=fix)
+        yield Note(call, f"a failed attempt is logged as {_article(line.level)}, and {how}", fix=_lower(line))
 
 
 def _article(level: str) -> str:
     return f"an {level}" if level[0] in "aeiou" else f"{level}"
+
+
+def _lower(line: LogCall) -> Fix | None:
+    """The same line as a warning, with the traceback that `exception` writes by itself."""
+    func, args = cst.ensure_type(line.call.func, cst.Attribute), line.call.args
+    method = "awarning" if func.attr.value.startswith("a") else "warning"
+    edits: list[Replace | Insert] = [Replace(func.attr, method)]
+    if line.level == "exception" and argument(line.call, "exc_info") is None:
+        if line.library not in ("logging", "structlog") or not args:
+            return None
+        edits.append(Insert(args[-1], ", exc_info=True", after=True))
+    return Fix(tuple(edits), FixKind.SUGGESTION)
 
 
 def _warning(level: cst.BaseExpression) -> Fix | None:

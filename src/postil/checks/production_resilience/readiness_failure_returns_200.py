@@ -40,6 +40,8 @@ def _answers(probe: Probe, file: SourceFile) -> Notes:
         if not isinstance(node, cst.Return) or node.value is None:
             continue
         told = _told(node.value, file)
+        if told is None and isinstance(node.value, cst.Name):
+            told = _told_meanwhile(node.value.value, function, file)
         if told is not None:
             yield Note(node, f"`{probe.path}` says {told} and answers 200, which is all that a load balancer reads")
 
@@ -77,6 +79,27 @@ def _told(value: cst.BaseExpression, file: SourceFile) -> str | None:
                         return said
         case cst.Name() if (made := file.value_of(value)) is not None and isinstance(made, cst.Dict):
             return _in_dictionary(made, file)
+    return None
+
+
+def _told_meanwhile(name: str, function: cst.FunctionDef, file: SourceFile) -> str | None:
+    """What a failure puts into the result that is returned: `result["status"] = "down"`, `result = {…}`."""
+    nodes = list(walk_scope(function.body))
+    if any(isinstance(node, cst.Raise) for node in nodes):
+        return None
+    for node in nodes:
+        target = node.targets[0].target if isinstance(node, cst.Assign) else None
+        if not isinstance(node, cst.Assign) or target is None:
+            continue
+        told = None
+        if isinstance(target, cst.Subscript) and dotted(target.value) == name:
+            index = target.slice[0].slice
+            key = string_value(index.value) if isinstance(index, cst.Index) else None
+            told = _failure(key, node.value) if key is not None else None
+        elif dotted(target) == name and isinstance(node.value, cst.Dict):
+            told = _in_dictionary(node.value, file)
+        if told is not None:
+            return told
     return None
 
 

@@ -46,6 +46,7 @@ OUTSIDE_METHODS = frozenset(
     {
         "ping",
         "execute",
+        "exec_driver_sql",
         "connect",
         "scalar",
         "scalars",
