@@ -78,8 +78,10 @@ def _kind(form: Form, file: SourceFile, interface: Interface) -> str | None:
         return _KINDS[form]
     known = interface.modules.definition(file, cst.Name(form)) if form.isidentifier() else None
     found = (known[0], known[1]) if known is not None and isinstance(known[1], cst.ClassDef) else None
-    if found is None and form.isidentifier() and (node := file.class_named(form)) is not None:
-        found = file, node
+    if found is None and form.isidentifier():
+        # `schemas.Page` has lost its module; one class of that name is the one that is meant.
+        named = [(each, node) for each in (file, *interface.files) if (node := each.class_named(form)) is not None]
+        found = named[0] if named and (named[0][0] is file or len(named) == 1) else None
     if found is None:
         return None
     if is_model(*found, interface.modules):
