@@ -24,7 +24,7 @@ _SCRIPT_FOLDER = re.compile(
     r"(^|/)(_?scripts?|examples?|samples?|docs?|docs_src|benchmarks?|migrations|alembic|tutorials?)/|^tools?/"
 )
 _COMMAND_PATH = re.compile(r"(^|/)(cli|commands?|management|__main__)(/|\.py$|_)|_(cli|commands?)\.py$")
-_SCRIPT_FILES = frozenset({"noxfile.py", "setup.py", "manage.py", "fabfile.py"})
+_SCRIPT_FILES = frozenset({"noxfile.py", "setup.py", "manage.py", "fabfile.py", "locustfile.py"})
 _VERBS = frozenset(
     {"get", "post", "put", "patch", "delete", "head", "options", "trace", "route", "api_route", "websocket",
      "websocket_route"}

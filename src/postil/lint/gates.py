@@ -158,6 +158,9 @@ def _of_ini(parser: configparser.RawConfigParser, path: str, gates: Gates) -> No
         gates.ask("`select` of flake8", flake8.get(key), path, key)
     if parser.has_section("mypy"):
         _of_mypy(parser["mypy"], path, gates, ())
+    for section in parser.sections():
+        if section.startswith("mypy-") and (parser[section].get("ignore_errors") or "").lower() in ("true", "1"):
+            gates.spare("`ignore_errors` of mypy", section.removeprefix("mypy-"), path, section)
     prefix = "" if name == ".coveragerc" else "coverage:"
     if parser.has_section(f"{prefix}report"):
         gates.level(

@@ -15,10 +15,12 @@ def configured(change: TextChange, tools: Collection[str], called: re.Pattern[st
     A requirement of a table whose name `called` matches doesn't count: what the package needs itself, it calls.
     """
     name = basename(change.path)
-    if name in ("setup.cfg", "tox.ini"):
+    if name in ("setup.cfg", "tox.ini", "mypy.ini", ".mypy.ini"):
         for line in change.added:
             if (tool := line.code[1:-1]) in tools and line.code == f"[{tool}]":
                 yield line, tool, f"`{line.code}` configures {tool}"
+    if name == "pyrightconfig.json" and "pyright" in tools and change.is_added and change.added:
+        yield change.added[0], "pyright", f"`{name}` configures pyright"
     toml, base = change.head_toml, change.base_toml
     if name != "pyproject.toml" or toml is None or not change.compared:
         return
