@@ -51,6 +51,7 @@ def test_what_was_open_at_the_merge_says_nothing_about_a_rule() -> None:
     ("hits", "of", "interval"),
     # By statsmodels 0.15.0, proportion_confint(hits, of, alpha=0.01, method="wilson").
     [(0, 10, (0.0, 0.3989)), (4, 10, (0.1279, 0.7518)), (10, 100, (0.0460, 0.2038)), (10, 10, (0.6011, 1.0))],
+    ids=["none", "some", "one in ten of many", "all"],
 )
 def test_the_interval_is_wilsons(hits: int, of: int, interval: tuple[float, float]) -> None:
     """Another one would put rules aside for few answers."""
