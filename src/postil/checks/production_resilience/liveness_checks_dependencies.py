@@ -28,7 +28,8 @@ def check(file: SourceFile) -> Notes:
             probe.function,
             f"`{probe.path}` {what}, so an outage there restarts this service",
             secondary=(Secondary(place, "asked here"),),
-            anchor=place,
+            # Others may ask the helper in which it stands, rightly.
+            anchor=place if _stands_in(place, probe.function, file) else None,
             severity="hint" if conventional else None,
         )
 
@@ -41,3 +42,8 @@ def _asked(function: cst.FunctionDef, file: SourceFile) -> tuple[str, cst.CSTNod
     for param in outside_dependencies(function, file):
         return f"needs `{param.name.value}`", param
     return None
+
+
+def _stands_in(place: cst.CSTNode, function: cst.FunctionDef, file: SourceFile) -> bool:
+    """Whether a place is in a function's own text, and not in that of a helper."""
+    return any(above is function for above in file.ancestors(place))
