@@ -1,5 +1,7 @@
 """Finds constraints that a revision creates without a name."""
 
+import re
+
 import libcst as cst
 
 from postil.lint import ChangeSet, Note, Notes, argument
@@ -7,6 +9,8 @@ from postil.lint.revisions import revision
 
 MENTIONS = ("down_revision",)
 
+# Autogenerate writes op.f(…) where a naming convention is at work, and SQLAlchemy brings one for indexes itself.
+_CONVENTION = re.compile(r"""\bop\.f\(\s*["'](?!ix_)""")
 _NAMED_AT = {
     "create_foreign_key": "constraint_name",
     "create_unique_constraint": "constraint_name",
@@ -21,8 +25,8 @@ def check(changes: ChangeSet) -> Notes:
         return
     for file in files:
         found = file.fact(revision)
-        if found is None or file.mentions("op.f("):
-            continue  # autogenerate writes op.f(…) where a naming convention is at work
+        if found is None or _CONVENTION.search(file.text):
+            continue
         for step in found.steps:
             if step.operation in _NAMED_AT and step.sql is None:
                 name = argument(step.call, _NAMED_AT[step.operation], 0)
