@@ -232,7 +232,8 @@ def test_the_formats_in_the_documentation_are_the_formats() -> None:
     (listing,) = blocks(section(COMMAND_PAGE, "## In a terminal"), "text")
 
     assert re.findall(r"--format (\S+)", listing) == [
-        "|".join(formats) for formats in (cli.Format, cli.ReviewFormat, cli.DoctorFormat, operate.ListFormat)
+        "|".join(formats)
+        for formats in (cli.Format, cli.ReviewFormat, operate.ListFormat, cli.DoctorFormat, operate.ListFormat)
     ]
 
 

@@ -50,7 +50,7 @@ def settings(folder: Path, **changes: str) -> Settings:
     """A service that takes and shows work, and does none; its database is one that a release left."""
     database = folder / "postil.db"
     with sqlite3.connect(database) as file:
-        file.executescript((Path(__file__).parent / "schemas" / "0004.sqlite.sql").read_text(encoding="utf-8"))
+        file.executescript((Path(__file__).parent / "schemas" / "0005.sqlite.sql").read_text(encoding="utf-8"))
     env = GOOD | {"POSTIL_ROLE": "web", "POSTIL_DATABASE_URL": f"sqlite:///{database}", "POSTIL_OPERATOR_TOKEN": TOKEN}
     return Settings.load(env | {f"POSTIL_{name}": value for name, value in changes.items()})
 
@@ -224,17 +224,35 @@ async def test_each_section_shows_what_the_database_knows(tmp_path: Path) -> Non
             "TIME",
         ]
     )
-    assert shown["/rules"][:9] == snapshot(
+    assert shown["/rules"] == snapshot(
         [
             "Rules",
-            "2 comments in the last 14 days, by the rule that they are about.",
+            "What became of comments, the rules that people want least first; 263 other rules said nothing.",
+            "Not wanted",
+            "are those refused or allowed, of all answered; in brackets, where the true share surely lies.",
             "Rule",
-            "Severity",
-            "Comments",
-            "alembic-add-drop-same-revision",
-            "error",
+            "Said",
+            "Fixed",
+            "Refused",
+            "Allowed",
+            "Open",
+            "Open at merge",
+            "Liked",
+            "Not wanted",
+            "Stands",
+            "bare-except",
+            "1",
             "0",
-            "alembic-add-not-null-without-server-default",
+            "1",
+            "0",
+            "0",
+            "0",
+            "1",
+            "100% (13% to 100%)",
+            "off",
+            "in o/r, TIME",
+            "Restore there",
+            "Restore everywhere",
         ]
     )
     for answer in answers:
@@ -281,6 +299,33 @@ async def test_a_page_of_another_site_runs_nothing_again(tmp_path: Path) -> None
 
 
 @pytest.mark.anyio
+async def test_a_rule_is_restored_where_an_operator_says_so(tmp_path: Path) -> None:
+    """A page of another site can't, and a rule that nobody knows is none."""
+    there, everywhere = "rule=bare-except&repository=100", "rule=bare-except"
+    async with opened(tmp_path) as http:
+
+        async def restores(content: str, **more: str) -> tuple[int, str]:
+            answer = await http.post("/operator/rules/restore", content=content, headers=FORM | more)
+            return answer.status_code, answer.headers.get("location", "")
+
+        foreign = await restores(everywhere, origin="https://evil.example")
+        before = await lines(http, "/rules")
+        one = await restores(there)
+        restored = await lines(http, "/rules?restored=bare-except")
+        every = await restores(everywhere)
+        unknown = await restores("rule=%3Cb%3E&repository=100")
+        after = await lines(http, "/rules")
+
+    assert foreign == (403, "")
+    assert "Restore there" in before
+    assert one == every == (303, "/operator/rules?restored=bare-except")
+    assert restored[1] == "bare-except is judged anew, by what it says from now on."
+    assert restored[-2:] == snapshot(["–", "restored in o/r"])
+    assert unknown == (303, "/operator/rules?")
+    assert "bare-except" not in after
+
+
+@pytest.mark.anyio
 async def test_a_database_that_is_down_is_said_on_every_page(tmp_path: Path) -> None:
     """Then above all somebody looks here."""
     async with opened(tmp_path) as http:
@@ -311,7 +356,9 @@ async def test_a_review_leaves_its_time_its_requests_and_what_it_said(
     assert int(reviews[-3]) == len(github.calls)
     assert installations[-8] == "acme"
     assert re.fullmatch(r"REST \d+ %, GraphQL \d+ %", installations[-2])
-    assert rules[1] == snapshot("1 comment in the last 14 days, by the rule that they are about.")
+    assert rules[rules.index("raise-without-from") :] == snapshot(
+        ["raise-without-from", "1", "0", "0", "0", "1", "0", "0", "–", "on"]
+    )
 
 
 @pytest.mark.browser

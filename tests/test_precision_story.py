@@ -1,5 +1,6 @@
 """What became of comments, from the pull request to the database, and what follows for rules."""
 
+import asyncio
 import re
 import textwrap
 from pathlib import Path
@@ -7,10 +8,11 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from inline_snapshot import snapshot
+from typer.testing import CliRunner
 
+from postil.cli import app as command_line
 from postil.demo.reviews import delete_comment
 from postil.demo.state import FakePull
-from postil.jobs import Jobs
 from postil.jobs.schema import receptions, steps
 from story import CLEAN, PAY, REFUND, Postil, running, verdicts
 from validated_github import ValidatedGitHub
@@ -306,19 +308,17 @@ async def test_a_severity_in_the_configuration_goes_before_what_people_refused(
 
 
 async def test_a_rule_that_an_operator_restored_speaks_again_and_is_judged_anew(
-    github: ValidatedGitHub, postil: Postil
+    github: ValidatedGitHub, postil: Postil, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What was refused before counts no more, though its pull request goes on."""
     await answered(github, postil, refused=12, fixed=0)
-    jobs = Jobs(postil.database)
-    await jobs.open()
-    undone = await jobs.restore(["raise-without-from"])
-    await jobs.stop()
+    monkeypatch.setenv("POSTIL_DATABASE_URL", postil.database)
+    done = await asyncio.to_thread(CliRunner().invoke, command_line, ["rules", "--restore", "raise-without-from"])
     pull = await opened(github, postil, 1)
     pull.resolve(pull.comments[0])
     await pushes(github, postil, pull, more=CLEAN)
 
-    assert undone == 2
+    assert done.stdout == "raise-without-from is judged anew everywhere; 2 steps are undone.\n"
     assert len(pull.comments) == 1
     assert standings(postil) == []
 

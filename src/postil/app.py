@@ -86,7 +86,7 @@ def create_app(
     app.include_router(status.ready(house.jobs))
     # They name no repository and nobody, so they are open as long as nobody says who operators are.
     limited = [Depends(access.operator)] if access.is_limited else []
-    app.include_router(status.metrics(house.measured, house.jobs), dependencies=limited)
+    app.include_router(status.metrics(house.measured, house.jobs, guideline.aliases), dependencies=limited)
     if settings.openapi:
         app.add_api_route("/openapi.json", lambda: JSONResponse(app.openapi()), dependencies=limited)
     if settings.role is not Role.WORKER:

@@ -429,8 +429,24 @@ async def _review(pull: LocalPull, guideline: packs.Guideline, folders: list[Pat
 def rules(
     name: Annotated[str | None, typer.Argument(help="A rule, to print its page.", autocompletion=_rule_names)] = None,
     folders: PacksOption = None,
+    figures: Annotated[bool, typer.Option("--figures", help="What became of their comments in the service.")] = False,
+    restore: Annotated[
+        str | None, typer.Option(metavar="RULE", help="Bring one back in the service that stepped back.")
+    ] = None,
+    repository: Annotated[
+        str | None, typer.Option(metavar="OWNER/REPO", help="Only there; with --figures or --restore.")
+    ] = None,
+    form: Annotated[
+        operate.ListFormat, typer.Option("--format", help="How to print figures.")
+    ] = operate.ListFormat.TEXT,
 ) -> None:
-    """List the rules, or print the page of one."""
+    """List the rules, print the page of one, or tell what became of their comments in the service."""
+    if restore is not None:
+        operate.restore(restore, repository)
+    if figures:
+        operate.figures(repository, form)
+    if figures or restore is not None:
+        return
     guideline = _guideline(folders)
     if name is None:
         for chapter in guideline.chapters:

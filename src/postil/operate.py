@@ -6,6 +6,7 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -13,11 +14,13 @@ from typing import TYPE_CHECKING, Annotated, NoReturn, TypeVar
 
 import typer
 
-from postil import stored
+from postil import packs, stored
 from postil.report.checked import printable
+from postil.review.standing import shown
 
 if TYPE_CHECKING:
     from postil.jobs import DeadJob, Jobs, LiveJob, Moved
+    from postil.review.figures import Line
 
 T = TypeVar("T")
 
@@ -53,6 +56,80 @@ def jobs(
             _each(ids, every, lambda queue: queue.retry, "is run again")
         case Action.DISMISS:
             _each(ids, every, lambda queue: queue.dismiss, "is dismissed")
+
+
+def figures(repository: str | None, form: ListFormat) -> None:
+    """Print what became of the comments of each rule, in one repository or everywhere."""
+    aliases = _guideline().aliases
+
+    async def read(queue: "Jobs") -> Sequence["Line"]:
+        return await queue.rules(aliases, await _repository(queue, repository))
+
+    found = _with_queue(read)
+    if form is ListFormat.JSON:
+        typer.echo(json.dumps([_figured(line) for line in found], indent=2))
+        return
+    columns = ("said", "fixed", "refused", "allowed", "open", "left", "liked")
+    width = max((len(line.rule) for line in found), default=4)
+    typer.echo(f"{'rule':<{width}}" + "".join(f"{name:>9}" for name in columns) + "  not wanted")
+    for line in found:
+        counts = "".join(f"{getattr(line.figures, name):>9}" for name in columns)
+        typer.echo(f"{printable(line.rule):<{width}}{counts}  {shown(line.figures)}")
+        for step in line.steps:
+            where = printable(step.where) or str(step.of)
+            everywhere = ", all repositories" if step.scope == "account" else ""
+            typer.echo(f"    {step.standing} in {where}{everywhere}, since {_time(step.at)}")
+
+
+def restore(rule: str, repository: str | None) -> None:
+    """Bring a rule back that stepped back, in one repository or everywhere; it is judged anew from now on."""
+    names = _guideline().names_of(rule)
+
+    async def act(queue: "Jobs") -> int | None:
+        return await queue.restore(names, await _repository(queue, repository))
+
+    undone = _with_queue(act)
+    if undone is None:
+        _fail(f"no rule {printable(rule)} said anything here, or stepped back")
+    where = f"in {printable(repository)}" if repository else "everywhere"
+    typer.echo(f"{names[0]} is judged anew {where}; {undone} {'step is' if undone == 1 else 'steps are'} undone.")
+
+
+async def _repository(queue: "Jobs", name: str | None) -> int | None:
+    """The id of the repository that is called so; None where none is named."""
+    if name is None:
+        return None
+    owner, _, rest = name.partition("/")
+    found = await queue.repository_named(owner, rest)
+    if found is None:
+        _fail(f"no pull request of {printable(name)} is known here")
+    return found
+
+
+def _guideline() -> packs.Guideline:
+    """The guideline with the packs of the settings, which know former names of rules."""
+    from postil.settings import Settings, SettingsError  # noqa: PLC0415 - slow
+
+    try:
+        return packs.load(packs.over_built_in(Settings.load().packs))
+    except (SettingsError, packs.PackError) as error:
+        _fail(str(error))
+
+
+def _figured(line: "Line") -> dict[str, object]:
+    """A rule's figures and steps for JSON."""
+    of = line.figures
+    return {
+        "rule": line.rule,
+        "said": of.said,
+        **asdict(of),
+        "rate": of.rate,
+        "interval": of.interval,
+        "steps": [
+            {"scope": step.scope, "of": step.of, "where": step.where, "standing": step.standing, "at": _time(step.at)}
+            for step in line.steps
+        ],
+    }
 
 
 def migrate(

@@ -174,6 +174,11 @@ class Guideline:
         """The rule with this name or alias."""
         return self.rules.by_name.get(self.aliases.get(name, name))
 
+    def names_of(self, name: str) -> tuple[str, ...]:
+        """All names of a rule, the present one first; only this one where there is no such rule any more."""
+        present = self.aliases.get(name, name)
+        return (present, *(alias for alias, rule in self.aliases.items() if rule == present))
+
     @property
     def default_rules(self) -> RuleSet:
         """The rules that are on by default."""

@@ -1,7 +1,6 @@
 """What operators and the web pages see of the queue, and what operators do with runs that finally failed."""
 
 import json
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -103,13 +102,6 @@ def finished(store: Store, limit: int) -> Sequence[Finished]:
 def _did(row: Any) -> Ended:
     said = json.loads(row.did_said)
     return Ended(row.did_outcome, row.did_seconds, row.did_calls, row.did_why, row.did_conclusion, row.did_found, said)
-
-
-def said(store: Store) -> Counter[str]:
-    """How many comments of each rule were posted, as far back as work is remembered."""
-    with store.engine.connect() as connection:
-        rows = connection.execute(sa.select(ended.c.said).where(ended.c.said != "{}")).scalars()
-        return sum((Counter(json.loads(each)) for each in rows), Counter())
 
 
 def installations(store: Store) -> Sequence[Installation]:

@@ -47,7 +47,7 @@ from postil.jobs.model import (
 )
 from postil.jobs.store import QUEUE, VERSION, Store
 from postil.review.fate import Reception
-from postil.review.figures import Tally
+from postil.review.figures import Line, Tally
 from postil.review.standing import Step
 
 log = structlog.get_logger(__name__)
@@ -396,18 +396,17 @@ class Jobs:
         """Let a rule step back; False where it has come so far already."""
         return await self._call(receptions.step, taken)
 
-    async def tallies(self) -> Sequence[Tally]:
-        """What became of all comments, but for those that were said before their rule was restored."""
-        return await self._call(receptions.tallies)
+    async def rules(self, aliases: Mapping[str, str], repository_id: int | None = None) -> Sequence[Line]:
+        """The rules that said something or stepped back, with their figures and steps, in one repository or everywhere.
 
-    async def all_steps(self) -> Sequence[Step]:
-        """All steps of rules, with the names of the repositories and accounts that they are of."""
-        return await self._call(receptions.all_steps)
+        What was said before a rule was restored isn't in it. Operators' page, metrics and command line show this.
+        """
+        return await self._call(receptions.list_of, aliases, repository_id)
 
-    async def restore(self, rules: Sequence[str], repository_id: int | None = None) -> int:
+    async def restore(self, rules: Sequence[str], repository_id: int | None = None) -> int | None:
         """Undo a rule's steps, in one repository or everywhere, and say how many; it is judged anew from here on.
 
-        `rules` are all its names, the present one first.
+        `rules` are all its names, the present one first. None where nothing is known of it.
         """
         return await self._call(receptions.restore, rules, repository_id)
 
@@ -515,10 +514,6 @@ class Jobs:
     async def finished(self, limit: int) -> Sequence[Finished]:
         """The runs that came to an end, latest first."""
         return await self._call(inspection.finished, limit)
-
-    async def said(self) -> Mapping[str, int]:
-        """How many comments of each rule were posted, as far back as work is remembered."""
-        return await self._call(inspection.said)
 
     async def installations(self) -> Sequence[Installation]:
         """The installations that pull requests are known of, the last active first."""

@@ -1,6 +1,6 @@
 """What became of comments, and where rules stepped back for it."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -9,7 +9,7 @@ from postil.jobs.model import Job
 from postil.jobs.schema import pulls, receptions, steps
 from postil.jobs.store import Store
 from postil.review.fate import Fate, Reception
-from postil.review.figures import Tally
+from postil.review.figures import Line, Tally, lines
 from postil.review.standing import Figures, Scope, Standing, Step
 
 
@@ -48,10 +48,15 @@ def receive(store: Store, job: Job, found: Sequence[Reception]) -> Sequence[Tall
         return _tallies(connection, of & receptions.c.rule.in_({each.rule for each in found}))
 
 
-def tallies(store: Store) -> Sequence[Tally]:
-    """What became of all comments."""
+def list_of(store: Store, aliases: Mapping[str, str], repository_id: int | None) -> Sequence[Line]:
+    """The list of rules with their figures and steps: of one repository, or of all and of the accounts."""
+    taken = all_steps(store)
+    which = sa.true()
+    if repository_id is not None:
+        taken = [step for step in taken if (step.scope, step.of) == (Scope.REPOSITORY, repository_id)]
+        which = receptions.c.repository_id == repository_id
     with store.engine.connect() as connection:
-        return _tallies(connection, sa.true())
+        return lines(_tallies(connection, which), taken, aliases)
 
 
 def _tallies(connection: sa.Connection, which: sa.ColumnElement[bool]) -> list[Tally]:
@@ -111,27 +116,27 @@ def step(store: Store, taken: Step) -> bool:
         return connection.execute(made.returning(steps.c.rule)).first() is not None
 
 
-def restore(store: Store, rules: Collection[str], repository_id: int | None) -> int:
+def restore(store: Store, rules: Sequence[str], repository_id: int | None) -> int | None:
     """Bring a rule, given by all its names, the present one first, back to where it was; say how many steps that undid.
 
-    That is in one repository, whatever its account's step is, or everywhere. What was said before counts no more.
+    That is in one repository, whatever its account's step is, or everywhere. What was said before counts no more. None,
+    and nothing is done, where the rule neither said anything nor stepped back.
     """
-    names = list(rules)
     with store.engine.begin() as connection:
-        which = steps.c.rule.in_(names)
-        said = receptions.c.rule.in_(names)
+        which, said = steps.c.rule.in_(rules), receptions.c.rule.in_(rules)
+        known = sa.select(steps.c.rule).where(which).union(sa.select(receptions.c.rule).where(said))
+        if connection.execute(known).first() is None:
+            return None
         if repository_id is not None:
             which &= (steps.c.scope == Scope.REPOSITORY) & (steps.c.of == repository_id)
             said &= receptions.c.repository_id == repository_id
-        back = which & (steps.c.standing != Standing.ON)
-        undone = connection.execute(sa.select(sa.func.count()).select_from(steps).where(back)).scalar_one()
-        connection.execute(sa.delete(steps).where(which))
+        gone = connection.execute(sa.delete(steps).where(which).returning(steps.c.standing)).scalars().all()
         connection.execute(sa.update(receptions).where(said).values(past=True))
         if repository_id is not None:
             none = {"at": store.now(connection), "fixed": 0, "refused": 0, "allowed": 0}
-            on = {"scope": Scope.REPOSITORY.value, "of": repository_id, "rule": names[0]}
+            on = {"scope": Scope.REPOSITORY.value, "of": repository_id, "rule": rules[0]}
             connection.execute(sa.insert(steps).values(**on, standing=Standing.ON.value, **none))
-        return undone
+        return sum(standing != Standing.ON for standing in gone)
 
 
 def repository_named(store: Store, owner: str, name: str) -> int | None:

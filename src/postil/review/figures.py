@@ -92,6 +92,11 @@ class Line:
     figures: Figures
     steps: tuple[Step, ...]
 
+    @property
+    def is_back(self) -> bool:
+        """Whether it has stepped back somewhere."""
+        return any(step.standing is not Standing.ON for step in self.steps)
+
     def count(self, standing: Standing) -> int:
         """In how many places the rule stands so."""
         return sum(step.standing is standing for step in self.steps)

@@ -58,6 +58,14 @@ class Figures:
         return wilson(self.refused + self.allowed, self.answered)
 
 
+def shown(figures: Figures) -> str:
+    """The rate of a rule with its interval, as people read it: "42% (15% to 74%)"; a dash where nobody answered."""
+    if figures.rate is None:
+        return "–"
+    low, high = figures.interval
+    return f"{figures.rate:.0%} ({low:.0%} to {high:.0%})"
+
+
 def wilson(hits: int, of: int) -> tuple[float, float]:
     """Wilson's score interval for a share, without correction for continuity; (0, 1) for no trials.
 

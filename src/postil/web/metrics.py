@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 
 from postil.jobs import Counts
+from postil.review.figures import Line
+from postil.review.standing import Standing
 
 EVENTS = frozenset(
     {
@@ -25,6 +27,9 @@ EVENTS = frozenset(
 
 SHARES = ((0.0, "none"), (0.1, "reserve"), (0.5, "half or less"), (1.0, "more than half"))
 """Classes of installations by the share of GitHub's budget that is left to them: up to, and what it is called."""
+
+OUTCOMES = ("fixed", "refused", "allowed", "open", "left")
+"""What becomes of comments, by the names in `postil.review.standing.Figures`."""
 
 _SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 80, 160, 320, 640)
 
@@ -53,6 +58,10 @@ class Metrics:
         self._phases = self._histogram("phase_seconds", "Duration of the parts of a review.", "phase")
         self._found = self._counter("findings", "What was found that pull requests introduce, by rule.", "rule")
         self._said = self._counter("findings_said", "Inline comments posted, by rule.", "rule")
+        self._fates = self._gauge("rule_comments", "Comments by rule and by what became of them.", "rule", "outcome")
+        self._standings = self._gauge(
+            "rule_steps", "In how many repositories and accounts a rule is on probation or off.", "rule", "standing"
+        )
         self._unread = self._counter(
             "files_not_analysed", "Files that were not analysed, or only in part, by the kind of problem.", "kind"
         )
@@ -125,8 +134,18 @@ class Metrics:
         """Count a look into one of our caches."""
         self._lookups.labels(cache, "hit" if hit else "miss").inc()
 
-    def show(self, counts: Counts | None) -> bytes:
-        """Write all metrics down in Prometheus' text format; without `counts`, those of the queue are left out."""
+    def show(self, counts: Counts | None, rules: Sequence[Line] = ()) -> bytes:
+        """Write all metrics down in Prometheus' text format; without `counts`, those of the queue are left out.
+
+        `rules` are those that said something or stepped back; there are as many values of that label.
+        """
+        self._fates.clear()
+        self._standings.clear()
+        for line in rules:
+            for outcome in OUTCOMES:
+                self._fates.labels(line.rule, outcome).set(getattr(line.figures, outcome))
+            for standing in (Standing.PROBATION, Standing.OFF):
+                self._standings.labels(line.rule, standing.value).set(line.count(standing))
         if counts is None:
             self._pulls.clear()
             self._waiting.set(float("nan"))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated, Protocol
+from urllib.parse import urlencode
 
 import structlog
 from fastapi import APIRouter, Depends, HTTPException, Request
@@ -13,6 +14,8 @@ from markupsafe import Markup
 
 from postil.jobs import Counts, DeadJob, Finished, Installation, LiveJob, Readiness, Received, UnavailableError
 from postil.packs import Guideline
+from postil.review.figures import Line
+from postil.review.standing import shown
 from postil.web.access import Access
 from postil.web.forms import fields
 from postil.web.pages import page
@@ -82,8 +85,12 @@ class Office(Protocol):
         """The runs that came to an end, latest first."""
         ...
 
-    async def said(self) -> Mapping[str, int]:
-        """How many comments of each rule were posted."""
+    async def rules(self, aliases: Mapping[str, str], repository_id: int | None = None) -> Sequence[Line]:
+        """The rules that said something or stepped back."""
+        ...
+
+    async def restore(self, rules: Sequence[str], repository_id: int | None = None) -> int | None:
+        """Undo a rule's steps, and say how many; None where nothing is known of it."""
         ...
 
     async def installations(self) -> Sequence[Installation]:
@@ -140,8 +147,12 @@ def router(access: Access, office: Callable[[], Office | None], house: House) ->
         return await view.show("/installations", view.installations)
 
     @routes.get("/rules", dependencies=[who])
-    async def rules() -> Response:
-        return await view.show("/rules", view.rules)
+    async def rules(restored: str = "") -> Response:
+        return await view.show("/rules", partial(view.rules, restored[:100]))
+
+    @routes.post("/rules/restore")
+    async def restore(request: Request, operator: Annotated[str, who]) -> Response:
+        return await view.restore(request, operator)
 
     @routes.post("/jobs/retry")
     async def retry(request: Request, operator: Annotated[str, who]) -> Response:
@@ -220,11 +231,28 @@ class View:
         installations = await there.installations()
         return {"installations": [(each, self._house.left(each.id)) for each in installations]}
 
-    async def rules(self, there: Office, _: float) -> dict[str, object]:
-        """What each rule said."""
-        said = await there.said()
-        rules = sorted(self._house.guideline.rules.rules, key=lambda rule: (-said.get(rule.name, 0), rule.name))
-        return {"rules": [(rule, said.get(rule.name, 0)) for rule in rules], "total": sum(said.values())}
+    async def rules(self, restored: str, there: Office, _: float) -> dict[str, object]:
+        """What became of the comments of each rule; `restored` is the rule that was just brought back."""
+        guideline = self._house.guideline
+        found = [(guideline.rules.by_name.get(each.rule), each) for each in await there.rules(guideline.aliases)]
+        others = len(guideline.rules.rules) - sum(rule is not None for rule, _ in found)
+        # Whoever wrote the link doesn't write the page.
+        known = guideline.rule(restored) is not None or any(each.rule == restored for _, each in found)
+        return {"rules": found, "others": others, "restored": restored if known else ""}
+
+    async def restore(self, request: Request, operator: str) -> Response:
+        """Bring the rule that the form names back, in one repository or everywhere."""
+        there = self._there()
+        sent = dict(await fields(request))
+        rule, repository = sent.get("rule", ""), sent.get("repository", "")
+        given = int(repository) if repository.isdecimal() and len(repository) < 19 else None
+        try:
+            undone = await there.restore(self._house.guideline.names_of(rule), given)
+        except UnavailableError as error:
+            return self._page("operator_down.html", "/rules", {"why": str(error)}, 503)
+        log.info("operator", operator=operator, action="restore", rule=rule, repository=given, undone=undone)
+        done = {"restored": rule} if undone is not None else {}
+        return RedirectResponse(f"/operator/rules?{urlencode(done)}", 303, HEADERS)
 
     async def change(
         self, request: Request, operator: str, name: str, action: Callable[[Office], Callable[[str], Awaitable[bool]]]
@@ -257,6 +285,7 @@ class View:
             "version": self._house.guideline.version,
             "days": self._house.days,
             "most": MOST,
+            "shown": shown,
         }
         made = page(template, {**common, **values}, status)
         made.headers.update(HEADERS)

@@ -1,6 +1,6 @@
 """How the service is: `/health` for what restarts it, `/ready` for what sends it traffic, `/metrics` for Prometheus."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, Protocol
 
 from fastapi import APIRouter, Response
@@ -8,6 +8,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import BaseModel
 
 from postil.jobs import Counts, Readiness, UnavailableError
+from postil.review.figures import Line
 from postil.web.metrics import Metrics
 
 NO_STORE = {"cache-control": "no-store"}
@@ -54,6 +55,10 @@ class Parts(Protocol):
         """The queue's numbers. Raises UnavailableError."""
         ...
 
+    async def rules(self, aliases: Mapping[str, str], repository_id: int | None = None) -> Sequence[Line]:
+        """The rules that said something or stepped back. Raises UnavailableError."""
+        ...
+
 
 def ready(parts: Callable[[], Parts | None]) -> APIRouter:
     """Make the route that says whether all parts work; `parts` gives None while there are no credentials."""
@@ -76,8 +81,11 @@ def ready(parts: Callable[[], Parts | None]) -> APIRouter:
     return routes
 
 
-def metrics(measured: Metrics, parts: Callable[[], Parts | None]) -> APIRouter:
-    """Make the route for Prometheus. A database that is down takes away the queue's numbers only."""
+def metrics(measured: Metrics, parts: Callable[[], Parts | None], aliases: Mapping[str, str]) -> APIRouter:
+    """Make the route for Prometheus. A database that is down takes away the numbers that stand in it only.
+
+    `aliases` are former names of rules.
+    """
     routes = APIRouter()
 
     @routes.get("/metrics", response_class=Response)
@@ -85,8 +93,9 @@ def metrics(measured: Metrics, parts: Callable[[], Parts | None]) -> APIRouter:
         there = parts()
         try:
             now = await there.counts() if there is not None else None
+            rules = await there.rules(aliases) if there is not None else ()
         except UnavailableError:
-            now = None
-        return Response(measured.show(now), media_type=CONTENT_TYPE_LATEST, headers=NO_STORE)
+            now, rules = None, ()
+        return Response(measured.show(now, rules), media_type=CONTENT_TYPE_LATEST, headers=NO_STORE)
 
     return routes
