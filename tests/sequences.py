@@ -9,7 +9,7 @@ What is expected comes from a model that knows which functions are wrong, and ne
 
 import itertools
 import re
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -219,10 +219,10 @@ class Ledger:
         await self._line.passing(on_the_wire=False)
         return await self._jobs.known(job)
 
-    async def receive(self, job: Job, found: Sequence[Reception]) -> Sequence[Tally]:
+    async def receive(self, job: Job, found: Sequence[Reception], former: Collection[str] = ()) -> Sequence[Tally]:
         """As `Jobs.receive`."""
         await self._line.passing(on_the_wire=False)
-        return await self._jobs.receive(job, found)
+        return await self._jobs.receive(job, found, former)
 
     async def steps_at(self, job: Job) -> Sequence[Step]:
         """As `Jobs.steps_at`."""

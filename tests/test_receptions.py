@@ -119,10 +119,12 @@ def test_a_restored_rule_begins_anew_there_or_everywhere(url: str) -> None:
         there = await jobs.restore([RULE, "naked-except"], named)
         steps = await jobs.steps_at(job())
         late = await jobs.receive(job(), [told(2, Fate.RESOLVED, rule=RULE)])
+        await jobs.receive(job(9), [told(9, rule="naked-except")])
+        named_so = await jobs.receive(job(), [told(2, Fate.RESOLVED, rule=RULE)], ["naked-except"])
         everywhere = await jobs.restore([RULE, "naked-except"])
-        return there, steps, late, everywhere, await jobs.rules({}), await jobs.restore(["nonsense"], 100)
+        return there, steps, late, named_so, everywhere, await jobs.rules({}), await jobs.restore(["nonsense"], 100)
 
-    there, steps, late, everywhere, rules, unknown = using(url, story)
+    there, steps, late, named_so, everywhere, rules, unknown = using(url, story)
 
     assert there == 1
     assert {(step.scope, step.standing) for step in steps} == {
@@ -130,6 +132,7 @@ def test_a_restored_rule_begins_anew_there_or_everywhere(url: str) -> None:
         (Scope.ACCOUNT, Standing.OFF),
     }
     assert late == [Tally(RULE, 1, 101, Fate.RESOLVED, 1)]
+    assert Tally("naked-except", 1, 100, Fate.OPEN, 1) in named_so
     assert everywhere == 1
     assert rules == []
     assert unknown is None

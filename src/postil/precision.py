@@ -3,7 +3,7 @@
 What is read for it comes with the context of a pull request, which a run reads anyway.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Protocol
 
@@ -27,8 +27,8 @@ class Records(Protocol):
         """What is known of our comments on a pull request."""
         ...
 
-    async def receive(self, job: Job, found: Sequence[Reception]) -> Sequence[Tally]:
-        """Write down what became of comments; gives the account's tallies of their rules."""
+    async def receive(self, job: Job, found: Sequence[Reception], former: Collection[str] = ()) -> Sequence[Tally]:
+        """Write down what became of comments; gives the account's tallies of their rules, of `former` names too."""
         ...
 
     async def steps_at(self, job: Job) -> Sequence[Step]:
@@ -87,7 +87,8 @@ class Precision:
         new = [each for each in (*now, *fresh) if _facts(each) not in seen]
         if not new:
             return
-        tallies = await records.receive(job, new)
+        rules = {each.rule for each in new}
+        tallies = await records.receive(job, new, [name for name, rule in aliases.items() if rule in rules])
         if not self.steps_back:
             return
         steps = await records.steps_at(job)

@@ -8,7 +8,7 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import MappingProxyType
@@ -384,9 +384,12 @@ class Jobs:
         """What is known of our comments on a pull request."""
         return await self._call(receptions.known, job)
 
-    async def receive(self, job: Job, found: Sequence[Reception]) -> Sequence[Tally]:
-        """Write down what became of comments; gives the account's tallies of their rules, as they count now."""
-        return await self._call(receptions.receive, job, found)
+    async def receive(self, job: Job, found: Sequence[Reception], former: Collection[str] = ()) -> Sequence[Tally]:
+        """Write down what became of comments; gives the account's tallies of their rules, as they count now.
+
+        `former` are other names of these rules.
+        """
+        return await self._call(receptions.receive, job, found, former)
 
     async def steps_at(self, job: Job) -> Sequence[Step]:
         """Where rules stepped back in a pull request's repository, or in its account."""

@@ -1,6 +1,6 @@
 """What became of comments, and where rules stepped back for it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -24,10 +24,10 @@ def known(store: Store, job: Job) -> Sequence[Reception]:
         ]
 
 
-def receive(store: Store, job: Job, found: Sequence[Reception]) -> Sequence[Tally]:
+def receive(store: Store, job: Job, found: Sequence[Reception], former: Collection[str] = ()) -> Sequence[Tally]:
     """Write down what became of comments, in the place of what was known; gives the account's tallies of their rules.
 
-    Written again, it is the same.
+    `former` are other names of these rules. Written again, it is the same.
     """
     of = receptions.c.installation == job.pull.installation
     with store.engine.begin() as connection:
@@ -45,7 +45,7 @@ def receive(store: Store, job: Job, found: Sequence[Reception]) -> Sequence[Tall
             this = {"pull": job.key, "run": each.run, "fingerprint": each.fingerprint}
             new = store.insert(receptions).values(**this, **row, said=now, past=False)
             connection.execute(new.on_conflict_do_update(index_elements=list(this), set_=row))
-        return _tallies(connection, of & receptions.c.rule.in_({each.rule for each in found}))
+        return _tallies(connection, of & receptions.c.rule.in_({*former, *(each.rule for each in found)}))
 
 
 def list_of(store: Store, aliases: Mapping[str, str], repository_id: int | None) -> Sequence[Line]:
