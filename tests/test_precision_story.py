@@ -253,7 +253,7 @@ async def test_a_rule_that_people_refuse_too_often_is_annotated_only_and_fails_n
     pull = await opened(github, postil, 1)
     (annotation,) = pull.check_runs[-1].annotations
 
-    assert standings(postil) == [("account", "probation"), ("repository", "probation")]
+    assert standings(postil) == [("repository", "probation")]
     assert (pull.comments, pull.reviews) == ([], [])
     assert verdicts(pull) == [("completed", "neutral", "1 finding: 1 warning; 1 on probation")]
     assert annotation["annotation_level"] == "notice"
@@ -278,7 +278,7 @@ async def test_a_rule_that_nobody_wants_is_off_and_named(github: ValidatedGitHub
     await pushes(github, postil, earlier, other0=MENDED)
     answer = pull.issue_comments[-1].body.partition("\n\n<!--")[0].partition("What stepped back:\n\n")[2]
 
-    assert standings(postil) == [("account", "off"), ("repository", "off")]
+    assert standings(postil) == [("repository", "off")]
     assert verdicts(pull)[-1] == ("completed", "success", "No findings")
     assert stepped_back(pull) == snapshot("""\
 - [`raise-without-from`](https://postil.example.com/guide/1.0/error-handling/raise-without-from) is
@@ -318,7 +318,7 @@ async def test_a_rule_that_an_operator_restored_speaks_again_and_is_judged_anew(
     pull.resolve(pull.comments[0])
     await pushes(github, postil, pull, more=CLEAN)
 
-    assert done.stdout == "raise-without-from is judged anew everywhere; 2 steps are undone.\n"
+    assert done.stdout == "raise-without-from is judged anew everywhere; 1 step is undone.\n"
     assert len(pull.comments) == 1
     assert standings(postil) == []
 

@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from postil.review.fate import REFUSED, Fate
 from postil.review.standing import Figures, Scope, Standing, Step, judged
 
+SEVERAL = 2
+"""Repositories of an account in which people must not want to hear a rule before it steps back in all of them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Tally:
@@ -50,6 +53,7 @@ def due(
 ) -> Iterator[Step]:
     """The steps that have become due in a repository, by its own comments, and in its account, by all of these.
 
+    One repository doesn't speak for its account: a rule steps back there if it isn't wanted in `SEVERAL` at least.
     `tallies` are those of the account, without what was said before a rule was restored; `steps` those that hold. A
     step only leads further back, so that nothing flaps: what would speak for the rule again, its comments, has ceased.
     """
@@ -59,8 +63,14 @@ def due(
     for step in steps:
         place = (step.scope, aliases.get(step.rule, step.rule))
         now[place] = max(step.standing, now.get(place, Standing.ON), key=lambda each: each.rank)
+    unwanted: defaultdict[str, set[int]] = defaultdict(set)
+    for each in tallies:
+        if each.fate in REFUSED or each.fate is Fate.ALLOWED:
+            unwanted[aliases.get(each.rule, each.rule)].add(each.repository_id)
     for scope, of, counted in ((Scope.REPOSITORY, repository_id, own), (Scope.ACCOUNT, installation, tallies)):
         for rule, sums in sorted(figures(counted, aliases).items()):
+            if scope is Scope.ACCOUNT and len(unwanted[rule]) < SEVERAL:
+                continue
             standing = judged(sums)
             if standing.rank > now.get((scope, rule), Standing.ON).rank:
                 yield Step(scope, of, rule, standing, sums)
