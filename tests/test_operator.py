@@ -361,6 +361,32 @@ async def test_a_review_leaves_its_time_its_requests_and_what_it_said(
     )
 
 
+class Clocked(Jobs):
+    """Counts how often it is asked for the time."""
+
+    asked = 0
+
+    async def now(self) -> float:
+        """The time, as `Jobs` knows it."""
+        self.asked += 1
+        return await super().now()
+
+
+@pytest.mark.anyio
+async def test_all_of_a_page_goes_by_one_look_at_the_clock(tmp_path: Path) -> None:
+    """Two moments on a page would contradict each other, and each costs a query."""
+    jobs = Clocked(settings(tmp_path).database_url.get_secret_value())
+    await jobs.open()
+    view = View(lambda: jobs, House(GUIDELINE, "https://github.com", 14, True, lambda _: {}))
+    try:
+        answer = await view.show("", view.overview)
+    finally:
+        await jobs.stop()
+
+    assert (answer.status_code, jobs.asked) == (200, 1)
+
+
+# The last one, for no loop can run in a test after it: see `browser`.
 @pytest.mark.browser
 def test_an_operator_runs_a_failed_review_again_on_a_phone(browser: Browser, tmp_path: Path) -> None:
     """The form must pass what keeps other sites' forms out, and nothing may stand off the screen."""
@@ -386,28 +412,3 @@ def test_an_operator_runs_a_failed_review_again_on_a_phone(browser: Browser, tmp
 
     assert wide == []
     assert said == "Done, for 1."
-
-
-class Clocked(Jobs):
-    """Counts how often it is asked for the time."""
-
-    asked = 0
-
-    async def now(self) -> float:
-        """The time, as `Jobs` knows it."""
-        self.asked += 1
-        return await super().now()
-
-
-@pytest.mark.anyio
-async def test_all_of_a_page_goes_by_one_look_at_the_clock(tmp_path: Path) -> None:
-    """Two moments on a page would contradict each other, and each costs a query."""
-    jobs = Clocked(settings(tmp_path).database_url.get_secret_value())
-    await jobs.open()
-    view = View(lambda: jobs, House(GUIDELINE, "https://github.com", 14, True, lambda _: {}))
-    try:
-        answer = await view.show("", view.overview)
-    finally:
-        await jobs.stop()
-
-    assert (answer.status_code, jobs.asked) == (200, 1)

@@ -12,6 +12,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from postil.github.client import ENDPOINTS
 from postil.jobs import Counts
+from postil.review.figures import Line
+from postil.review.standing import Figures
 from postil.web.metrics import Metrics
 
 ROOT = Path(__file__).parents[1]
@@ -37,7 +39,7 @@ def shown() -> str:
     metrics.called("graphql", "ok", 0.1)
     metrics.looked_up("token", hit=True)
     metrics.watch(lambda: [0.0, 0.05, 0.1, 0.5, 0.9])
-    return metrics.show(Counts({"queued": 1}, 3.0, 1)).decode()
+    return metrics.show(Counts({"queued": 1}, 3.0, 1), [Line("bare-except", Figures(fixed=1), ())]).decode()
 
 
 SAMPLES = {

@@ -80,8 +80,10 @@ def statement_lines(module: cst.Module) -> dict[int, int]:
     return lines
 
 
-def _parentheses(node: cst.CSTNode) -> set[cst.CSTNode]:
-    return {*getattr(node, "lpar", ()), *getattr(node, "rpar", ())}
+def _is_in(parenthesis: cst.LeftParen | cst.RightParen, node: cst.CSTNode) -> bool:
+    """Whether it is one of those around an expression. Those of statements and calls are single fields, or none."""
+    around = [getattr(node, name, ()) for name in ("lpar", "rpar")]
+    return any(each is parenthesis for held in around if isinstance(held, (list, tuple)) for each in held)
 
 
 def _is_elif(statement: cst.CSTNode, line: str) -> bool:
@@ -214,7 +216,7 @@ class Positions:
         current: cst.CSTNode | None = node
         if isinstance(node, (cst.LeftParen, cst.RightParen)):
             # They have no parent, as no walk enters them.
-            current = next((each for each in walk(self._file.module) if node in _parentheses(each)), None)
+            current = next((each for each in walk(self._file.module) if _is_in(node, each)), None)
         while current is not None:
             if id(current) in self._lines:
                 return current

@@ -31,6 +31,7 @@ N = TypeVar("N", bound=cst.CSTNode)
 F = TypeVar("F")
 Definition = cst.FunctionDef | cst.ClassDef
 
+_HOLDS_NULLS = "it holds null bytes, so it is not Python source"
 _BUILTINS = frozenset(dir(builtins))
 _COOKIE = re.compile(rb"^[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)")
 _WORDS = re.compile(r"\w+")
@@ -75,7 +76,7 @@ def decode(raw: bytes) -> str:
         Unreadable: not text, an unknown codec, or bytes that the declared codec doesn't know.
     """
     if b"\0" in raw:
-        raise Unreadable("encoding", "it holds null bytes, so it is not Python source")
+        raise Unreadable("encoding", _HOLDS_NULLS)
     encoding = encoding_of(raw)
     try:
         return raw.decode(encoding)
@@ -102,6 +103,9 @@ def parse(text: str) -> cst.Module:
     Raises:
         Unreadable: for what isn't Python 3, and for what nests deeper than Python itself allows.
     """
+    # LibCST takes them within strings, whose values then are none for Python.
+    if "\0" in text:
+        raise Unreadable("encoding", _HOLDS_NULLS)
     if text.count("(") + text.count("[") + text.count("{") > MAX_NESTING and nesting(text) > MAX_NESTING:
         raise Unreadable("too-deep", f"brackets nest deeper than {MAX_NESTING} levels, which Python refuses as well")
     try:
