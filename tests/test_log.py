@@ -37,6 +37,18 @@ def test_our_own_and_foreign_lines_have_one_shape() -> None:
     assert all(str(line["timestamp"]).endswith("Z") for line in lines(stream))
 
 
+def test_a_logger_that_was_used_before_follows_the_next_configuration() -> None:
+    """Modules keep their loggers, and a command sets logging up before the service does so anew."""
+    log = structlog.get_logger("postil.app")
+    configure("error", stream=io.StringIO())
+    log.error("before")
+    configure("info", stream=io.StringIO())
+    with structlog.testing.capture_logs() as logged:
+        log.info("after")
+
+    assert [line["event"] for line in logged] == ["after"]
+
+
 def test_what_is_bound_once_stands_on_every_line() -> None:
     """Delivery, job and pull request are bound where they are known and must reach the libraries' lines as well."""
     stream = io.StringIO()

@@ -34,6 +34,9 @@ _TALKATIVE = {
     "psycopg": logging.ERROR,
 }
 
+# Always the same list, as loggers that were used before hold on to it.
+_processors: list[Processor] = []
+
 
 def configure(level: str = "info", secrets: Iterable[str] = (), stream: TextIO | None = None) -> None:
     """Send all logging of the process to `stream` (stderr by default), as JSON.
@@ -71,8 +74,13 @@ def configure(level: str = "info", secrets: Iterable[str] = (), stream: TextIO |
         logger.setLevel(logging.NOTSET)
     for name, least in _TALKATIVE.items():
         logging.getLogger(name).setLevel(least)
+    _processors[:] = [
+        structlog.stdlib.filter_by_level,
+        *shared,
+        structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+    ]
     structlog.configure(
-        processors=[structlog.stdlib.filter_by_level, *shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=_processors,
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
