@@ -244,6 +244,18 @@ def test_only_so_many_children_run_at_once() -> None:
     assert asyncio.run(story()) == (2, 6)
 
 
+def test_a_child_gives_way_as_far_as_it_is_told_to() -> None:
+    """Deliveries are answered within GitHub's patience while analyses take all processors."""
+
+    async def story() -> int:
+        async with Analyst(limits=Limits(children=1, niceness=3)) as analyst:
+            await analyst.analyse([Change("a.py", GOOD, None)], {}, {})
+            (child,) = analyst._all
+            return os.getpriority(os.PRIO_PROCESS, child.pid)
+
+    assert asyncio.run(story()) == os.getpriority(os.PRIO_PROCESS, 0) + 3
+
+
 def test_an_idle_child_that_died_is_replaced_without_blame() -> None:
     """An operator's or the kernel's kill between two reviews is no file's fault."""
 

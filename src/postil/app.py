@@ -218,7 +218,9 @@ class _Service:
         self._works = settings.role is not Role.WEB
         # Reviews mostly wait for GitHub, analyses for a processor: more of these than processors only take memory.
         children = min(settings.concurrency, os.cpu_count() or 1)
-        self._analyst = Analyst(_pack_paths(settings), Limits(children=children), measured.died)
+        # Whoever waits for an answer goes ahead of an analysis.
+        limits = Limits(children=children, niceness=5)
+        self._analyst = Analyst(_pack_paths(settings), limits, measured.died)
         self._reviewer = Reviewer(
             github=self.github,
             analyst=self._analyst,

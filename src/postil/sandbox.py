@@ -55,7 +55,8 @@ class Limits:
     `file_bytes` may take `seconds`, a smaller one in proportion, and any `least_seconds` more: the parser takes some 2
     ms for a kilobyte of what people write, and ten seconds for a chain of 5,000 calls. A child has `memory` bytes of
     address space, and its answer at most `output` bytes. After `deaths` children that died on one change set the rest
-    of it isn't tried. `children` run at the same time, and each is replaced after `uses` change sets.
+    of it isn't tried. `children` run at the same time, and each is replaced after `uses` change sets. They give way to
+    others by `niceness`, from 0 to 19.
     """
 
     file_bytes: int = 1_000_000
@@ -67,6 +68,7 @@ class Limits:
     deaths: int = 5
     children: int = 2
     uses: int = 200
+    niceness: int = 0
 
 
 class SandboxError(Exception):
@@ -339,6 +341,7 @@ def main(arguments: Sequence[str]) -> None:
     limits = Limits(**settings)
     paths = [Path(path) for path in arguments[1:]]
     _limit(limits.memory, parent)
+    os.nice(limits.niceness)
     # Whatever a check prints must not get into the conversation.
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
