@@ -9,6 +9,7 @@ import re
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import libcst as cst
@@ -78,12 +79,6 @@ def statement_lines(module: cst.Module) -> dict[int, int]:
             below.reverse()
             stack.extend(below)
     return lines
-
-
-def _is_in(parenthesis: cst.LeftParen | cst.RightParen, node: cst.CSTNode) -> bool:
-    """Whether it is one of those around an expression. Those of statements and calls are single fields, or none."""
-    around = [getattr(node, name, ()) for name in ("lpar", "rpar")]
-    return any(each is parenthesis for held in around if isinstance(held, (list, tuple)) for each in held)
 
 
 def _is_elif(statement: cst.CSTNode, line: str) -> bool:
@@ -215,13 +210,26 @@ class Positions:
     def _starter(self, node: cst.CSTNode) -> cst.CSTNode:
         current: cst.CSTNode | None = node
         if isinstance(node, (cst.LeftParen, cst.RightParen)):
-            # They have no parent, as no walk enters them.
-            current = next((each for each in walk(self._file.module) if _is_in(node, each)), None)
+            current = self._parenthesised.get(id(node))
         while current is not None:
             if id(current) in self._lines:
                 return current
             current = self._file.parent(current)
         return self._file.module
+
+    @cached_property
+    def _parenthesised(self) -> dict[int, cst.CSTNode]:
+        """The expression in each parenthesis, by the parenthesis' id: it has no parent, as no walk enters it.
+
+        Those of statements and calls are single fields, or none.
+        """
+        return {
+            id(each): node
+            for node in walk(self._file.module)
+            for held in (getattr(node, "lpar", None), getattr(node, "rpar", None))
+            if isinstance(held, (list, tuple))
+            for each in held
+        }
 
     def text(self, place: Range) -> str:
         """The source text of a range."""
