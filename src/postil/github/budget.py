@@ -55,7 +55,7 @@ class Budgets:
 
     def left_of(self, installation: int) -> dict[str, float]:
         """The shares that are left to an installation, from 0 to 1, by budget; those alone that were heard of."""
-        now = time.monotonic()
+        now = self._clock()
         return {
             resource: each.left
             for (whose, resource), each in self._heard.items()

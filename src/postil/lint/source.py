@@ -35,13 +35,11 @@ _HOLDS_NULLS = "it holds null bytes, so it is not Python source"
 _BUILTINS = frozenset(dir(builtins))
 _COOKIE = re.compile(rb"^[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)")
 _WORDS = re.compile(r"\w+")
+_GAPS = bytes(byte if byte >= 128 or _WORDS.match(chr(byte)) else ord(" ") for byte in range(256))
 _BRACKETS = re.compile(r"[\[({\])}]")
 _NO_CODE = re.compile(
     r"(?s:\"\"\".*?\"\"\"|'''.*?''')|\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'|#[^\n]*",
 )
-
-
-_GAPS = bytes(byte if byte >= 128 or _WORDS.match(chr(byte)) else ord(" ") for byte in range(256))
 
 
 def word_in(phrase: str) -> str:
