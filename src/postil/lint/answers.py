@@ -140,8 +140,10 @@ def is_session(owner: cst.BaseExpression, file: SourceFile) -> bool:
     kind = file.type_of(owner)
     if kind is not None and (kind in _SESSIONS or "." in kind):
         return kind in _SESSIONS
-    known = file.mentions("sqlalchemy") or file.mentions("sqlmodel")
-    return known and _SESSION_NAME.search((dotted(owner) or "").rpartition(".")[2]) is not None
+    name = dotted(owner) or ""
+    # `db.session` is what Flask-SQLAlchemy calls it everywhere.
+    known = name == "db.session" or file.mentions("sqlalchemy") or file.mentions("sqlmodel")
+    return known and _SESSION_NAME.search(name.rpartition(".")[2]) is not None
 
 
 def _chain(expression: cst.BaseExpression, file: SourceFile) -> list[tuple[str, cst.Call]]:

@@ -243,7 +243,9 @@ def arq_functions(file: "SourceFile") -> set[str]:
     for owner in file.nodes(cst.ClassDef):
         if owner.name.value == "WorkerSettings":
             for node in walk_scope(owner.body):
-                if isinstance(node, cst.Assign) and any(dotted(each.target) == "functions" for each in node.targets):
+                targets = [each.target for each in node.targets] if isinstance(node, cst.Assign) else []
+                targets += [node.target] if isinstance(node, cst.AnnAssign) else []
+                if isinstance(node, (cst.Assign, cst.AnnAssign)) and "functions" in map(dotted, targets):
                     given.extend(_elements(node.value))
     if "arq" in file.text:
         for call in file.nodes(cst.Call):
@@ -255,7 +257,7 @@ def arq_functions(file: "SourceFile") -> set[str]:
 _ARQ_WRAPPERS = frozenset({"arq.func", "arq.worker.func", "arq.cron", "arq.cron.cron"})
 
 
-def _elements(expression: cst.BaseExpression) -> Iterator[cst.BaseExpression]:
+def _elements(expression: cst.BaseExpression | None) -> Iterator[cst.BaseExpression]:
     """The elements of a list or tuple literal; none of anything else."""
     if isinstance(expression, (cst.List, cst.Tuple)):
         yield from (element.value for element in expression.elements)
@@ -401,6 +403,8 @@ class Contexts:
         if function is None:
             return self._file.enclosing_function(node) is None
         name = function.name.value
+        if name == "__init__" and id(function) in self._depended_on():
+            return False
         if name in _STARTUP_NAMES or "lifespan" in name or "startup" in name:
             return True
         if id(function) in self._events or self.is_lifespan(function):
@@ -447,12 +451,19 @@ class Contexts:
         )
 
     def _depended_on(self) -> set[int]:
+        """The ids of the functions that FastAPI calls for a request: dependencies, constructors among them."""
         if self._dependencies is None:
             self._dependencies = set()
             for call in self._file.nodes(cst.Call):
                 name = self._file.name_of(call.func) or ""
-                if name.startswith("fastapi.") and name.endswith((".Depends", ".Security")) and call.args:
-                    self._dependencies.update(self._referred(call.args[0].value))
+                if not (name.startswith("fastapi.") and name.endswith((".Depends", ".Security"))):
+                    continue
+                given = call.args[0].value if call.args else declared_beside(call, self._file)
+                if given is None:
+                    continue
+                self._dependencies.update(self._referred(given))
+                if isinstance(owner := self._file.definition_of(given), cst.ClassDef):
+                    self._dependencies.add(id(self._file.member_of(owner, "__init__")))
         return self._dependencies
 
     def is_lifespan(self, function: cst.FunctionDef) -> bool:
@@ -492,6 +503,16 @@ class Contexts:
         if any(isinstance(each, cst.FunctionDef) and is_cleanup_name(each.name.value) for each in around):
             return True
         return any(isinstance(inner, cst.Call) and _method(inner) == "cancel" for inner in walk_scope(function.body))
+
+
+def declared_beside(call: cst.Call, file: "SourceFile") -> cst.BaseExpression | None:
+    """The class of `current: Settings = Depends()` and `current: Annotated[Settings, Depends()]`."""
+    param = next((above for above in file.ancestors(call) if isinstance(above, cst.Param)), None)
+    declared = param.annotation.annotation if param is not None and param.annotation is not None else None
+    if isinstance(declared, cst.Subscript):
+        first = declared.slice[0].slice
+        return first.value if isinstance(first, cst.Index) else None
+    return declared
 
 
 def _ends_something(node: cst.CSTNode) -> bool:

@@ -1,11 +1,15 @@
-"""Which Prometheus metric an expression is, and how it was declared, as far as one file shows it."""
+"""Which Prometheus metric an expression is, how it was declared, and what has no bound as a label or a name."""
 
 from dataclasses import dataclass
 
 import libcst as cst
 
 from postil.lint.catalogue.metrics import PROMETHEUS_METRICS
+from postil.lint.names import dotted
 from postil.lint.source import SourceFile, argument, has_unpacking, string_value
+
+_REQUESTS = frozenset({"request", "req", "websocket"})
+_RAW = frozenset({"url", "path", "full_path", "path_info", "raw_path", "uri", "url.path", "rel_url", "base_url"})
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +37,14 @@ def declared_metric(call: cst.CSTNode | None, file: SourceFile) -> Metric | None
 def metric_of(expression: cst.CSTNode, file: SourceFile) -> Metric | None:
     """The metric that a name or an attribute of `self` is, where the file assigns it exactly once."""
     return declared_metric(file.value_of(expression), file)
+
+
+def raw_part_of_request(attribute: cst.Attribute) -> str | None:
+    """What an attribute of a request is that differs from one to the next, in words: its raw path, or its address."""
+    parts = (dotted(attribute) or "").removeprefix("self.").split(".")
+    if parts[0] in _REQUESTS and ".".join(parts[1:]) in _RAW:
+        return "the raw path of a request" if "path" in parts[-1] else "the address of a request"
+    return None
 
 
 def _strings(expression: cst.BaseExpression, file: SourceFile) -> tuple[str, ...] | None:

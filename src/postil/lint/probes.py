@@ -1,7 +1,7 @@
 """Health and readiness endpoints: which functions answer them, and what in them asks something outside the process."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import libcst as cst
@@ -87,7 +87,8 @@ def is_outside(call: cst.Call, file: SourceFile) -> bool:
     name = file.name_of(call.func)
     if name is not None:
         root, _, last = name.partition(".")
-        return name in OUTSIDE_FUNCTIONS or (root in OUTSIDE_LIBRARIES and last in OUTSIDE_METHODS)
+        if name in OUTSIDE_FUNCTIONS or root in OUTSIDE_LIBRARIES:
+            return name in OUTSIDE_FUNCTIONS or last in OUTSIDE_METHODS
     if not isinstance(call.func, cst.Attribute) or call.func.attr.value not in OUTSIDE_METHODS:
         return False
     kind = file.type_of(call.func.value)
@@ -102,9 +103,27 @@ def _is_text(call: cst.Call) -> bool:
 
 
 def _last_name(expression: cst.BaseExpression) -> str:
+    """The name of what is called upon: `redis` of `app.redis`, `get_redis()`, `app[REDIS]` and `ctx["redis"]`."""
     if isinstance(expression, cst.Call):
         expression = expression.func
+    if isinstance(expression, cst.Subscript) and isinstance(key := expression.slice[0].slice, cst.Index):
+        return string_value(key.value) or (dotted(key.value) or "").rpartition(".")[2]
     return (dotted(expression) or "").rpartition(".")[2]
+
+
+def asked_by_balancer(probe: Probe, beside: Sequence[Probe]) -> bool:
+    """Whether a load balancer may ask a liveness endpoint: it is no `/live`, and such a one stands beside it."""
+    last = probe.path.rpartition("/")[2]
+    return "live" not in last and any(
+        not other.readiness and "live" in other.path.rpartition("/")[2] for other in beside
+    )
+
+
+def asked_outside(function: cst.FunctionDef, file: SourceFile) -> Iterator[tuple[cst.FunctionDef, cst.Call]]:
+    """What an endpoint and the functions of this file that it calls ask outside the process, with the function."""
+    for each in file.calls.reached(function):
+        for call in outside_calls(each, file):
+            yield each, call
 
 
 def outside_dependencies(function: cst.FunctionDef, file: SourceFile) -> Iterator[cst.Param]:

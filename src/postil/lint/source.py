@@ -314,6 +314,11 @@ class SourceFile:
             child = above
         return None
 
+    def known_as(self, function: cst.FunctionDef) -> str:
+        """The name by which others call a function: that of its class for a constructor."""
+        owner = self.enclosing_class(function) if function.name.value == "__init__" else None
+        return (owner or function).name.value
+
     def scope_of(self, node: cst.CSTNode) -> str:
         """The dotted name of the definition around `node` (itself included): "Service.charge", "" at module level."""
         names = []

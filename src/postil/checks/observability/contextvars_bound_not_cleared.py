@@ -36,8 +36,13 @@ def check(call: cst.Call, file: SourceFile) -> Notes:
 
 
 def _counts_for(release: cst.Call, handler: cst.FunctionDef, file: SourceFile) -> bool:
-    """Whether a release may be for this handler: it stands in it, or in no other job or endpoint."""
+    """Whether a release may be for this handler: it stands in it, or in no other job or endpoint.
+
+    `with bound_contextvars(…)` releases what it binds itself.
+    """
     function = file.enclosing_def(release)
+    if file.called(release) == "bound_contextvars" and function is not handler:
+        return False
     others = [task.function for task in file.tasks] + [route.function for route in file.routes]
     return function is handler or not any(function is other for other in others)
 

@@ -21,8 +21,8 @@ def check(call: cst.Call, file: SourceFile) -> Notes:
         return
     yield Note(
         call,
-        f"`{function.name.value}` makes `{metric.name}` each time `{handler.name.value}` is served, and the second one"
-        " raises `ValueError`",
+        f"`{file.known_as(function)}` makes `{metric.name}` each time `{file.known_as(handler)}` is served, and the"
+        " second one raises `ValueError`",
     )
 
 

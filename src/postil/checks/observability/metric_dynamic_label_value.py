@@ -6,14 +6,12 @@ import libcst as cst
 
 from postil.lint import Note, Notes, SourceFile, argument
 from postil.lint.catalogue.metrics import OTEL_INSTRUMENTS, PROMETHEUS_USES, UNBOUNDED_LABELS
-from postil.lint.metrics import metric_of
+from postil.lint.metrics import metric_of, raw_part_of_request
 from postil.lint.names import dotted
 from postil.lint.tree import walk
 
 MENTIONS = ("labels(", "opentelemetry")
 
-_REQUESTS = frozenset({"request", "req", "websocket"})
-_RAW = frozenset({"url", "path", "full_path", "path_info", "raw_path", "uri", "url.path", "rel_url", "base_url"})
 _EACH_TIME = frozenset(
     {
         "uuid.uuid1",
@@ -63,7 +61,7 @@ def _differs(value: cst.BaseExpression, file: SourceFile, depth: int = 0) -> str
             assigned = file.value_of(value) if depth < 2 and file.is_local(value) else None
             return _differs(assigned, file, depth + 1) if assigned is not None else None
         case cst.Attribute():
-            return _of_request(value)
+            return raw_part_of_request(value)
         case cst.Subscript(value=scope):
             if (dotted(scope) or "").rpartition(".")[2] == "scope" and '"path"' in file.code(value).replace("'", '"'):
                 return "the raw path of a request"
@@ -91,13 +89,6 @@ def _is_caught(name: cst.Name, file: SourceFile) -> bool:
         and dotted(above.name.name) == name.value
         for above in file.ancestors(name)
     )
-
-
-def _of_request(attribute: cst.Attribute) -> str | None:
-    parts = (dotted(attribute) or "").removeprefix("self.").split(".")
-    if parts[0] in _REQUESTS and ".".join(parts[1:]) in _RAW:
-        return "the raw path of a request" if "path" in parts[-1] else "the address of a request"
-    return None
 
 
 def _an_id(expression: cst.BaseExpression, file: SourceFile) -> str | None:

@@ -7,7 +7,9 @@ import libcst as cst
 
 from postil.lint import Note, Notes, SourceFile, argument
 from postil.lint.catalogue.metrics import UNBOUNDED_LABELS
+from postil.lint.metrics import raw_part_of_request
 from postil.lint.names import dotted
+from postil.lint.spans import speaks_opentelemetry
 from postil.lint.tree import walk
 
 MENTIONS = ("start_as_current_span", "start_span")
@@ -19,13 +21,14 @@ def check(call: cst.Call, file: SourceFile) -> Notes:
     func = call.func
     if not isinstance(func, cst.Attribute) or func.attr.value not in ("start_as_current_span", "start_span"):
         return
-    if "opentelemetry" not in file.text or not file.is_service:
+    if not file.is_service or not speaks_opentelemetry(file):
         return
     name = argument(call, "name", 0)
     name = file.value_of(name) if isinstance(name, cst.Name) and file.is_local(name) else name
     for value in _values(name) if name is not None else ():
         last = (dotted(value) or "").rpartition(".")[2].lower()
-        if _ID.search(last) or last in UNBOUNDED_LABELS:
+        raw = isinstance(value, cst.Attribute) and raw_part_of_request(value) is not None
+        if raw or _ID.search(last) or last in UNBOUNDED_LABELS:
             yield Note(
                 name if argument(call, "name", 0) is name and name is not None else call,
                 f"the span's name holds `{file.code(value)}`, so each value makes a name of its own",

@@ -1,6 +1,5 @@
 """Finds OpenTelemetry spans that are started and not ended, or not on every path."""
 
-import re
 from collections.abc import Iterator
 
 import libcst as cst
@@ -8,18 +7,18 @@ import libcst as cst
 from postil.lint import Note, Notes, Secondary, SourceFile
 from postil.lint.logs import log_call
 from postil.lint.names import dotted
+from postil.lint.spans import is_tracer
 from postil.lint.tree import walk, walk_scope
 
 MENTIONS = ("start_span",)
 
-_TRACER = re.compile(r"(?:^|_)tracer$", re.IGNORECASE)
 # What is given to a span's own methods, mostly.
 _CALM = frozenset({"str", "int", "len", "repr", "bool", "float", "dict", "list", "isinstance", "getattr", "type"})
 
 
 def check(call: cst.Call, file: SourceFile) -> Notes:
     func = call.func
-    if not (isinstance(func, cst.Attribute) and func.attr.value == "start_span") or not _is_tracer(func.value, file):
+    if not (isinstance(func, cst.Attribute) and func.attr.value == "start_span") or not is_tracer(func.value, file):
         return
     # Tests look at spans that go nowhere.
     if file.in_test(call):
@@ -46,14 +45,6 @@ def check(call: cst.Call, file: SourceFile) -> Notes:
         yield Note(call, said, secondary=(Secondary(leaves, "returns here"),))
     elif _may_raise(around, ends[-1], target.value, function, file):
         yield Note(call, f"`{target.value}` is not ended, and so never sent, when anything before its `end()` raises")
-
-
-def _is_tracer(expression: cst.BaseExpression, file: SourceFile) -> bool:
-    kind = file.type_of(expression)
-    if kind is not None:
-        return kind.startswith("opentelemetry.") and kind.endswith("Tracer")
-    name = (dotted(expression) or "").rpartition(".")[2]
-    return "opentelemetry" in file.text and "opentracing" not in file.text and _TRACER.search(name) is not None
 
 
 def _leaves(target: cst.Name, function: cst.FunctionDef, file: SourceFile) -> bool:

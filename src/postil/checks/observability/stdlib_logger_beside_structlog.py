@@ -7,7 +7,7 @@ from postil.lint import ChangeSet, Note, Notes, SourceFile
 _STRUCTLOG = ("structlog.get_logger", "structlog.stdlib.get_logger", "structlog.getLogger")
 # What brings the records of the standard library into structlog's format.
 _BRIDGE = "ProcessorFormatter"
-_FEWEST = 3  # modules that log, without which a share says nothing
+_FEWEST = 3  # other modules that log, without which a share says nothing
 _SHARE = 0.8
 
 
@@ -24,7 +24,7 @@ def check(change_set: ChangeSet) -> Notes:
     for file, call, uses in logging:
         if call is None or (bases[file.path] is not None and "logging.getLogger" in (bases[file.path] or "")):
             continue
-        others = len(logging) >= _FEWEST and with_structlog >= _SHARE * len(logging)
+        others = len(logging) > _FEWEST and with_structlog - uses >= _SHARE * (len(logging) - 1)
         if uses or others:
             where = "this module" if uses else "this service"
             yield Note(

@@ -20,7 +20,7 @@ def check(file: SourceFile) -> Notes:
             continue
         handler = file.served_by(call)
         if handler is not None and not file.is_startup(call):
-            yield Note(call, f"`{file.code(call.func)}` runs each time `{handler.name.value}` is served")
+            yield Note(call, f"`{file.code(call.func)}` runs each time `{file.known_as(handler)}` is served")
             continue
         block = file.parent(file.enclosing_statement(call))
         before = first.setdefault((id(block), name), call)

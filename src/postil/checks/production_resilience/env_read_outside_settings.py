@@ -37,11 +37,11 @@ def check(node: cst.Call | cst.Subscript, file: SourceFile) -> Notes:
     if handler is None or (owner is not None and is_settings_class(owner, file)):
         return
     if handler is function:
-        yield Note(node, f"`{name}` is read each time `{function.name.value}` is served, past the settings")
+        yield Note(node, f"`{name}` is read each time `{file.known_as(function)}` is served, past the settings")
     else:
         yield Note(
             node,
-            f"`{name}` is read by `{function.name.value}`, called by `{handler.name.value}`, past the settings",
+            f"`{name}` is read by `{file.known_as(function)}`, called by `{file.known_as(handler)}`, past the settings",
         )
 
 

@@ -3,7 +3,9 @@
 import libcst as cst
 
 from postil.lint import Note, Notes, Secondary, SourceFile
-from postil.lint.probes import outside_calls, outside_dependencies, probes
+from postil.lint.around import tries_around
+from postil.lint.handlers import raises
+from postil.lint.probes import asked_by_balancer, asked_outside, outside_dependencies, probes
 
 MENTIONS = ("health", "live", "alive", "ping")
 
@@ -12,8 +14,6 @@ def check(file: SourceFile) -> Notes:
     if not file.is_service:
         return
     found = list(probes(file))
-    # `/live` beside `/health`: then `/health` may be what the load balancer asks.
-    lively = any(not probe.readiness and "live" in probe.path.rpartition("/")[2] for probe in found)
     seen: set[int] = set()
     for probe in found:
         if probe.readiness or id(probe.function) in seen:
@@ -23,25 +23,29 @@ def check(file: SourceFile) -> Notes:
         if asked is None:
             continue
         what, place = asked
-        conventional = lively and "live" not in probe.path.rpartition("/")[2]
+        follows = "so an outage there restarts this service"
         yield Note(
             probe.function,
-            f"`{probe.path}` {what}, so an outage there restarts this service",
+            f"`{probe.path}` {what}, {'which only `/ready` should' if _is_caught(place, file) else follows}",
             secondary=(Secondary(place, "asked here"),),
             # Others may ask the helper in which it stands, rightly.
             anchor=place if _stands_in(place, probe.function, file) else None,
-            severity="hint" if conventional else None,
+            severity="hint" if asked_by_balancer(probe, found) else None,
         )
 
 
 def _asked(function: cst.FunctionDef, file: SourceFile) -> tuple[str, cst.CSTNode] | None:
     """What an endpoint asks, in words, and where."""
-    for each in file.calls.reached(function):
-        for call in outside_calls(each, file):
-            return f"waits for `{file.code(call.func)}`", call
+    for _, call in asked_outside(function, file):
+        return f"waits for `{file.code(call.func)}`", call
     for param in outside_dependencies(function, file):
         return f"needs `{param.name.value}`", param
     return None
+
+
+def _is_caught(place: cst.CSTNode, file: SourceFile) -> bool:
+    """Whether a handler around a question may keep its failure from the orchestrator."""
+    return any(not raises(handler) for tried in tries_around(place, None, file) for handler in tried.handlers)
 
 
 def _stands_in(place: cst.CSTNode, function: cst.FunctionDef, file: SourceFile) -> bool:

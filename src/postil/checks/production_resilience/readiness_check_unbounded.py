@@ -4,6 +4,7 @@ import libcst as cst
 
 from postil.lint import Note, Notes, SourceFile
 from postil.lint.probes import outside_calls, probes
+from postil.lint.tree import walk
 
 MENTIONS = ("ready", "readiness")
 
@@ -42,13 +43,31 @@ def _is_limited(call: cst.Call, file: SourceFile) -> bool:
         kind = file.type_of(call.func.value) or ""
         if kind.partition(".")[0] in _LIMITED:
             return True
+        # A client that isn't asynchronous is limited where it is made, which this file doesn't show.
+        if (
+            not isinstance(owner, cst.Call)
+            and (function := file.enclosing_def(call)) is not None
+            and function.asynchronous is None
+        ):
+            return True
     if (file.name_of(call.func) or "").partition(".")[0] in _LIMITED:
         return True
     return _under_limit(call, file)
 
 
 def _under_limit(node: cst.CSTNode, file: SourceFile) -> bool:
-    """Whether `async with asyncio.timeout(…)`, or `wait_for(…)`, is around a node in its own function."""
+    """Whether `async with asyncio.timeout(…)`, or `wait_for(…)`, is around a node in its own function.
+
+    Or around a coroutine where another function of the file awaits it: `answers(redis.ping())`.
+    """
+    arg = file.parent(node)
+    awaits = (
+        file.definition_of(call.func)
+        if isinstance(arg, cst.Arg) and isinstance(call := file.parent(arg), cst.Call)
+        else None
+    )
+    if isinstance(awaits, cst.FunctionDef) and awaits.asynchronous is not None:
+        return any(isinstance(inner, cst.Call) and file.name_of(inner.func) in _LIMITS for inner in walk(awaits.body))
     for above in file.ancestors(node):
         if isinstance(above, cst.With) and any(
             isinstance(item.item, cst.Call) and file.name_of(item.item.func) in _LIMITS for item in above.items

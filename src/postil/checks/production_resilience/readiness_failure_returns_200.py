@@ -6,7 +6,7 @@ import libcst as cst
 
 from postil.lint import Note, Notes, SourceFile, string_value
 from postil.lint.names import dotted, parameters
-from postil.lint.probes import Probe, probes
+from postil.lint.probes import Probe, asked_by_balancer, asked_outside, probes
 from postil.lint.tree import walk, walk_scope
 
 MENTIONS = ("health", "ready", "readiness", "live", "ping")
@@ -24,11 +24,18 @@ def check(file: SourceFile) -> Notes:
     if not file.is_service:
         return
     seen: set[int] = set()
-    for probe in probes(file):
+    found = list(probes(file))
+    for probe in found:
         if id(probe.function) in seen:
             continue
         seen.add(id(probe.function))
-        yield from _answers(probe, file)
+        # A liveness endpoint shouldn't ask at all, which another rule says; with 503 it would only do more harm.
+        if (
+            probe.readiness
+            or asked_by_balancer(probe, found)
+            or next(asked_outside(probe.function, file), None) is None
+        ):
+            yield from _answers(probe, file)
 
 
 def _answers(probe: Probe, file: SourceFile) -> Notes:

@@ -6,6 +6,7 @@ import libcst as cst
 
 from postil.lint import Fix, FixKind, Insert, Note, Notes, SourceFile
 from postil.lint.configuration import builds_settings, settings_class
+from postil.lint.contexts import declared_beside
 
 MENTIONS = ("Settings",)
 
@@ -22,11 +23,14 @@ def check(call: cst.Call, file: SourceFile) -> Notes:
         return
     handler = file.served_by(call)
     function = file.enclosing_def(call)
-    if handler is None or function is None or _is_cached(function, file) or _is_kept(call, file):
+    if handler is None or function is None or _is_cached(function, file):
+        return
+    # A dependency's object is gone with the request, and what it keeps with it.
+    if _is_kept(call, file) and not (function is handler and function.name.value == "__init__"):
         return
     yield Note(
         call,
-        f"`{name}()` reads the environment anew each time `{handler.name.value}` is served",
+        f"`{name}()` reads the environment anew each time `{file.known_as(handler)}` is served",
         fix=_cache(function, call, file),
     )
 
@@ -35,23 +39,13 @@ def _injected(call: cst.Call, file: SourceFile) -> Notes:
     """`Depends(Settings)`: FastAPI takes the fields of a class that it calls from the query."""
     if not (file.name_of(call.func) or "").startswith("fastapi."):
         return
-    given = call.args[0].value if call.args else _declared(call, file)
+    given = call.args[0].value if call.args else declared_beside(call, file)
     if given is not None and (name := settings_class(given, file)) is not None:
         yield Note(
             call,
             f"this builds `{name}` for each request, and takes fields that the query names from there",
             severity="error",
         )
-
-
-def _declared(call: cst.Call, file: SourceFile) -> cst.BaseExpression | None:
-    """The class of `current: Settings = Depends()` and `current: Annotated[Settings, Depends()]`."""
-    param = next((above for above in file.ancestors(call) if isinstance(above, cst.Param)), None)
-    declared = param.annotation.annotation if param is not None and param.annotation is not None else None
-    if isinstance(declared, cst.Subscript):
-        first = declared.slice[0].slice
-        return first.value if isinstance(first, cst.Index) else None
-    return declared
 
 
 def _is_cached(function: cst.FunctionDef, file: SourceFile) -> bool:

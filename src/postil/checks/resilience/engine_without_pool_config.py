@@ -11,7 +11,8 @@ MENTIONS = ("create_engine", "create_async_engine")
 
 _CHOSEN = frozenset({"pool_size", "max_overflow", "poolclass", "pool", "creator", "async_creator", "strategy"})
 # Where another pool stands behind it, or there is none.
-_ELSEWHERE = ("sqlite", "NullPool", "StaticPool", "pgbouncer", "serverless", "duckdb")
+_ELSEWHERE = ("sqlite", "pgbouncer", "serverless", "duckdb")
+_NO_POOLS = ("NullPool", "StaticPool")
 
 
 def check(call: cst.Call, file: SourceFile) -> Notes:
@@ -22,13 +23,21 @@ def check(call: cst.Call, file: SourceFile) -> Notes:
         return
     if any(arg.keyword is not None and arg.keyword.value in _CHOSEN for arg in call.args):
         return
-    if any(file.mentions(word) for word in _ELSEWHERE) or _is_used_once(call, file):
+    if any(file.mentions(word) for word in _ELSEWHERE) or _has_no_pool(call, file) or _is_used_once(call, file):
         return
     yield Note(
         call,
         f"`{last}` takes 5 connections, and 10 more under load, which nobody chose",
         fix=Fix((Insert(call.args[-1], ", pool_size=5, max_overflow=10", after=True),), FixKind.SUGGESTION),
     )
+
+
+def _has_no_pool(call: cst.Call, file: SourceFile) -> bool:
+    """Whether an engine may be made without a pool; what other functions do with theirs says nothing."""
+    if not any(file.mentions(word) for word in _NO_POOLS):
+        return False
+    around = file.enclosing_def(call)
+    return around is None or any(word in file.code(around) for word in _NO_POOLS)
 
 
 def _is_used_once(call: cst.Call, file: SourceFile) -> bool:

@@ -121,7 +121,9 @@ def _right_classes(each: _Filter, libraries: set[str], file: SourceFile) -> Fix 
     if not known or len(known) < len(spelled):
         return None
     text = ", ".join(known)
-    if each.for_celery and len(known) == 1:
+    # A tuple of one, where Celery wants a tuple and where brackets stay behind in a call.
+    in_call = bool(each.expression.lpar) and isinstance(file.parent(each.expression), cst.Arg)
+    if len(known) == 1 and (each.for_celery or in_call):
         text += ","
     # What is replaced keeps the brackets around it.
     if "," in text and not each.expression.lpar:

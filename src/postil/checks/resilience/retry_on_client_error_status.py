@@ -38,6 +38,9 @@ def _by_exception(retry: Retry, file: SourceFile) -> Notes:
     if len(parts) != 1 or parts[0] is None:
         return
     body = list(walk_scope(retry.body))
+    if retry.function is not None:
+        helpers = file.calls.reached(retry.function)[1:]
+        body += [node for helper in helpers for node in walk_scope(helper.body)]
     raising = next((node for node in body if isinstance(node, cst.Call) and _raises_for_status(node)), None)
     if raising is None or _looks_at_status(body):
         return
