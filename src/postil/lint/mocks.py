@@ -120,6 +120,18 @@ def mock_class(call: cst.CSTNode | None, file: SourceFile) -> str | None:
     return None
 
 
+def spec_of(call: cst.Call, file: SourceFile) -> cst.BaseExpression | None:
+    """The class whose shape a mock has: of `AsyncMock(spec=Store)` and `create_autospec(Store, instance=True)`."""
+    name = _from_library(call.func, file)
+    if name == "create_autospec":
+        instance = argument(call, "instance", 2)
+        return argument(call, "spec", 0) if isinstance(instance, cst.Name) and instance.value == "True" else None
+    if name not in CLASSES:
+        return None
+    given = argument(call, "spec", 0)
+    return given if given is not None else argument(call, "spec_set")
+
+
 def _patched_with(patch: Patch, file: SourceFile) -> str | None:
     if patch.new is not None:
         return mock_class(patch.new, file)

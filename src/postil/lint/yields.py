@@ -26,6 +26,8 @@ _UNDOES = re.compile(
     r"|log_?out|down$|end$|drop)",
     re.IGNORECASE,
 )
+_SUCCEEDS = re.compile(r"(?:commit|flush|publish|ack$)")
+_COPIES = frozenset({"dict", "list", "set", "copy", "deepcopy"})
 _ENDS_THE_PROGRAM = frozenset({"exit", "sys.exit", "os._exit"})
 # Names of what puts a value in force: called before the `yield` and again behind it, the second call restores.
 _SETS = re.compile(r"(?:^|_)(?:set|chdir|signal|configure|enable|disable|install|patch|umask|switch|execute)")
@@ -54,7 +56,7 @@ def skipped_cleanup(produced: cst.Yield, function: cst.FunctionDef, file: Source
     # Other code behind a `yield` belongs to the success of the body five times out of six.
     if undone is None or any(_opens_group(above, file) for above in file.ancestors(produced)):
         return None
-    return Skipped(undone, _in_finally(produced, after, file))
+    return Skipped(undone, _in_finally(produced, after, undone, file))
 
 
 def _cleans_up(statement: Statement, produced: cst.Yield, function: cst.FunctionDef, file: SourceFile) -> bool:
@@ -85,23 +87,37 @@ def _cleans_up(statement: Statement, produced: cst.Yield, function: cst.Function
             case cst.AssignTarget(target=target) | cst.AugAssign(target=target) if file.code(target) in targets:
                 return True
             # `saved = settings.debug`, and later `settings.debug = saved`
-            case cst.Assign(value=cst.Attribute() | cst.Subscript() as value) if file.code(value) in targets:
+            case cst.Assign(value=value) if file.code(_original(value)) in targets:
                 return True
             case cst.Call() if file.code(node.func) in calls:
                 return True
     return False
 
 
+def _original(value: cst.BaseExpression) -> cst.BaseExpression:
+    """What an expression is a copy of: `x` of `dict(x)`, `copy.copy(x)` and `x.copy()`; itself where it is none."""
+    match value:
+        case cst.Call(func=cst.Attribute(value=original, attr=cst.Name("copy")), args=[]):
+            return original
+        case cst.Call(func=func, args=[cst.Arg(value=original)]) if last_name(func) in _COPIES:
+            return original
+    return value
+
+
 def _run_after(produced: cst.Yield, function: cst.FunctionDef, file: SourceFile) -> Iterator[Statement]:
-    """The statements that run after a `yield` when its body ended well; none where a `try` deals with its failure."""
+    """The statements that run after a `yield` when its body ended well; none where a `try` deals with its failure.
+
+    A `try` whose handlers only look at the failure, and all raise it again, doesn't.
+    """
     child: cst.CSTNode = produced
     left_loop = False
     found: list[Statement] = []
     stopped = False
     for above in file.ancestors(produced):
         if isinstance(above, (cst.Try, cst.TryStar)):
-            protected = above.finalbody is not None and child is not above.finalbody
-            if protected or (child is above.body and above.handlers):
+            if above.finalbody is not None and child is not above.finalbody:
+                return
+            if child is above.body and not all(map(_passes_on, above.handlers)):
                 return
         elif isinstance(above, (cst.IndentedBlock, cst.SimpleStatementSuite, cst.SimpleStatementLine)) and not stopped:
             for statement in _behind(above.body, child):
@@ -120,6 +136,15 @@ def _run_after(produced: cst.Yield, function: cst.FunctionDef, file: SourceFile)
             break
         child = above
     yield from found
+
+
+def _passes_on(handler: cst.ExceptHandler | cst.ExceptStarHandler) -> bool:
+    """Whether a handler undoes nothing and raises again."""
+    return _ends(handler.body.body[-1], cst.Raise) and not any(
+        isinstance(node, (cst.Del, cst.AssignTarget))
+        or (isinstance(node, cst.Call) and _UNDOES.search(last_name(node.func)))
+        for node in walk(handler.body)
+    )
 
 
 def _behind(body: Sequence[cst.CSTNode], child: cst.CSTNode) -> Iterator[Statement]:
@@ -144,8 +169,11 @@ def _opens_group(node: cst.CSTNode, file: SourceFile) -> bool:
     return any((dotted(call.func) or "").rpartition(".")[2] in _GROUPS for call in calls)
 
 
-def _in_finally(produced: cst.Yield, after: list[Statement], file: SourceFile) -> Fix | None:
-    """Puts the `yield` in a `try` and what follows in its `finally`, where that moves whole lines only."""
+def _in_finally(produced: cst.Yield, after: list[Statement], undone: Statement, file: SourceFile) -> Fix | None:
+    """Puts the `yield` in a `try` and what undoes in its `finally`, where that moves whole lines only.
+
+    What stands before the first statement that undoes stays with the success of the body: a commit, a message.
+    """
     line = file.enclosing_statement(produced)
     block = file.parent(line)
     if not isinstance(line, cst.SimpleStatementLine) or not isinstance(block, cst.IndentedBlock):
@@ -153,7 +181,14 @@ def _in_finally(produced: cst.Yield, after: list[Statement], file: SourceFile) -
     behind = list(block.body[block.body.index(line) + 1 :])
     lines = [statement for statement in behind if isinstance(statement, cst.SimpleStatementLine)]
     plain = len(lines) == len(behind) and all("\n" not in file.code(each).strip() for each in (line, *lines))
-    if not plain or behind != after or len(line.body) > 1 or line.trailing_whitespace.comment is not None:
+    if not plain or behind != after or len(line.body) > 1:
+        return None
+    first = next(index for index, each in enumerate(lines) if each is undone)
+    if any(isinstance(node, cst.AssignTarget) for each in lines[:first] for node in walk(each)):
+        first = 0  # the clean-up may need what is assigned
+    last = (line, *lines)[first]
+    calls = [node for each in lines[first:] for node in walk(each) if isinstance(node, cst.Call)]
+    if last.trailing_whitespace.comment is not None or any(_SUCCEEDS.match(last_name(call.func)) for call in calls):
         return None
     unit = file.module.default_indent
     indent = "".join(
@@ -164,7 +199,8 @@ def _in_finally(produced: cst.Yield, after: list[Statement], file: SourceFile) -
     newline = file.module.default_newline
     edits = (
         Insert(line, f"try:{newline}{indent}{unit}"),
-        Insert(line, f"{newline}{indent}finally:", after=True),
-        *(Insert(each, unit) for each in lines),
+        *(Insert(each, unit) for each in lines[:first]),
+        Insert(last, f"{newline}{indent}finally:", after=True),
+        *(Insert(each, unit) for each in lines[first:]),
     )
     return Fix(edits, FixKind.SUGGESTION)

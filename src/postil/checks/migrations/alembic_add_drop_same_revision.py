@@ -3,12 +3,13 @@
 import libcst as cst
 
 from postil.lint import Note, Notes, Secondary, SourceFile, argument
-from postil.lint.alembic import runs
+from postil.lint.alembic import Sql, runs
 from postil.lint.normal import Form, Forms
 from postil.lint.revisions import Revision, Step, revision
 
 MENTIONS = ("down_revision",)
 
+_LEAVES_ROWS = frozenset({"ALTER", "ANALYZE", "COMMENT", "DROP", "GRANT", "LOCK", "RESET", "REVOKE", "SET"})
 _EXECUTES = frozenset({"execute", "exec_driver_sql", "commit", "flush"})
 
 
@@ -45,9 +46,15 @@ def _copies(found: Revision) -> bool:
     for node in runs(found.file, found.upgrades):
         if isinstance(node, cst.Call) and isinstance(node.func, cst.Attribute) and node.func.attr.value in _EXECUTES:
             step = next((step for step in found.steps if step.call is node), None)
-            if step is None or step.writes or (step.sql is not None and not step.sql.operations):
+            if step is None or step.writes or (step.sql is not None and not _leaves_rows(step.sql)):
                 return True
     return any(step.writes for step in found.steps)
+
+
+def _leaves_rows(sql: Sql) -> bool:
+    """Whether a statement is known to write no rows: one that changes the schema, or how the session works."""
+    alone = ";" not in sql.code.strip().removesuffix(";")
+    return bool(sql.operations) or (alone and sql.verb in _LEAVES_ROWS)
 
 
 def _types(found: Revision) -> dict[tuple[str | None, str | None], Form]:

@@ -1,6 +1,6 @@
 """Finds revisions that drop what a model still maps."""
 
-from postil.lint import ChangeSet, Note, Notes, Secondary
+from postil.lint import ChangeSet, Note, Notes, Secondary, string_value
 from postil.lint.revisions import Revision, Step, revision
 from postil.lint.tables import Column, Table, TableChange
 
@@ -56,6 +56,10 @@ def _comes_back(found: Revision, step: Step, revisions: list[Revision]) -> bool:
                 return True
             if other.operation == "add_column" and (other.table, other.column) == (step.table, step.column):
                 return True
-            if other.operation in ("rename_column", "rename_table") and other.table == step.table:
+            if other.operation == "rename_table" and other.table == step.table:
                 return True
+            if other.operation == "rename_column" and other.table == step.table:
+                new = string_value(other.argument("new_column_name"))
+                if step.operation == "drop_table" or new in (None, step.column):
+                    return True
     return False

@@ -3,10 +3,11 @@
 import libcst as cst
 
 from postil.lint import Fix, FixKind, Note, Notes, SourceFile
-from postil.lint.mocks import ASSERTIONS, mock_class, mock_in
+from postil.lint.catalogue.coroutines import LIBRARY_METHODS
+from postil.lint.mocks import ASSERTIONS, mock_class, mock_in, spec_of
 from postil.lint.tree import walk
 
-MENTIONS = ("AsyncMock", "create_autospec")
+MENTIONS = ("AsyncMock", "create_autospec", "AsyncSession", "AsyncConnection", "AsyncClient")
 
 _SCHEDULES = frozenset(
     {"create_task", "ensure_future", "TaskGroup", "create_task_group", "start_soon", "run_coroutine_threadsafe"}
@@ -21,7 +22,8 @@ def check(call: cst.Call, file: SourceFile) -> Notes:
     if name == "assert_not_called":
         return
     made = mock_in(func.value, file)
-    if made is None or mock_class(made, file) != "AsyncMock" or _is_looked_at_elsewhere(func.value, call, file):
+    is_async = _is_coroutine_method(func.value, file) if made is None else mock_class(made, file) == "AsyncMock"
+    if not is_async or _is_looked_at_elsewhere(func.value, call, file):
         return
     meant = ASSERTIONS[name]
     yield Note(
@@ -29,6 +31,21 @@ def check(call: cst.Call, file: SourceFile) -> Notes:
         f"`{file.code(func.value)}.{name}` is content when the coroutine was made and never awaited",
         fix=Fix.replace(func.attr, meant, FixKind.SUGGESTION),
     )
+
+
+def _is_coroutine_method(mock: cst.BaseExpression, file: SourceFile) -> bool:
+    """Whether it is `session.commit` of a mock with the shape of a class, whose coroutine methods are async mocks."""
+    if not isinstance(mock, cst.Attribute) or mock.attr.value not in _METHODS:
+        return False
+    made = mock_in(mock.value, file)
+    shape = spec_of(made, file) if made is not None else None
+    code = file.code(mock)
+    if shape is None or mock.attr.value not in LIBRARY_METHODS.get(file.name_of(shape) or "", ()):
+        return False
+    return not any(file.code(each.target) == code for each in file.nodes(cst.AssignTarget))
+
+
+_METHODS = frozenset().union(*LIBRARY_METHODS.values())
 
 
 def _is_looked_at_elsewhere(mock: cst.BaseExpression, call: cst.Call, file: SourceFile) -> bool:

@@ -25,7 +25,6 @@ def check(owner: cst.ClassDef, file: SourceFile) -> Notes:
             entered,
             f"`{owner.name.value}` has `{enter}` and no `{leave}`, so `{statement} {owner.name.value}(…)` "
             "raises `TypeError`",
-            anchor=owner,
         )
 
 

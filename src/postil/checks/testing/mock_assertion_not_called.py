@@ -4,6 +4,7 @@ import libcst as cst
 
 from postil.lint import Fix, FixKind, Note, Notes, Replace, SourceFile
 from postil.lint.mocks import mock_in
+from postil.lint.names import dotted
 
 MENTIONS = ("called", "awaited", "assert_any", "assert_has", "has_calls", "has_awaits", "any_call", "any_await")
 
@@ -18,6 +19,8 @@ _WITHOUT_ARGUMENTS = frozenset(
 )  # fmt: skip
 # Assertions whose first word was forgotten: a mock has any attribute that it is asked for.
 _HALF = {name.removeprefix("assert_"): name for name in _ASSERTIONS} | {"called_once_with": "assert_called_once_with"}
+# No other library has methods of these names.
+_UNMISTAKABLE = frozenset({"called_once", "called_once_with", "awaited_once", "awaited_once_with"})
 _REAL = frozenset({"called", "awaited"})
 
 
@@ -40,7 +43,8 @@ def check(node: cst.Expr | cst.Assert, file: SourceFile) -> Notes:
         else:
             yield Note(named, f"`{code}` is only named, and asserts nothing", fix=fix)
     elif name in _HALF and (call is not None or (name not in _REAL and isinstance(node, cst.Assert))):
-        if not _is_mock(named.value, file) or _is_expected_to_raise(node, file):
+        sure = name in _UNMISTAKABLE and dotted(named) is not None and file.in_test(node)
+        if not (sure or _is_mock(named.value, file)) or _is_expected_to_raise(node, file):
             return
         meant = _HALF[name]
         code = file.code(named)

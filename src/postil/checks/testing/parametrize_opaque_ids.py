@@ -13,6 +13,9 @@ _TEXTS = frozenset({"str", "int", "float", "bool", "complex", "bytes", "repr", "
 _COUNTED = frozenset({cst.Dict, cst.List, cst.Set, cst.Tuple, cst.Lambda, cst.ListComp, cst.DictComp, cst.SetComp,
                       cst.GeneratorExp})  # fmt: skip
 
+# What these make has a `__name__`.
+_MAKE_NAMES = frozenset({"enum", "typing", "typing_extensions"})
+
 _OPAQUE, _NUMBER, _NAMED, _UNKNOWN = "opaque", "number", "named", "unknown"
 
 
@@ -114,6 +117,12 @@ def _of_call(call: cst.Call, file: SourceFile) -> str:
         return _UNKNOWN if definition.bases and not _is_record(definition, file) else _OPAQUE
     last = (name or "").rpartition(".")[2]
     module = (name or "").partition(".")[0]
+    if (
+        last[:1].isupper()
+        and module not in _MAKE_NAMES
+        and (len(call.args) > 1 or any(arg.keyword for arg in call.args))
+    ):
+        return _OPAQUE  # a class, and no enum, whose members are called by their value alone
     known = module in ("datetime", "decimal", "pathlib", "fractions", "uuid", "collections", "types", "unittest")
     return _OPAQUE if known and last[:1].isalpha() and last != "compile" else _UNKNOWN
 

@@ -13,6 +13,8 @@ from postil.lint.tree import walk
 MENTIONS = ("tempfile", "/tmp", "tmpdir")  # noqa: S108 - the very text that is looked for
 
 _MAKES = frozenset({"mkdtemp", "mkstemp", "mktemp", "NamedTemporaryFile", "TemporaryDirectory"})
+_WRITES = frozenset({"write_text", "write_bytes", "mkdir", "touch", "open"})
+_WRITING = re.compile(r"[wax+]")
 _OPENS = re.compile(r"(?:open|pathlib\.(?:Pure)?(?:Posix)?Path|os\.(?!environ).+|shutil\..+)$")
 # Hooks of pytest, and set-up in the old style.
 _WITHOUT_FIXTURES = ("pytest_", "setup", "teardown", "setUp", "tearDown")
@@ -72,22 +74,39 @@ def _made(call: cst.Call, file: SourceFile) -> str | None:
             return None if placed else name
     if not file.mentions("/tmp") or not call.args:  # noqa: S108 - the very text that is looked for
         return None
-    text = string_value(call.args[0].value)
+    given = call.args[0].value
+    value = file.value_of(given) if isinstance(given, cst.Name) else None
+    text = string_value(value if value is not None else given)
     if text is None or not text.startswith("/tmp/"):  # noqa: S108
         return None
     name = file.name_of(func)
     if name is None or not _OPENS.match(name):
         return None
+    if name == "open" and value is not None and not _WRITING.search(string_value(argument(call, "mode", 1)) or ""):
+        return None  # read again what was written
     above = file.parent(call)
     # A path that is only named touches nothing: `Settings(folder=Path("/tmp/orders"))`.
     writes = name == "open" or name.startswith(("os.mk", "os.makedirs", "shutil.")) or _is_written(above)
-    return text if writes else None
+    return text if writes or _is_written_by_name(above, file) else None
 
 
 def _is_written(above: cst.CSTNode | None) -> bool:
-    return isinstance(above, cst.Attribute) and above.attr.value in (
-        "write_text", "write_bytes", "mkdir", "touch", "open",
-    )  # fmt: skip
+    return isinstance(above, cst.Attribute) and above.attr.value in _WRITES
+
+
+def _is_written_by_name(above: cst.CSTNode | None, file: SourceFile) -> bool:
+    """Whether a path gets a name in a function, and is written to by that name."""
+    function = file.enclosing_def(above) if isinstance(above, cst.Assign) else None
+    if function is None or not isinstance(above, cst.Assign) or not isinstance(above.targets[0].target, cst.Name):
+        return False
+    name = above.targets[0].target.value
+    return any(
+        isinstance(node, cst.Attribute)
+        and node.attr.value in _WRITES
+        and isinstance(node.value, cst.Name)
+        and node.value.value == name
+        for node in walk(function.body)
+    )
 
 
 def _drives_itself(decorator: cst.Decorator, file: SourceFile) -> bool:

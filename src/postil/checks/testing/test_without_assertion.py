@@ -15,7 +15,7 @@ MENTIONS = ("def test",)
 _LOOKS = re.compile(
     r"assert|expect|verif|check|should|valid|raise|warn|fail|snapshot|approv|golden|compar|match|ensure|must|equal"
     r"|benchmark|regression|wait|until|eventually|poll|exit|confirm|inspect|diff|test|run_|_run$|runs?$|round_?trip"
-    r"|lint|conform|satisf|reject|typecheck|mypy|one_or|doctest|strict|require|reveal_type",
+    r"|called_|awaited_|lint|conform|satisf|reject|typecheck|mypy|one_or|doctest|strict|require|reveal_type",
     re.IGNORECASE,
 )
 # Names of tests that say what they are for: that nothing raises.
@@ -71,6 +71,8 @@ def _looks(function: cst.FunctionDef, file: SourceFile, depth: int) -> bool:
         match node:
             case cst.Assert() | cst.Raise():
                 return True
+            case cst.Attribute(attr=cst.Name(name)) if name.startswith("assert_"):
+                return True  # one that is only named is another rule's
             case cst.Call():
                 if _may_look(node.func, file, depth) or any(_is_status(arg) for arg in node.args):
                     return True

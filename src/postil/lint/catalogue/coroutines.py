@@ -1,4 +1,4 @@
-"""Coroutine functions of the standard library, by `inspect.iscoroutinefunction` of Python 3.11."""
+"""Coroutine functions by `inspect.iscoroutinefunction`: of Python 3.11, SQLAlchemy 2.1.9 and httpx 0.28.1."""
 
 COROUTINE_FUNCTIONS = frozenset(
     {"asyncio.create_subprocess_exec", "asyncio.create_subprocess_shell", "asyncio.open_connection",
@@ -13,3 +13,20 @@ COROUTINE_METHODS: dict[str, frozenset[str]] = {
     **dict.fromkeys(("asyncio.Lock", "asyncio.Semaphore", "asyncio.BoundedSemaphore"), frozenset({"acquire"})),
     "asyncio.Barrier": frozenset({"wait"}),
 }
+
+_SESSION = frozenset(
+    {"aclose", "close", "commit", "connection", "delete", "execute", "flush", "get", "get_one", "invalidate", "merge",
+     "refresh", "reset", "rollback", "run_sync", "scalar", "scalars", "stream", "stream_scalars"}
+)  # fmt: skip
+_HTTPX = frozenset({"aclose", "delete", "get", "head", "options", "patch", "post", "put", "request", "send"})
+# The same of libraries, for what stands in for an object of such a class.
+LIBRARY_METHODS: dict[str, frozenset[str]] = {
+    **dict.fromkeys(("httpx.AsyncClient", "httpx2.AsyncClient"), _HTTPX),
+    "sqlalchemy.ext.asyncio.AsyncSession": _SESSION,
+    "sqlalchemy.ext.asyncio.session.AsyncSession": _SESSION,
+    "sqlmodel.ext.asyncio.session.AsyncSession": _SESSION,
+    "sqlalchemy.ext.asyncio.AsyncConnection": frozenset(
+        {"aclose", "close", "commit", "exec_driver_sql", "execute", "invalidate", "rollback", "run_sync", "scalar",
+         "scalars", "start"}
+    ),
+}  # fmt: skip
