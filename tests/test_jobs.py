@@ -118,6 +118,18 @@ def rows(url: str, statement: str) -> list[tuple[object, ...]]:
     return found
 
 
+def runs(url: str) -> str:
+    """The engine's own table of runs."""
+    return "workflow_status" if url.startswith("sqlite") else "dbos.workflow_status"
+
+
+async def written_down(url: str) -> None:
+    """Wait until the engine, too, has noted the end of each run, which it does a moment after our tables."""
+    async with asyncio.timeout(60):
+        while {status for (status,) in rows(url, f"SELECT status FROM {runs(url)}")} != {"SUCCESS"}:  # noqa: ASYNC110, S608
+            await asyncio.sleep(0.05)
+
+
 def test_an_ask_becomes_one_run_that_knows_what_was_asked(url: str) -> None:
     """The run's id names the pull request and the run: it is what operators and logs speak of."""
     seen, work = recorder()
@@ -660,10 +672,9 @@ def test_a_run_that_vanished_is_started_anew(url: str) -> None:
         web = Jobs(url)
         await web.open()
         await web.accept("d1", push("aaa"))
-        table = "workflow_status" if url.startswith("sqlite") else "dbos.workflow_status"
         engine = create_engine(database_url(url))
         with engine.begin() as connection:
-            connection.execute(sa.text(f"DELETE FROM {table}"))  # noqa: S608
+            connection.execute(sa.text(f"DELETE FROM {runs(url)}"))  # noqa: S608
         engine.dispose()
         started = await web.sweep()
         await web.stop()
@@ -684,11 +695,10 @@ def test_a_run_of_a_version_without_workers_is_started_anew(url: str) -> None:
         await web.open()
         await web.accept("d1", push("aaa"))
         await web.stop()
-        table = "workflow_status" if url.startswith("sqlite") else "dbos.workflow_status"
         engine = create_engine(database_url(url))
         with engine.begin() as connection:
             connection.execute(
-                sa.text(f"UPDATE {table} SET status='PENDING', executor_id='gone', application_version='0'")  # noqa: S608
+                sa.text(f"UPDATE {runs(url)} SET status='PENDING', executor_id='gone', application_version='0'")  # noqa: S608
             )
             connection.execute(sa.update(pulls).values(state="running", executor="gone"))
         engine.dispose()
@@ -704,21 +714,18 @@ def test_the_engine_hands_a_dead_executor_s_runs_on(url: str) -> None:
     """The contract of the one private function that is used: PENDING runs of the named executors, and no others."""
 
     async def story() -> tuple[list[tuple[object, ...]], list[tuple[object, ...]]]:
-        table = "workflow_status" if url.startswith("sqlite") else "dbos.workflow_status"
-        query = f"SELECT workflow_uuid, status FROM {table} ORDER BY 1"  # noqa: S608
+        query = f"SELECT workflow_uuid, status FROM {runs(url)} ORDER BY 1"  # noqa: S608
         async with working(url, recorder()[1]) as jobs:
             await jobs.accept("d1", push("aaa"))
             await jobs.accept("d2", push("aaa", to=pull(8)))
-            # A pull request is idle a moment before the engine has written its run's end, which would undo the lines below.
-            async with asyncio.timeout(60):
-                while {status for _, status in rows(url, query)} != {"SUCCESS"}:  # noqa: ASYNC110
-                    await asyncio.sleep(0.05)
+            # Else it would undo the lines below.
+            await written_down(url)
             engine = create_engine(database_url(url))
             with engine.begin() as connection:
                 for number, owner in ((7, "gone"), (8, "alive")):
                     connection.execute(
                         sa.text(
-                            f"UPDATE {table} SET status='PENDING', executor_id='{owner}', queue_name='unread' "  # noqa: S608
+                            f"UPDATE {runs(url)} SET status='PENDING', executor_id='{owner}', queue_name='unread' "  # noqa: S608
                             f"WHERE workflow_uuid='o/r#{number}@run 1'"
                         )
                     )
@@ -882,7 +889,7 @@ def test_finished_work_is_forgotten_after_its_time(url: str) -> None:
             await jobs.accept("d1", push("aaa"))
             await settled(jobs)
             young = await jobs.purge(3600)
-            await asyncio.sleep(1.1)
+            await written_down(url)
             old = await jobs.purge(0)
         web = Jobs(url)
         await web.open()

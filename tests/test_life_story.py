@@ -1,6 +1,8 @@
 """A pull request's whole life, told as its author sees it: what becomes of reviews, comments, verdicts and refusals."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
 
 import anyio
 import pytest
@@ -44,14 +46,20 @@ def threads(pull: FakePull) -> list[str]:
     return states
 
 
-async def during_the_review(github: ValidatedGitHub, postil: Postil, pull: FakePull, action: str = "opened") -> None:
-    """A delivery comes in, and its review is held up half-way."""
-    runs = len(pull.check_runs)
-    github.misbehave("GET", FILES, faults.slow(1.5))
-    assert await postil.answers(github.delivery("pull_request", action, pull=pull)) == 202
+@asynccontextmanager
+async def during_the_review(
+    github: ValidatedGitHub, postil: Postil, pull: FakePull, action: str = "opened"
+) -> AsyncGenerator[None]:
+    """A delivery comes in; its review is held up half-way until all of the block has happened, and then goes on."""
+    runs, go_on = len(pull.check_runs), asyncio.Event()
+    github.misbehave("GET", FILES, faults.held(go_on))
+    await postil.hears(github.delivery("pull_request", action, pull=pull))
     with anyio.fail_after(60):
         while len(pull.check_runs) == runs:  # noqa: ASYNC110
             await anyio.sleep(0.01)
+    yield
+    go_on.set()
+    await postil.rests()
 
 
 async def test_a_reopened_pull_request_is_judged_again_and_told_nothing_twice(
@@ -99,9 +107,8 @@ async def test_a_rebase_says_nothing_again(github: ValidatedGitHub, postil: Post
 async def test_a_force_push_during_the_review_leaves_no_check_spinning(github: ValidatedGitHub, postil: Postil) -> None:
     """GitHub refuses a review of a commit that is gone. Its check run says so, and the new head has its verdict."""
     pull = github.open_pull(base_files={"shop/a.py": CLEAN}, head_files={"shop/pay.py": PAY})
-    await during_the_review(github, postil, pull)
-    pull.push({"shop/refund.py": REFUND}, force=True)
-    await postil.rests()
+    async with during_the_review(github, postil, pull):
+        pull.push({"shop/refund.py": REFUND}, force=True)
     before = ends(pull)
     await postil.receives(github.delivery("pull_request", "synchronize", pull=pull))
 
@@ -154,9 +161,9 @@ async def test_a_base_that_changes_during_the_review_is_the_one_that_counts(
     github.repository.history.set_ref("refs/heads/release", github.commit({"shop/pay.py": PAY}))
     github.commit({"shop/pay.py": None})
     pull = github.open_pull(head_files={"shop/pay.py": PAY})
-    await during_the_review(github, postil, pull)
-    changes = pull.retarget("release")
-    await postil.receives(github.delivery("pull_request", "edited", pull=pull, changes=changes))
+    async with during_the_review(github, postil, pull):
+        changes = pull.retarget("release")
+        await postil.hears(github.delivery("pull_request", "edited", pull=pull, changes=changes))
 
     assert pull.reviews == []
     assert ends(pull) == [("success", "No findings")]
@@ -173,9 +180,9 @@ async def test_a_new_title_is_no_new_review(github: ValidatedGitHub, postil: Pos
 async def test_a_draft_waits_and_is_reviewed_when_it_is_ready(github: ValidatedGitHub, postil: Postil) -> None:
     """Converted during its review, it is left alone; what was found is said when the author is ready to hear it."""
     pull = github.open_pull(base_files={"shop/a.py": CLEAN}, head_files={"shop/pay.py": PAY})
-    await during_the_review(github, postil, pull)
-    pull.draft = True
-    await postil.receives(github.delivery("pull_request", "converted_to_draft", pull=pull))
+    async with during_the_review(github, postil, pull):
+        pull.draft = True
+        await postil.hears(github.delivery("pull_request", "converted_to_draft", pull=pull))
     waiting = (said(pull), ends(pull))
     pull.ready()
     await postil.receives(github.delivery("pull_request", "ready_for_review", pull=pull))
@@ -202,9 +209,9 @@ async def test_a_waiting_review_of_what_became_a_draft_takes_place_where_drafts_
 async def test_what_is_closed_during_its_review_gets_none(github: ValidatedGitHub, postil: Postil) -> None:
     """And reopened at once it does."""
     pull = github.open_pull(base_files={"shop/a.py": CLEAN}, head_files={"shop/pay.py": PAY})
-    await during_the_review(github, postil, pull)
-    pull.close()
-    await postil.receives(github.delivery("pull_request", "closed", pull=pull))
+    async with during_the_review(github, postil, pull):
+        pull.close()
+        await postil.hears(github.delivery("pull_request", "closed", pull=pull))
     closed = (said(pull), ends(pull))
     pull.reopen()
     await postil.receives(github.delivery("pull_request", "reopened", pull=pull))
@@ -242,9 +249,9 @@ async def test_a_head_that_is_deleted_during_the_review_leaves_no_check_spinning
 ) -> None:
     """As people do who think better of it: GitHub closes the pull request, and nothing is said any more."""
     pull = github.open_pull(base_files={"shop/a.py": CLEAN}, head_files={"shop/pay.py": PAY})
-    await during_the_review(github, postil, pull)
-    pull.delete_head()
-    await postil.receives(github.delivery("pull_request", "closed", pull=pull))
+    async with during_the_review(github, postil, pull):
+        pull.delete_head()
+        await postil.hears(github.delivery("pull_request", "closed", pull=pull))
 
     assert said(pull) == []
     assert ends(pull) == [("cancelled", "Not reviewed: closed")]
@@ -267,9 +274,8 @@ async def test_a_repository_that_is_renamed_during_the_review_is_reviewed(
 ) -> None:
     """GitHub redirects what is asked under the former name."""
     pull = github.open_pull(base_files={"shop/a.py": CLEAN}, head_files={"shop/pay.py": PAY})
-    await during_the_review(github, postil, pull)
-    github.rename("store")
-    await postil.rests()
+    async with during_the_review(github, postil, pull):
+        github.rename("store")
 
     assert len(pull.comments) == 1
     assert ends(pull) == [("failure", "1 finding: 1 warning")]
@@ -320,11 +326,12 @@ async def test_a_review_that_loses_sight_of_its_repository_is_done_when_that_is_
 ) -> None:
     """GitHub doesn't send the pull request's event again; whether the run has ended by then makes no difference."""
     pull = github.open_pull(base_files={"shop/a.py": CLEAN}, head_files={"shop/pay.py": PAY})
-    await during_the_review(github, postil, pull)
-    deliveries = happens(github)
+    async with during_the_review(github, postil, pull):
+        deliveries = happens(github)
+        if told == "during":
+            await postil.hears(*deliveries)
     if told == "after":
-        await postil.rests()
-    await postil.receives(*deliveries)
+        await postil.receives(*deliveries)
 
     assert said(pull) == [("shop/pay.py", 5, "**Chain the new exception to its cause**")]
     assert ends(pull) == [("failure", "1 finding: 1 warning")]
@@ -335,8 +342,8 @@ async def test_what_waits_for_a_repository_and_is_closed_meanwhile_has_its_check
 ) -> None:
     """Nobody told of the closing, as nobody was there to be told."""
     pull = github.open_pull(base_files={"shop/a.py": CLEAN}, head_files={"shop/pay.py": PAY})
-    await during_the_review(github, postil, pull)
-    await postil.receives(github.hide())
+    async with during_the_review(github, postil, pull):
+        await postil.hears(github.hide())
     pull.close()
     await postil.receives(github.show())
 
@@ -349,10 +356,10 @@ async def test_a_push_under_the_new_name_waits_for_the_review_under_the_former(
 ) -> None:
     """It is the same pull request: two reviews at once would say everything twice."""
     pull = github.open_pull(base_files={"shop/a.py": CLEAN}, head_files={"shop/pay.py": PAY})
-    await during_the_review(github, postil, pull)
-    github.rename("store")
-    pull.push({"shop/refund.py": REFUND})
-    await postil.receives(github.delivery("pull_request", "synchronize", pull=pull))
+    async with during_the_review(github, postil, pull):
+        github.rename("store")
+        pull.push({"shop/refund.py": REFUND})
+        await postil.hears(github.delivery("pull_request", "synchronize", pull=pull))
 
     assert [path for path, _, _ in said(pull)] == ["shop/pay.py", "shop/refund.py"]
     assert ends(pull) == [
@@ -380,9 +387,8 @@ async def test_a_new_repository_under_the_former_name_has_a_life_of_its_own(
 async def test_tokens_that_end_during_the_review_are_replaced(github: ValidatedGitHub, postil: Postil) -> None:
     """They live for an hour, and GitHub may revoke them before."""
     pull = github.open_pull(base_files={"shop/a.py": CLEAN}, head_files={"shop/pay.py": PAY})
-    await during_the_review(github, postil, pull)
-    github.revoke_tokens()
-    await postil.rests()
+    async with during_the_review(github, postil, pull):
+        github.revoke_tokens()
 
     assert len(pull.comments) == 1
     assert ends(pull) == [("failure", "1 finding: 1 warning")]
@@ -391,9 +397,9 @@ async def test_tokens_that_end_during_the_review_are_replaced(github: ValidatedG
 async def test_a_suspended_app_goes_on_where_it_stopped(github: ValidatedGitHub, postil: Postil) -> None:
     """GitHub sends no event again when the suspension ends; the check run that was begun is gone on with."""
     pull = github.open_pull(base_files={"shop/a.py": CLEAN}, head_files={"shop/pay.py": PAY})
-    await during_the_review(github, postil, pull)
-    github.installation.suspended = True
-    await postil.receives(github.delivery("installation", "suspend"))
+    async with during_the_review(github, postil, pull):
+        github.installation.suspended = True
+        await postil.hears(github.delivery("installation", "suspend"))
     stopped = (said(pull), verdicts(pull))
     github.installation.suspended = False
     await postil.receives(github.delivery("installation", "unsuspend"))
@@ -421,9 +427,9 @@ async def test_a_permission_that_is_granted_cures_what_failed_without_it(
 async def test_an_app_that_is_removed_during_the_review_stops(github: ValidatedGitHub, postil: Postil) -> None:
     """Nothing is posted, and nothing is tried again."""
     pull = github.open_pull(base_files={"shop/a.py": CLEAN}, head_files={"shop/pay.py": PAY})
-    await during_the_review(github, postil, pull)
-    github.installation.removed = True
-    await postil.receives(github.delivery("installation", "deleted"))
+    async with during_the_review(github, postil, pull):
+        github.installation.removed = True
+        await postil.hears(github.delivery("installation", "deleted"))
 
     assert said(pull) == []
 

@@ -84,8 +84,10 @@ def test_what_an_old_process_left_undone_is_done_by_its_successor(previous: Path
             await asyncio.to_thread(here.fleet.up)
             # Two at a time of one installation: the others wait.
             storm = Storm(here.fake, here.addresses, seed, installations=1)
-            for _ in range(5):
-                await storm.happen(storm.opens)
+            opened = [delivery for _ in range(5) for delivery in await asyncio.to_thread(storm.opens)]
+            for delivery in opened:
+                storm.send(delivery)
+            await storm.calm()
             await asyncio.to_thread(old.stop)
             left = here.ledger.busy()
             new = here.fleet.start(Role.ALL, url=old.url)

@@ -134,7 +134,8 @@ def test_a_push_during_the_review_wins(github: ValidatedGitHub, bench: Callable[
     """What was found in a head that is gone already would only be noise; its check run says where the verdict is."""
     pull = github.open_pull(base_files={"a.py": CLEAN}, head_files={"pay.py": PAY})
     first = pull.head_sha
-    github.misbehave("GET", FILES, faults.slow(1.5))
+    go_on = asyncio.Event()
+    github.misbehave("GET", FILES, faults.held(go_on))
 
     async def story() -> None:
         async with bench() as worker:
@@ -142,6 +143,7 @@ def test_a_push_during_the_review_wins(github: ValidatedGitHub, bench: Callable[
             await worker.until(lambda: pull.check_runs)
             pull.push({"pay.py": CLEAN, "refund.py": REFUND})
             await worker.asks(pull)
+            go_on.set()
             await worker.rests()
 
     asyncio.run(story())
@@ -161,7 +163,8 @@ def test_a_pull_request_that_is_closed_during_its_review_is_left_alone(
 ) -> None:
     """Nobody reads a review of what was thrown away."""
     pull = github.open_pull(base_files={"a.py": CLEAN}, head_files={"pay.py": PAY})
-    github.misbehave("GET", FILES, faults.slow(1.0))
+    go_on = asyncio.Event()
+    github.misbehave("GET", FILES, faults.held(go_on))
 
     async def story() -> Counter[str]:
         async with bench() as worker:
@@ -169,6 +172,7 @@ def test_a_pull_request_that_is_closed_during_its_review_is_left_alone(
             await worker.until(lambda: pull.check_runs)
             pull.close()
             await worker.asks(pull, head=None, wakes=False)
+            go_on.set()
             return await worker.rests()
 
     assert asyncio.run(story()) == {"idle": 1}
@@ -182,7 +186,8 @@ def test_a_draft_again_is_reviewed_all_the_same_where_drafts_are(
     """Whether it is, only the configuration says, which the run reads: what told of the change can't know."""
     config = {"pyproject.toml": "[tool.postil]\ndrafts = true\n"}
     pull = github.open_pull(base_files=config, head_files={"pay.py": PAY})
-    github.misbehave("GET", FILES, faults.slow(1.0))
+    go_on = asyncio.Event()
+    github.misbehave("GET", FILES, faults.held(go_on))
 
     async def story() -> Counter[str]:
         async with bench() as worker:
@@ -190,6 +195,7 @@ def test_a_draft_again_is_reviewed_all_the_same_where_drafts_are(
             await worker.until(lambda: pull.check_runs)
             pull.draft = True
             await worker.asks(pull, head=None, wakes=False)
+            go_on.set()
             return await worker.rests()
 
     assert asyncio.run(story()) == {"idle": 1}
@@ -200,7 +206,8 @@ def test_a_draft_again_is_reviewed_all_the_same_where_drafts_are(
 def test_a_draft_again_is_left_alone_where_drafts_are(github: ValidatedGitHub, bench: Callable[..., Any]) -> None:
     """By default a draft waits until it is made ready, and the check run says so."""
     pull = github.open_pull(base_files={"a.py": CLEAN}, head_files={"pay.py": PAY})
-    github.misbehave("GET", FILES, faults.slow(1.0))
+    go_on = asyncio.Event()
+    github.misbehave("GET", FILES, faults.held(go_on))
 
     async def story() -> Counter[str]:
         async with bench() as worker:
@@ -208,6 +215,7 @@ def test_a_draft_again_is_left_alone_where_drafts_are(github: ValidatedGitHub, b
             await worker.until(lambda: pull.check_runs)
             pull.draft = True
             await worker.asks(pull, head=None, wakes=False)
+            go_on.set()
             return await worker.rests()
 
     assert asyncio.run(story()) == {"idle": 1}
@@ -503,7 +511,7 @@ def test_a_process_that_dies_in_the_last_try_leaves_no_check_open(
 ) -> None:
     """Whoever finds that says so, after a restart as well; a push that came meanwhile is reviewed."""
     pull = github.open_pull(base_files={"a.py": CLEAN}, head_files={"pay.py": PAY})
-    github.misbehave("GET", FILES, faults.slow(30))
+    github.misbehave("GET", FILES, faults.held(asyncio.Event()))
     seen: list[object] = []
 
     async def story() -> None:

@@ -16,7 +16,7 @@ from postil.demo.fake_github import FakeGitHub
 from postil.demo.state import FakePull, Installation, IssueComment
 
 PATIENCE = 10.0
-"""Seconds after which GitHub gives up on an answer."""
+"""Seconds after which GitHub gives up on an answer, if it isn't told otherwise."""
 AT_ONCE = 8
 """Deliveries that wait for their answers side by side: all that were refused at once would only be refused again."""
 CALM_WITHIN = 300.0
@@ -54,13 +54,17 @@ class Author:
 
 @dataclass
 class Storm:
-    """Everybody who is at work, and the deliveries that tell of it. `addresses` says where the service listens."""
+    """Everybody who is at work, and the deliveries that tell of it. `addresses` says where the service listens.
+
+    After `patience` seconds without an answer GitHub gives a delivery up.
+    """
 
     fake: FakeGitHub
     addresses: Callable[[], Sequence[str]]
     seed: int
     installations: int = 4
     pulls: int = 12
+    patience: float = PATIENCE
     authors: list[Author] = field(default_factory=list)
     accepted: dict[str, Delivery] = field(default_factory=dict)
     refused: deque[Delivery] = field(default_factory=deque)
@@ -71,10 +75,11 @@ class Storm:
     _lines: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
     _in_flight: set[asyncio.Task[int]] = field(default_factory=set)
     _installed: list[Installation] = field(default_factory=list)
-    _client: httpx.AsyncClient = field(default_factory=lambda: httpx.AsyncClient(timeout=PATIENCE))
+    _client: httpx.AsyncClient = field(init=False)
 
     def __post_init__(self) -> None:
         self.chance = Random(self.seed)  # noqa: S311 - chaos, not secrets
+        self._client = httpx.AsyncClient(timeout=self.patience)
 
     async def gust(self) -> None:
         """Let somebody do something, send what tells of it, and one that was refused once more."""

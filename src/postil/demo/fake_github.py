@@ -467,13 +467,13 @@ class FakeGitHub:
             return
         fault = next((plan.fault for plan in self._plans if plan.strikes(call.method, call.path)), None) or Fault()
         if not fault.after_the_work:
-            await asyncio.sleep(fault.delay)
+            await fault.wait()
         replaced = fault.status is not None or fault.reset or fault.moved
         answer = Answer()
         if not replaced or fault.after_the_work:
             answer = await asyncio.to_thread(self._answer, call)
         if fault.after_the_work:
-            await asyncio.sleep(fault.delay)
+            await fault.wait()
         if fault.moved:
             answer = self._redirect(call)
         if fault.status is not None:

@@ -1,8 +1,10 @@
 """Ways in which GitHub misbehaves, as values: hand one to `FakeGitHub.misbehave`."""
 
+import asyncio
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 Json = dict[str, Any]
@@ -11,12 +13,16 @@ DOCUMENTATION = "https://docs.github.com/rest"
 SECONDARY = "You have exceeded a secondary rate limit. Please wait a few minutes before you try again."
 
 
+async def _at_once() -> None:
+    """Wait for nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Fault:
     """One way to fail.
 
     `status` and `body` replace the answer (None: the true answer is kept); with `after_the_work` the request is carried
-    out first, so the client cannot know. `delay` seconds pass before the answer; `reset` breaks the connection in the
+    out first, so the client cannot know. Before the answer `wait` is waited for; `reset` breaks the connection in the
     middle of it; `moved` answers with a redirect to the repository's permanent address; `spoil` edits the true answer.
     """
 
@@ -24,7 +30,7 @@ class Fault:
     body: Json | None = None
     headers: dict[str, str] = field(default_factory=dict)
     after_the_work: bool = False
-    delay: float = 0.0
+    wait: Callable[[], Awaitable[object]] = _at_once
     reset: bool = False
     moved: bool = False
     spoil: Callable[[Json], Json] | None = None
@@ -106,7 +112,12 @@ def primary_limit(reset: int) -> Fault:
 
 def slow(seconds: float, *, after_the_work: bool = False) -> Fault:
     """The true answer, late; the request is carried out at its end, or (`after_the_work`) at its beginning."""
-    return Fault(delay=seconds, after_the_work=after_the_work)
+    return Fault(wait=partial(asyncio.sleep, seconds), after_the_work=after_the_work)
+
+
+def held(go_on: asyncio.Event) -> Fault:
+    """The true answer, and the request is carried out, once somebody says so: however fast or slow the machine is."""
+    return Fault(wait=go_on.wait)
 
 
 @dataclass(slots=True)

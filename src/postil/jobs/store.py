@@ -19,6 +19,8 @@ QUEUE = "reviews"
 VERSION = "1"
 # The engine takes the lowest number of a partition first.
 ASKED_FOR, UNASKED = 1, 2
+HANGING = 300.0
+"""Seconds after its timeout in which a run says its last word and writes its end down, unless it hangs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +97,7 @@ class Store:
             "queue_partition_key": f"installation {row.installation}",
             "priority": ASKED_FOR if asked_for else UNASKED,
             # The run ends itself at its timeout; this is for one that hangs without the loop.
-            "workflow_timeout": self.timeout * 1.5,
+            "workflow_timeout": self.timeout + HANGING,
         }
         if delay > 0:
             options["delay_seconds"] = delay
