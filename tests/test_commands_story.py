@@ -411,6 +411,18 @@ async def test_bots_are_not_listened_to(github: ValidatedGitHub, postil: Postil)
     assert len(answers(pull)) == 2
 
 
+async def test_a_person_who_is_called_like_the_app_that_opened_it_is_not_its_author(
+    github: ValidatedGitHub, postil: Postil
+) -> None:
+    """GitHub's query tells an App's login without the end that tells it from a person's."""
+    github.account("renovate[bot]", "Bot")
+    pull = github.open_pull(base_files={"a.py": CLEAN}, head_files={"shop/pay.py": PAY}, author="renovate[bot]")
+    await postil.receives(github.delivery("pull_request", "opened", pull=pull))
+    await says(github, postil, pull, "/postil pause", by="renovate")
+
+    assert answers(pull) == ["Sorry, `renovate`: `/postil pause` is for the author and for people with write access."]
+
+
 async def test_a_command_counts_wherever_a_person_can_write(github: ValidatedGitHub, postil: Postil) -> None:
     """In the words of a review, and in an answer to one of our comments; the answer stands in the conversation."""
     pull = await opened(github, postil)

@@ -102,6 +102,11 @@ seconds = 3
         ("caps = 3", "`caps`"),
         ("threshold = 1979-05-27", "`threshold`"),
         ("[per-path-ignores]\n'' = []", "line 2: `per-path-ignores.`"),
+        (f"options = {'[' * 300}{']' * 300}", "line 1: `options` nests deeper than any value does"),
+        (f"options{'.a' * 3000} = 1", "`options` nests deeper than any value does"),
+        (f"#{'-' * 250_000}\n", "it is longer than 250,000 characters"),
+        (f"exclude = {['a'] * 300}", "line 1: `exclude` should have at most 200 items, not 300"),
+        ("[tool.postil]\ndrafts = true\n", "in this file the keys stand alone, without `[tool.postil]`"),
     ],
 )
 def test_whatever_is_in_the_file_the_defaults_hold(text: str, fault: str) -> None:
@@ -111,6 +116,22 @@ def test_whatever_is_in_the_file_the_defaults_hold(text: str, fault: str) -> Non
     assert plan.config == Config()
     assert len(plan.faults) == 1
     assert fault in plan.faults[0]
+
+
+def test_of_thousands_of_mistakes_some_are_told() -> None:
+    """Nobody reads more, and to find the nearest right name for each would hold up all other reviews."""
+    keys, names = (agreed(text) for text in ("\n".join(f"k{n} = 1" for n in range(3000)), f"ignore = {['x'] * 3000}"))
+
+    assert [len(each.faults) for each in (keys, names)] == [51, 51]
+    assert keys.faults[-1] == names.faults[-1] == "of the mistakes no more than 50 are listed"
+
+
+def test_a_file_that_can_not_be_read_is_said() -> None:
+    """Otherwise the defaults would hold as if nobody had written anything."""
+    reading = read({"pyproject.toml": "[tool.postil]\ndrafts = true\n"}, {".github/postil.toml": "it holds null bytes"})
+
+    assert reading.config == Config()
+    assert reading.faults == ("can't be read: it holds null bytes; the defaults hold",)
 
 
 def test_the_line_of_a_fault_is_that_of_the_whole_file() -> None:

@@ -777,7 +777,7 @@ def test_a_file_without_text_has_a_reason(router: respx.Router) -> None:
         {
             "unnamed.py": "GitHub names no content for it",
             "gone.py": "GitHub has no content for it",
-            "binary.py": "it holds null bytes, so it is not Python source",
+            "binary.py": "it holds null bytes, as UTF-16 and binary files do",
             "submodule.py": "it is not a file",
             "huge.py": "it is larger than 10 MB",
         }

@@ -192,6 +192,20 @@ async def test_a_draft_waits_and_is_reviewed_when_it_is_ready(github: ValidatedG
     assert ends(pull)[-1] == ("failure", "1 finding: 1 warning")
 
 
+async def test_a_draft_is_reviewed_when_somebody_presses_re_run(
+    github: ValidatedGitHub, postil: Postil, pull: FakePull
+) -> None:
+    """GitHub lets the checks look as if they were waiting, and whoever pressed waits with them."""
+    pull.draft = True
+    pull.push({"shop/refund.py": REFUND})
+    await postil.receives(github.delivery("pull_request", "synchronize", pull=pull))
+    waiting = len(pull.check_runs)
+    await postil.receives(github.delivery("check_run", "rerequested", run=pull.check_runs[-1]))
+
+    assert waiting == 1
+    assert ends(pull)[1:] == [("failure", "2 findings: 2 warnings")]
+
+
 async def test_a_waiting_review_of_what_became_a_draft_takes_place_where_drafts_are_reviewed(
     github: ValidatedGitHub, postil: Postil
 ) -> None:

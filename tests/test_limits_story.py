@@ -235,6 +235,38 @@ async def test_a_change_of_the_configuration_is_told_what_it_would_do(github: Va
     )
 
 
+async def test_a_configuration_that_can_not_be_read_is_told(github: ValidatedGitHub, postil: Postil) -> None:
+    """Windows PowerShell writes UTF-16 where somebody redirects into a file; that there is none would be a lie."""
+    config = "drafts = true\n".encode("utf-16")
+    pull = github.open_pull(base_files={".github/postil.toml": config}, head_files={"shop/pay.py": PAY})
+    await postil.receives(github.delivery("pull_request", "opened", pull=pull))
+
+    assert verdicts(pull)[0][2] == "1 finding: 1 warning; 1 fault in the configuration"
+    assert configuration(pull)[:3] == snapshot(
+        [
+            "- `.github/postil.toml` can't be read: it holds null bytes, as UTF-16 and binary files do;",
+            "the defaults hold.",
+            "- `.github/postil.toml` at main@TIP: nothing differs from the defaults.",
+        ]
+    )
+
+
+async def test_a_proposed_configuration_that_can_not_be_read_is_told(github: ValidatedGitHub, postil: Postil) -> None:
+    """Before it is merged is the moment to say so."""
+    head = {".github/postil.toml": "drafts = true\n".encode("utf-16"), "shop/pay.py": PAY}
+    pull = github.open_pull(base_files={"a.py": CLEAN}, head_files=head)
+    await postil.receives(github.delivery("pull_request", "opened", pull=pull))
+
+    assert configuration(pull) == snapshot(
+        [
+            "- This pull request changes it, which counts once it is merged.",
+            "With this configuration: 0 more, 0 fewer.",
+            "  - `.github/postil.toml` can't be read: it holds null bytes, as UTF-16 and binary files do;",
+            "the defaults hold.",
+        ]
+    )
+
+
 async def test_a_configuration_that_only_silences_costs_no_second_analysis(
     github: ValidatedGitHub, postil: Postil
 ) -> None:

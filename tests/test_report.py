@@ -141,7 +141,7 @@ b.py:5:9: warning: `F` is raised without `from`, so `e` is not shown as its caus
 my app/a#1.py:6:9: error: `subprocess.run` blocks the event loop in `install` [blocking-call-in-async]
 my app/a#1.py:6:9: warning: `subprocess.run` runs `pip install` while the program runs [subprocess-pip-install]
 my app/a#1.py:8:9: warning: `RuntimeError` is raised without `from`, so `error` is not shown as its cause [raise-without-from] (fixable)
-nulls.py: not analysed: it holds null bytes, so it is not Python source
+nulls.py: not analysed: it holds null bytes, as UTF-16 and binary files do
 """)
 
 
@@ -154,7 +154,7 @@ def test_statistics_count_by_rule(service: Path) -> None:
 2  raise-without-from      Chain the new exception to its cause (2 fixable)
 1  blocking-call-in-async  Do not block the event loop
 1  subprocess-pip-install  Install packages before the program starts
-nulls.py: not analysed: it holds null bytes, so it is not Python source
+nulls.py: not analysed: it holds null bytes, as UTF-16 and binary files do
 5 found: 1 error, 3 warnings, 0 hints, 1 suppressed · 2 files · 1 problem · config defaults
 2 fixable with --fix; --diff shows what it would write.
 """)
@@ -415,7 +415,7 @@ def test_workflow_commands_begin_with_the_gravest(service: Path) -> None:
 ::warning file=b.py,line=5,endLine=5,col=9,endColumn=18,title=raise-without-from::`F` is raised without `from`, so `e` is not shown as its cause
 ::warning file=my app/a#1.py,line=6,endLine=6,col=9,endColumn=61,title=subprocess-pip-install::`subprocess.run` runs `pip install` while the program runs
 ::warning file=my app/a#1.py,line=8,endLine=10,title=raise-without-from::`RuntimeError` is raised without `from`, so `error` is not shown as its cause
-::warning file=nulls.py::not analysed: it holds null bytes, so it is not Python source
+::warning file=nulls.py::not analysed: it holds null bytes, as UTF-16 and binary files do
 5 found: 1 error, 3 warnings, 0 hints, 1 suppressed · 2 files · 1 problem · config defaults
 """)
 
@@ -449,7 +449,7 @@ def test_junit_has_a_case_for_each_finding(service: Path) -> None:
   </testsuite>
   <testsuite name="nulls.py" tests="1" failures="0" errors="1" skipped="0">
     <testcase name="encoding" classname="nulls.py" file="nulls.py">
-      <error message="not analysed: it holds null bytes, so it is not Python source" type="encoding" />
+      <error message="not analysed: it holds null bytes, as UTF-16 and binary files do" type="encoding" />
     </testcase>
   </testsuite>
 </testsuites>

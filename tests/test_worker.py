@@ -678,7 +678,7 @@ def test_what_can_not_be_read_is_named_and_the_rest_is_reviewed(
     assert sorted(said(pull)) == ["latin.py:7", "pay.py:5"]
     assert [line for line in lines if line.startswith("- `")] == snapshot(
         [
-            "- `binary.py` could not be analysed: it holds null bytes, so it is not Python source.",
+            "- `binary.py` could not be analysed: it holds null bytes, as UTF-16 and binary files do.",
             "- `wrong.py` could not be analysed: line 1 is not valid utf-8.",
         ]
     )

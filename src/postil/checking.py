@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Self
 
 from platformdirs import user_cache_path
@@ -56,19 +57,24 @@ class Work:
     skipped: list[Skipped] = field(default_factory=list)
 
 
-def agreed(project: Mapping[str, str], guideline: Guideline, typed: Typed | None = None) -> tuple[Guideline, Plan]:
+def agreed(
+    project: Mapping[str, str],
+    guideline: Guideline,
+    typed: Typed | None = None,
+    unread: Mapping[str, str] = MappingProxyType({}),
+) -> tuple[Guideline, Plan]:
     """What the project's configuration decides, overruled by what was typed, and the packs that it chooses.
 
-    `project` holds the files that may configure Postil, and .gitattributes.
+    `project` holds the files that may configure Postil, and .gitattributes; `unread` says why others can't be read.
 
     Raises:
         CheckError: there is a fault in what was typed.
     """
     typed = typed or Typed()
-    reading = read(project)
+    reading = read(project, unread)
     if typed.config is not None:
         try:
-            text = typed.config.read_text(encoding="utf-8")
+            text = typed.config.read_text(encoding="utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
             raise CheckError(f"{typed.config}: {error}") from error
         reading = parse(text, str(typed.config)) or Reading(source=str(typed.config))
@@ -132,7 +138,7 @@ class Checker:
             raise CheckError(str(error)) from error
         found = []
         for tree in trees:
-            _, decided = agreed(tree.settings, self._guideline, self._typed)
+            _, decided = agreed(tree.settings, self._guideline, self._typed, tree.unread)
             tree.changes, skipped = decided.sifted(tree.changes, tree.named)
             tree.project = {path: text for path, text in tree.project.items() if not decided.leaves_out(path)}
             found.append(Work(tree, decided, skipped))

@@ -400,14 +400,15 @@ def _visit(
 
 
 async def _review(pull: LocalPull, guideline: packs.Guideline, folders: list[Path] | None) -> Review:
-    chosen, decided = agreed(pull.config_files, guideline)
+    chosen, decided = agreed(pull.config.texts, guideline, unread=pull.config.unread)
     async with Analyst(_folders(folders)) as analyst:
         changes, skipped = decided.sifted(pull.changes)
         analysis = await analyst.analyse(changes, pull.project, pull.base_project, decided.choice)
         settled = decided.settled(analysis, pull.problems, skipped)
         preview = None
-        if pull.proposed_files is not None:
-            _, proposed = agreed({**pull.proposed_files, MARKS: pull.config_files.get(MARKS, "")}, guideline)
+        if pull.proposed is not None:
+            texts = {**pull.proposed.texts, MARKS: pull.config.texts.get(MARKS, "")}
+            _, proposed = agreed(texts, guideline, unread=pull.proposed.unread)
             if not decided.is_like(proposed):
                 trials = [
                     await analyst.analyse(some, pull.project, pull.base_project, choice)

@@ -29,8 +29,8 @@ class Tree:
     """What was found under one root: files as changes without a base, the project files, and what can't be read.
 
     `shown` maps the path inside the root, which checks see, to the path that the user typed; `named` are the files that
-    were typed one by one. `settings` are the files that may configure Postil, and .gitattributes. `fixed` are the paths
-    whose text isn't that on disk any more.
+    were typed one by one. `settings` are the files that may configure Postil, and .gitattributes; `unread` says why
+    others of these can't be read. `fixed` are the paths whose text isn't that on disk any more.
     """
 
     root: Path
@@ -40,6 +40,7 @@ class Tree:
     shown: dict[str, str] = field(default_factory=dict)
     named: set[str] = field(default_factory=set)
     settings: dict[str, str] = field(default_factory=dict)
+    unread: dict[str, str] = field(default_factory=dict)
     fixed: set[str] = field(default_factory=set, compare=False)
 
     def fix(self, path: str, text: str) -> None:
@@ -72,7 +73,8 @@ def read_trees(paths: Sequence[Path], *, by_name: bool = True) -> list[Tree]:
         root = root_of(path)
         tree = trees.get(root)
         if tree is None:
-            tree = trees[root] = Tree(root, project=_project(root), settings=_settings(root))
+            settings, unread = _settings(root)
+            tree = trees[root] = Tree(root, project=_project(root), settings=settings, unread=unread)
         for file in _python_files(path):
             _read(file, tree)
             if by_name and not path.is_dir():
@@ -108,12 +110,23 @@ def _project(root: Path) -> dict[str, str]:
     return found
 
 
-def _settings(root: Path) -> dict[str, str]:
-    found = {}
+def _settings(root: Path) -> tuple[dict[str, str], dict[str, str]]:
+    found: dict[str, str] = {}
+    unread: dict[str, str] = {}
     for inside in (*FILES, MARKS):
-        with suppress(OSError, Unreadable):
+        try:
             found[inside] = decode((root / inside).read_bytes())
-    return found
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except OSError as error:
+            unread[inside] = _reason(error)
+        except Unreadable as error:
+            unread[inside] = error.message
+    return found, unread
+
+
+def _reason(error: OSError) -> str:
+    return (error.strerror or str(error)).lower()
 
 
 def _take_project_files(folder: Path, tree: Tree) -> None:
@@ -166,7 +179,7 @@ def _read(file: Path, tree: Tree) -> None:
         text = _text(file)
     except OSError as error:
         broken = file.is_symlink() and not file.exists()
-        reason = "it is a link to something that isn't there" if broken else (error.strerror or str(error)).lower()
+        reason = "it is a link to something that isn't there" if broken else _reason(error)
         tree.problems.append(Problem(shown, "unreadable", reason))
     except Unreadable as error:
         tree.problems.append(Problem(shown, error.kind, error.message))

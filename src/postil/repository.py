@@ -14,6 +14,11 @@ from postil.review.model import ChangedFile, FileStatus
 from postil.review.noise import MARKS
 
 _SECONDS = 60
+_AS_GITHUB_DOES = (
+    "--find-renames", "--no-color", "--no-ext-diff", "--no-textconv", "--no-relative", "--unified=3",
+    "--inter-hunk-context=0", "--diff-algorithm=myers", "--submodule=short", "--ignore-submodules=none", "-O/dev/null",
+)  # fmt: skip
+"""What a user's configuration of git may say otherwise, though a pull request on GitHub looks the same to all."""
 _STATUS = {
     "A": FileStatus.ADDED,
     "D": FileStatus.REMOVED,
@@ -32,8 +37,8 @@ class GitError(Exception):
 class LocalPull:
     """What a pull request of `head` into `base` would hold, compared from their merge base.
 
-    `config_files` may configure Postil (and .gitattributes), at the tip of the base, which `config_at` names;
-    `proposed_files` are the same at head, None where they don't differ.
+    `config` are the files that may configure Postil (and .gitattributes) at the tip of the base, which `config_at`
+    names; `proposed` are the same at head, None where they don't differ.
     """
 
     base_sha: str
@@ -42,10 +47,18 @@ class LocalPull:
     changes: tuple[Change, ...]
     project: dict[str, str]
     base_project: dict[str, str]
-    config_files: dict[str, str]
+    config: "Written"
     config_at: str
-    proposed_files: dict[str, str] | None
+    proposed: "Written | None"
     problems: tuple[Problem, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """Files by path: the texts of those that can be read, and for each of the others the reason."""
+
+    texts: dict[str, str]
+    unread: dict[str, str]
 
 
 def local_pull(folder: Path, revisions: str) -> LocalPull:
@@ -60,7 +73,9 @@ def local_pull(folder: Path, revisions: str) -> LocalPull:
     git = _Git(folder)
     head_sha = git.commit(head or "HEAD")
     tip = git.commit(base)
-    base_sha = git.line("merge-base", tip, head_sha)
+    base_sha = git.merge_base(tip, head_sha)
+    if base_sha is None:
+        raise GitError(f"`{base}` and `{head or 'HEAD'}` have no commit in common, or a shallow clone doesn't have it")
     files = tuple(git.changed(base_sha, head_sha))
     changes, problems = [], []
     concerned = [f for f in files if f.path.endswith((".py", ".pyi")) or is_project_file(f.path)]
@@ -73,7 +88,7 @@ def local_pull(folder: Path, revisions: str) -> LocalPull:
             problems.append(Problem(file.path, error.kind, error.message))
         else:
             changes.append(Change(file.path, after, before, file.previous_path))
-    proposed = git.blobs(head_sha, FILES) if {file.path for file in files} & set(FILES) else None
+    changes_config = not {file.path for file in files}.isdisjoint(FILES)
     return LocalPull(
         base_sha,
         head_sha,
@@ -81,9 +96,9 @@ def local_pull(folder: Path, revisions: str) -> LocalPull:
         tuple(changes),
         git.project(head_sha),
         git.project(base_sha),
-        {path: raw.decode("utf-8", "replace") for path, raw in git.blobs(tip, (*FILES, MARKS)).items()},
+        git.written(tip, (*FILES, MARKS)),
         f"{base}@{tip[:7]}",
-        None if proposed is None else {path: raw.decode("utf-8", "replace") for path, raw in proposed.items()},
+        git.written(head_sha, FILES) if changes_config else None,
         tuple(problems),
     )
 
@@ -101,7 +116,8 @@ class _Git:
             raise GitError(f"{folder} is no folder")
 
     def raw(self, *arguments: str, stdin: bytes = b"") -> bytes:
-        command = ["git", "-C", str(self._folder), "-c", "core.quotePath=false", *arguments]
+        settings = ("-c", "core.quotePath=false", "-c", "diff.suppressBlankEmpty=false")
+        command = ["git", "-C", str(self._folder), *settings, *arguments]
         try:
             done = subprocess.run(command, input=stdin, capture_output=True, timeout=_SECONDS, check=False)  # noqa: S603 - a list, no shell
         except FileNotFoundError as error:
@@ -122,12 +138,22 @@ class _Git:
         except GitError as error:
             raise GitError(f"there is no commit `{revision}` in {self._folder}: {error}") from error
 
+    def merge_base(self, one: str, other: str) -> str | None:
+        """The commit at which two histories parted; None where they have nothing in common."""
+        try:
+            return self.line("merge-base", one, other)
+        except GitError as error:
+            # Then git says nothing.
+            if str(error):
+                raise
+            return None
+
     def changed(self, base: str, head: str) -> Iterator[ChangedFile]:
         """The changed files with their hunks, as `git diff` and GitHub both find them."""
-        options = ("--find-renames", "--no-color", "--no-ext-diff", "--no-textconv", base, head)
+        options = (*_AS_GITHUB_DOES, base, head, "--")
         listed = self.raw("diff", "--name-status", "-z", *options).decode("utf-8", "replace").split("\0")
         # Lines of hunks begin with a space, a sign or a backslash, so this splits nothing but files.
-        whole = "\n" + self.raw("diff", *options).decode("utf-8", "replace")
+        whole = "\n" + self.raw("diff", "--patch", *options).decode("utf-8", "replace")
         patches = iter(whole.split("\ndiff --git ")[1:])
         position = 0
         while position + 1 < len(listed):
@@ -135,6 +161,9 @@ class _Git:
             paths = listed[position + 1 : position + (3 if code in "RC" else 2)]
             position += 1 + len(paths)
             patch = next(patches, "")
+            if code == "T":
+                # A link that became a file, or the reverse: git shows one go and then the other come.
+                patch = next(patches, "")
             hunks = patch.find("\n@@ ")
             yield ChangedFile(
                 path=paths[-1],
@@ -161,13 +190,17 @@ class _Git:
             position += size + 1
         return found
 
+    def written(self, revision: str, paths: Iterable[str]) -> Written:
+        """The contents of files at a commit as text."""
+        found = Written({}, {})
+        for path, raw in self.blobs(revision, paths).items():
+            try:
+                found.texts[path] = decode(raw)
+            except Unreadable as error:
+                found.unread[path] = error.message
+        return found
+
     def project(self, revision: str) -> dict[str, str]:
         """The project files of a commit, wherever they stand."""
         names = self.raw("ls-tree", "-r", "-z", "--name-only", revision).decode("utf-8", "replace").split("\0")
-        found = {}
-        for path, raw in self.blobs(revision, filter(is_project_file, names)).items():
-            try:
-                found[path] = decode(raw)
-            except Unreadable:
-                continue
-        return found
+        return self.written(revision, filter(is_project_file, names)).texts

@@ -60,6 +60,7 @@ from postil.review.plan import Plan, plan
 from postil.review.standing import Step
 from postil.sandbox import Analyst, SandboxError
 from postil.tracing import UNTRACED, Tracer
+from postil.webhook import RERUN
 
 log = structlog.get_logger(__name__)
 
@@ -76,6 +77,8 @@ ROOT_FILES = (
 """Project files that rules look at even where the pull request doesn't change them: in each folder, and at the root."""
 
 MAY_COMMAND = frozenset({"admin", "write"})
+PRESSED = frozenset(" ".join(each) for each in RERUN)
+"""Why a run is asked for by "Re-run", which is a person's wish though no command."""
 CLOSING = "the way to close threads"
 """The name under which is remembered how an installation's rights let threads be closed."""
 
@@ -317,7 +320,7 @@ class _Run:
             raise TryAgain(2.0, "GitHub shows another head than its delivery told of")
         marks = pull.base_files.get(MARKS, "")
         self.steps = await self.us.precision.steps(self.job)
-        self.guideline, agreed = self._plan(pull.base_files, marks)
+        self.guideline, agreed = self._plan(pull.base_files, pull.unread, marks)
         heard = await self._heed(pull, agreed)
         outcome = await self._review(pull, agreed, heard)
         if isinstance(outcome, Done):
@@ -429,6 +432,7 @@ class _Run:
         for ask in self.job.asks:
             if ask.command is None:
                 heard.wanted = True
+                heard.commanded |= ask.why in PRESSED
             elif commands := [each for line in ask.command.said.split("\n") if (each := read_line(line))]:
                 await self._obey(ask.command, commands, pull, agreed, heard)
         return heard
@@ -439,7 +443,9 @@ class _Run:
         """Do what one comment asks for, if its writer may: the author, and who may write. One answer to all of it."""
         name = f"{self.job.key} {comment.kind} {comment.comment_id}"
         before = self.orders
-        if comment.login != pull.author and await self.repository.permission(comment.login) not in MAY_COMMAND:
+        # GitHub's query gives an App's login without "[bot]", and a person may be called so.
+        is_author = comment.login == pull.author and not pull.bot
+        if not is_author and await self.repository.permission(comment.login) not in MAY_COMMAND:
             if any(command.name != UNKNOWN for command in commands):
                 await self._say(name, pull, reply.refused(comment.login, commands[0]))
             return
@@ -606,13 +612,18 @@ class _Run:
         """The plan that would hold after the merge, where the pull request changes a file of configuration."""
         if not material.paths & set(FILES):
             return None
-        kept = {path: text for path, text in pull.base_files.items() if path not in material.paths}
-        written = {path: material.heads.texts[path] for path in FILES if path in material.heads.texts}
-        return self._plan({**kept, **written}, pull.base_files.get(MARKS, ""))[1]
 
-    def _plan(self, files: Mapping[str, str], marks: str) -> tuple[Guideline, Plan]:
+        def proposed(of_base: Mapping[str, str], of_head: Mapping[str, str]) -> dict[str, str]:
+            kept = {path: text for path, text in of_base.items() if path not in material.paths}
+            return kept | {path: of_head[path] for path in FILES if path in of_head}
+
+        files = proposed(pull.base_files, material.heads.texts)
+        unread = proposed(pull.unread, material.heads.missing)
+        return self._plan(files, unread, pull.base_files.get(MARKS, ""))[1]
+
+    def _plan(self, files: Mapping[str, str], unread: Mapping[str, str], marks: str) -> tuple[Guideline, Plan]:
         """What the configuration in `files` decides, and the guideline of the packs that it chooses."""
-        guideline, reading = self.us.guideline.chosen(read(files))
+        guideline, reading = self.us.guideline.chosen(read(files, unread))
         agreed = plan(reading, guideline.rules, guideline.aliases, marks)
         return guideline, agreed.stepped_back(in_force(self.steps, guideline.aliases))
 

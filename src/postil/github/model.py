@@ -101,9 +101,10 @@ class PullContext(Wire):
     """A pull request as it stands now, what was said on it, and the project files of its base branch.
 
     `repository` is what its repository is called now, though it was asked for under a former name. `state` is OPEN,
-    CLOSED or MERGED. `base_sha` is the base branch as the pull request knows it, `config_sha` the
-    branch's tip that `base_files` are from ("" where the branch is gone). `author` is "" for a deleted account;
-    `bot` says that it is an App. `comments` are our own in the conversation, oldest first, back to the last orders.
+    CLOSED or MERGED. `base_sha` is the base branch as the pull request knows it, `config_sha` the branch's tip that
+    `base_files` are from ("" where the branch is gone), and `unread` says why others of these can't be read. `author`
+    is "" for a deleted account; `bot` says that it is an App. `comments` are our own in the conversation, oldest first,
+    back to the last orders.
     """
 
     number: int
@@ -123,6 +124,7 @@ class PullContext(Wire):
     comments: tuple[OwnWords, ...] = ()
     threads: tuple[Thread, ...] = ()
     base_files: Mapping[str, str] = Field(default_factory=dict)
+    unread: Mapping[str, str] = Field(default_factory=dict)
 
 
 class Texts(Wire):

@@ -160,16 +160,20 @@ class Repository:
         comments = await self._own_comments(number, read(_Comments, pull["comments"], "the context query"))
         tip = (pull.get("baseRef") or {}).get("target") or {}
         base_files: dict[str, str] = {}
+        unread: dict[str, str] = {}
         for index, path in enumerate(queries.PROJECT_FILES):
             blob = (tip.get(f"f{index}") or {}).get("object")
             content = await self._contents.content(blob)
             if content.text is not None:
                 base_files[path] = content.text
+            elif not content.absent:
+                unread[path] = content.reason
         extra = {
             "reviews": reviews,
             "threads": threads,
             "comments": comments,
             "base_files": base_files,
+            "unread": unread,
             "config_sha": tip.get("oid", ""),
             "repository": repository.get("nameWithOwner"),
             "repository_id": repository.get("databaseId"),

@@ -160,12 +160,17 @@ def _within_arrays(keys: tuple[Key, ...], counts: Mapping[tuple[Key, ...], int])
 
 
 def _keys(node: tree_sitter.Node) -> tuple[Key, ...]:
-    if node.type == "dotted_key":
-        return tuple(key for child in node.named_children for key in _keys(child))
-    text = (node.text or b"").decode()
-    if node.type == "quoted_key":
-        return tuple(tomllib.loads(f"{text} = 1"))
-    return (text,)
+    """The parts of a key. A dotted one nests to the left, once for each dot, and may have thousands of them."""
+    parts: list[Key] = []
+    left = [node]
+    while left:
+        node = left.pop()
+        if node.type == "dotted_key":
+            left += reversed(node.named_children)
+        else:
+            text = (node.text or b"").decode()
+            parts += tomllib.loads(f"{text} = 1") if node.type == "quoted_key" else [text]
+    return tuple(parts)
 
 
 def _record_pair(

@@ -31,7 +31,7 @@ N = TypeVar("N", bound=cst.CSTNode)
 F = TypeVar("F")
 Definition = cst.FunctionDef | cst.ClassDef
 
-_HOLDS_NULLS = "it holds null bytes, so it is not Python source"
+_HOLDS_NULLS = "it holds null bytes, as UTF-16 and binary files do"
 _BUILTINS = frozenset(dir(builtins))
 _COOKIE = re.compile(rb"^[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)")
 _WORDS = re.compile(r"\w+")

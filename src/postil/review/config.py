@@ -4,11 +4,13 @@ May not read the disk. A fault in one value costs that value: all else holds, an
 """
 
 import json
+import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
+from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
@@ -20,9 +22,21 @@ from postil.lint.rule import options_of
 
 FILES = (".github/postil.toml", "pyproject.toml")
 """Where a configuration may stand; the first that holds one is taken."""
+LONGEST = 250_000
+"""Characters of a file with a configuration. Each reader of TOML takes seconds for a few million."""
+DEEPEST = 50
+"""Levels of tables and arrays in the value of a key. None needs more than three, and pydantic reads fewer than 200."""
+MOST_PATTERNS = 200
+"""Patterns of one key: each is tried on each changed file."""
+MOST_FAULTS = 50
+"""Faults that are told; to find the nearest right name for each of thousands takes seconds."""
+
+_PYDANTICS = re.compile(r"^(?:Input|Tuple|Dictionary) | after validation")
+"""Words of pydantic's messages that tell an author nothing."""
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 Pattern = Annotated[str, StringConstraints(min_length=1, max_length=500)]
+Patterns = Annotated[tuple[Pattern, ...], Field(max_length=MOST_PATTERNS)]
 
 
 class _Table(BaseModel):
@@ -61,11 +75,11 @@ class Config(_Table):
     """How much a rule weighs, which also switches an opt-in rule on; or off."""
     options: dict[Name, dict[str, Any]] = {}
     """The options of a rule, by its name."""
-    per_path_ignores: dict[Pattern, tuple[Name, ...]] = {}
+    per_path_ignores: Annotated[dict[Pattern, tuple[Name, ...]], Field(max_length=MOST_PATTERNS)] = {}
     """Rules whose findings are left out below some paths."""
-    exclude: tuple[Pattern, ...] = ()
+    exclude: Patterns = ()
     """Paths that are left out, besides what is vendored, generated, a snapshot or minified."""
-    include: tuple[Pattern, ...] = ()
+    include: Patterns = ()
     """Paths that are looked at though they would be left out."""
     threshold: Literal["warning", "error"] = "warning"
     """The least severity that fails the check. Hints never do."""
@@ -116,9 +130,14 @@ class Choice:
         return RuleSet(weighed, rules.names)
 
 
-def read(files: Mapping[str, str]) -> Reading:
-    """The configuration in the first of `FILES` that holds one; the defaults where none does."""
+def read(files: Mapping[str, str], unread: Mapping[str, str] = MappingProxyType({})) -> Reading:
+    """The configuration in the first of `FILES` that holds one; the defaults where none does.
+
+    `unread` are those that are there and can't be read, each with the reason as a sentence without the path.
+    """
     for path in FILES:
+        if path in unread:
+            return Reading(source=path, faults=(f"can't be read: {unread[path]}; the defaults hold",))
         if path in files:
             found = parse(files[path], path)
             if found is not None:
@@ -128,6 +147,10 @@ def read(files: Mapping[str, str]) -> Reading:
 
 def parse(text: str, source: str) -> Reading | None:
     """The configuration in one TOML file; None for a pyproject.toml without `[tool.postil]`."""
+    if _is_pyproject(source) and "tool" not in text:
+        return None
+    if len(text) > LONGEST:
+        return Reading(source=source, faults=(f"it is longer than {LONGEST:,} characters; the defaults hold",))
     try:
         toml = TomlFile(source, text, tomllib.loads(text))
     except (ValueError, RecursionError) as error:
@@ -138,7 +161,7 @@ def parse(text: str, source: str) -> Reading | None:
     if table is None:
         return None
     if not isinstance(table, dict):
-        return Reading(source=source, faults=("`tool.postil` is a table; the defaults hold",))
+        return Reading(source=source, faults=("`tool.postil` should be a table; the defaults hold",))
     return _validated(Reading(source=source, toml=toml), table)
 
 
@@ -148,9 +171,12 @@ def _is_pyproject(source: str) -> bool:
 
 def _validated(reading: Reading, table: Mapping[str, Any]) -> Reading:
     """The table without the values that are wrong, and a fault for each of these."""
+    deep = [key for key, value in table.items() if _nests_too_deep(value)]
+    wrong: list[tuple[tuple[Key, ...], str, str]] = [
+        ((key,), "too_deep", "nests deeper than any value does") for key in deep
+    ]
     # As JSON, a list may become a tuple though the model is strict; TOML's dates are no value of any key.
-    values = json.loads(json.dumps(table, default=str))
-    faults: list[str] = []
+    values = json.loads(json.dumps({key: table[key] for key in table if key not in deep}, default=str))
     # What is left out can't bring up a new fault, but one in the key of a table is named with the whole entry.
     while True:
         try:
@@ -158,10 +184,24 @@ def _validated(reading: Reading, table: Mapping[str, Any]) -> Reading:
         except ValidationError as error:
             places = {_existing(values, each["loc"]): each for each in reversed(error.errors())}
             for keys, each in sorted(places.items(), key=lambda item: [str(key).zfill(9) for key in item[0]])[::-1]:
-                faults.append(_fault(reading, keys, each["type"], each["msg"]))
+                wrong.append((keys, each["type"], each["msg"]))
                 _remove(values, keys)
         else:
-            return Reading(config, reading.source, tuple(sorted(faults, key=_line)), reading.toml)
+            faults = sorted((_fault(reading, *each) for each in wrong[:MOST_FAULTS]), key=_line)
+            return Reading(config, reading.source, tuple(faults), reading.toml)
+
+
+def _nests_too_deep(value: object) -> bool:
+    """Whether there is anything below the deepest level. By levels, as what nests so deep ends a recursion."""
+    level = [value]
+    for _ in range(DEEPEST):
+        level = [
+            inner
+            for each in level
+            if isinstance(each, dict | list)
+            for inner in (each.values() if isinstance(each, dict) else each)
+        ]
+    return bool(level)
 
 
 def _line(fault: str) -> int:
@@ -187,12 +227,14 @@ def _remove(values: Any, keys: Sequence[Key]) -> None:
 
 def _fault(reading: Reading, keys: tuple[Key, ...], kind: str, message: str) -> str:
     name = ".".join(str(key) for key in keys if isinstance(key, str))
-    if kind == "extra_forbidden":
+    if kind == "extra_forbidden" and keys == ("tool",) and not _is_pyproject(reading.source):
+        text = "in this file the keys stand alone, without `[tool.postil]`; what is below it is left out"
+    elif kind == "extra_forbidden":
         owner, known = (Caps, "`[tool.postil.caps]`") if len(keys) > 1 else (Config, "`[tool.postil]`")
         names = [str(each.alias) for each in owner.model_fields.values()]
         text = f"`{name}` is no key of {known}; {_nearest(str(keys[-1]), names, 'there are ' + ', '.join(names))}"
     else:
-        text = f"`{name}` {message.removeprefix('Input ')}; it is left out"
+        text = f"`{name}` {_PYDANTICS.sub('', message)}; it is left out"
     return reading.at(*keys) + text
 
 
@@ -228,7 +270,7 @@ def chosen(rules: RuleSet, reading: Reading, aliases: Mapping[str, str]) -> tupl
             real = aliases.get(name, name)
             if real in known:
                 yield name, real
-            else:
+            elif len(faults) < MOST_FAULTS:
                 cure = _nearest(name, [*known, *aliases], "`postil rules` lists them")
                 faults.append(f"{reading.at(*keys)}there is no rule `{name}`; {cure}")
 
@@ -251,4 +293,7 @@ def chosen(rules: RuleSet, reading: Reading, aliases: Mapping[str, str]) -> tupl
         if on and rule.name not in ignore and weight != "off":
             wanted.append(rule.name)
     severities = {name: Severity(weight) for name, weight in weights.items() if weight != "off"}
-    return Choice(tuple(wanted), severities, options, config.packs), tuple(sorted(faults, key=_line))
+    told = sorted(faults, key=_line)[:MOST_FAULTS]
+    if len(told) == MOST_FAULTS:
+        told.append(f"of the mistakes no more than {MOST_FAULTS} are listed")
+    return Choice(tuple(wanted), severities, options, config.packs), tuple(told)
