@@ -18,10 +18,19 @@ CONFIGURATIONS = frozenset(
 )  # fmt: skip
 """The files in which gates stand."""
 
+STRICT_OF_MYPY = "`strict` of mypy"
+"""The gate that stands for many."""
+
 # Settings of mypy that ask for more when they are on (docs of mypy 1.19, "The mypy configuration file").
 _MYPY_STRICT = re.compile(r"strict\w*|disallow_\w+|warn_\w+|check_untyped_defs|no_implicit_\w+|extra_checks")
 _MYPY_LOOSE = frozenset({"ignore_errors", "ignore_missing_imports", "implicit_optional", "allow_untyped_globals",
                          "allow_redefinition"})  # fmt: skip
+# What `strict` of mypy turns on (docs of mypy 1.19, "--strict"), but for the newest, which few lists write out.
+_MYPY_OF_STRICT = frozenset(
+    {"warn_unused_configs", "disallow_any_generics", "disallow_subclassing_any", "disallow_untyped_calls",
+     "disallow_untyped_defs", "disallow_incomplete_defs", "check_untyped_defs", "disallow_untyped_decorators",
+     "warn_redundant_casts", "warn_unused_ignores", "warn_return_any", "no_implicit_reexport", "strict_equality"}
+)  # fmt: skip
 _LEVELS = {
     "pyright": {"none": 0, "false": 0, "information": 1, "warning": 2, "true": 3, "error": 3},
     "ty": {"ignore": 0, "warn": 1, "error": 2},
@@ -121,7 +130,8 @@ def _of_toml(toml: TomlFile, name: str, gates: Gates) -> None:
 
 
 def _of_pyproject(toml: TomlFile, gates: Gates) -> None:
-    _of_mypy(_table(toml.get("tool", "mypy")), toml.path, gates, ("tool", "mypy"))
+    if toml.get("tool", "mypy") is not None:
+        _of_mypy(_table(toml.get("tool", "mypy")), toml.path, gates, ("tool", "mypy"))
     overrides = toml.get("tool", "mypy", "overrides")
     for each in map(_table, overrides if isinstance(overrides, list) else ()):
         if each.get("ignore_errors") is True:
@@ -143,7 +153,8 @@ def _of_pyproject(toml: TomlFile, gates: Gates) -> None:
         keys = ("tool", "coverage", part, "omit")
         gates.spare("`omit` of coverage", toml.get(*keys), toml.path, *keys)
     for options in (("tool", "pytest", "ini_options"), ("tool", "pytest")):
-        _of_pytest(_table(toml.get(*options)), toml.path, gates, options)
+        if toml.get(*options) is not None:
+            _of_pytest(_table(toml.get(*options)), toml.path, gates, options)
 
 
 def _of_ini(parser: configparser.RawConfigParser, path: str, gates: Gates) -> None:
@@ -176,19 +187,31 @@ def _of_ini(parser: configparser.RawConfigParser, path: str, gates: Gates) -> No
 
 def _of_mypy(settings: Mapping[str, Any], path: str, gates: Gates, base: tuple[str, ...]) -> None:
     for key, value in settings.items():
-        on = str(value).strip().lower() in ("true", "1", "yes", "on")
         if key in ("disable_error_code", "exclude"):
             gates.spare(f"`{key}` of mypy", value, path, *base, key)
         elif key in _MYPY_LOOSE:
-            gates.level(f"`{key}` of mypy", 0 if on else 1, path, *base, key)
-        elif _MYPY_STRICT.fullmatch(key):
-            gates.level(f"`{key}` of mypy", 1 if on else 0, path, *base, key)
+            gates.level(f"`{key}` of mypy", 0 if _is_on(value) else 1, path, *base, key)
+        elif key != "strict" and _MYPY_STRICT.fullmatch(key):
+            gates.level(f"`{key}` of mypy", 1 if _is_on(value) else 0, path, *base, key)
+    # What isn't set has a value, too: else a line that is taken out would loosen nothing.
+    strict = _is_on(settings.get("strict"))
+    for key in sorted({*_MYPY_OF_STRICT, *_MYPY_LOOSE, "warn_unreachable"} - settings.keys()):
+        holds = strict if key in _MYPY_OF_STRICT else key in _MYPY_LOOSE
+        gates.level(f"`{key}` of mypy", 1 if holds else 0, path, *base, "strict")
+    written_out = all(_is_on(settings.get(key)) for key in _MYPY_OF_STRICT)
+    gates.level(STRICT_OF_MYPY, 1 if strict or written_out else 0, path, *base, "strict")
 
 
 def _of_pytest(settings: Mapping[str, Any], path: str, gates: Gates, base: tuple[str, ...]) -> None:
     options = settings.get("addopts")
     text = " ".join(options) if isinstance(options, list) else str(options or "")
     gates.level("`fail_under` of coverage", floor_in(text), path, *base, "addopts")
+    # https://docs.pytest.org/en/stable/reference/reference.html: `strict` and `strict_…` came with pytest 9.
+    for key in ("strict_markers", "strict_config", "xfail_strict"):
+        flag = f"--{key.replace('_', '-')}"
+        other = "strict_xfail" if key == "xfail_strict" else key
+        on = flag in text.split() or any(_is_on(settings.get(each)) for each in (key, other, "strict"))
+        gates.level(f"`{key}` of pytest", 1 if on else 0, path, *base, key if key in settings else "addopts")
     filters = settings.get("filterwarnings")
     lines = filters.splitlines() if isinstance(filters, str) else filters if isinstance(filters, list) else None
     if lines is not None:
@@ -196,6 +219,10 @@ def _of_pytest(settings: Mapping[str, Any], path: str, gates: Gates, base: tuple
         errors = [line.strip() for line in lines if isinstance(line, str) and line.strip().startswith("error")]
         gates.ask("`error` among the `filterwarnings` of pytest", errors, path, *base, "filterwarnings")
         gates.spare("`filterwarnings` of pytest", ignored, path, *base, "filterwarnings")
+
+
+def _is_on(value: object) -> bool:
+    return str(value).strip().lower() in ("true", "1", "yes", "on")
 
 
 def _is_for_tests(pattern: str, code: str) -> bool:
