@@ -12,8 +12,9 @@ from postil.lint.source import SourceFile, argument, has_unpacking, string_value
 
 _ROOTS = ("click.", "rich_click.", "asyncclick.")
 _COMMANDS = frozenset({"command", "group"})
+_OPTIONS = frozenset({"option", "argument", "password_option"})
 # They hand the function something in front of its parameters.
-_PASS = frozenset({"pass_context", "pass_obj"})
+_PASS = frozenset({"pass_context", "pass_obj", "make_pass_decorator"})
 # By their nature they hand it nothing.
 _SILENT = frozenset({"version_option", "help_option", "confirmation_option"})
 
@@ -22,10 +23,12 @@ _SILENT = frozenset({"version_option", "help_option", "confirmation_option"})
 class Parameter:
     """One option or argument: the call that declares it, and the name by which Click hands it to the function.
 
-    `name` is None where it is not written out. `exposed` is False for one that the function doesn't get.
+    `place` is what the decorator says: the call, or the name that this file gives it. `name` is None where it is not
+    written out. `exposed` is False for one that the function doesn't get.
     """
 
     call: cst.Call
+    place: cst.BaseExpression
     kind: str
     name: str | None
     shown: str
@@ -55,8 +58,9 @@ def command_of(function: cst.FunctionDef, file: SourceFile) -> Command | None:
     parameters: list[Parameter] = []
     ahead, known, clicks, plain = 0, True, False, False
     for decorator in function.decorators:
-        call = decorator.decorator if isinstance(decorator.decorator, cst.Call) else None
-        target = call.func if call is not None else decorator.decorator
+        made_by = _written_out(decorator.decorator, file)
+        call = made_by if isinstance(made_by, cst.Call) else None
+        target = call.func if call is not None else made_by
         own = _own(target, file)
         if own in _COMMANDS or (own is None and _is_method(target)):
             group = _group(target, file)
@@ -64,9 +68,9 @@ def command_of(function: cst.FunctionDef, file: SourceFile) -> Command | None:
             plain = group is not None and not _has_class(group) and not _has_class(call)
             made = made or (decorator, own or _last(target))
             known = known and (call is None or (argument(call, "params") is None and not has_unpacking(call)))
-        elif own in ("option", "argument", "password_option") and call is not None:
+        elif own in _OPTIONS and call is not None:
             clicks = True
-            parameters.append(_parameter(call, own))
+            parameters.append(_parameter(call, decorator.decorator, own))
         elif own in _PASS:
             ahead += 1
         elif own not in _SILENT:
@@ -86,6 +90,12 @@ def commands(file: SourceFile) -> Iterator[Command]:
     for function in file.nodes(cst.FunctionDef):
         if function.decorators and (command := command_of(function, file)) is not None:
             yield command
+
+
+def _written_out(decorator: cst.BaseExpression, file: SourceFile) -> cst.BaseExpression:
+    """What a decorator is, where it has a name of its own in this file: `verbose = click.option("--verbose")`."""
+    found = file.value_of(decorator) if isinstance(decorator, cst.Name) else None
+    return found if isinstance(found, cst.Call) and _own(found.func, file) is not None else decorator
 
 
 def _own(target: cst.BaseExpression, file: SourceFile) -> str | None:
@@ -118,7 +128,7 @@ def _last(target: cst.BaseExpression) -> str:
     return target.attr.value if isinstance(target, cst.Attribute) else ""
 
 
-def _parameter(call: cst.Call, own: str) -> Parameter:
+def _parameter(call: cst.Call, place: cst.BaseExpression, own: str) -> Parameter:
     kind = "argument" if own == "argument" else "option"
     declared = [string_value(arg.value) for arg in call.args if arg.keyword is None and not arg.star]
     written = [each for each in declared if each is not None]
@@ -129,7 +139,7 @@ def _parameter(call: cst.Call, own: str) -> Parameter:
     sure = len(written) == max(len(declared), 1) and not has_unpacking(call)
     name = (_argument_name(written) if kind == "argument" else option_name(written)) if sure else None
     shown = next((each for each in written if each.startswith("--")), written[0] if written else "?")
-    return Parameter(call, kind, name, shown, exposed)
+    return Parameter(call, place, kind, name, shown, exposed)
 
 
 def _argument_name(declared: list[str]) -> str | None:

@@ -28,7 +28,7 @@ def check(function: cst.FunctionDef, file: SourceFile) -> Notes:
             instead = free[0] if len(lost) == 1 and len(free) == 1 else None
             what = "option" if each.kind == "option" else "argument"
             yield Note(
-                each.call,
+                each.place,
                 f"Click calls `{function.name.value}` with `{each.name}` for the {what} `{each.shown}`,"
                 " and it has no such parameter",
                 fix=_named(each, instead, command) if instead is not None else None,
@@ -46,7 +46,8 @@ def check(function: cst.FunctionDef, file: SourceFile) -> Notes:
 def _named(parameter: Parameter, name: str, command: Command) -> Fix | None:
     """The name of the function's parameter, said to Click."""
     declared = [arg for arg in parameter.call.args if arg.keyword is None]
-    if not declared or any(each.name == name for each in command.parameters):
+    # One that several commands share isn't renamed for one of them.
+    if not declared or parameter.place is not parameter.call or any(each.name == name for each in command.parameters):
         return None
     said = next((arg.value for arg in declared if (string_value(arg.value) or "").isidentifier()), None)
     if parameter.kind == "argument" or said is not None:
