@@ -35,11 +35,11 @@ def check(call: cst.Call, file: SourceFile) -> Notes:
     if chosen:
         return
     for name in _set_by_subcommands(call, file):
-        used = _called_as(name, file)
+        used = _read_as(name, file)
         if used is not None:
             yield Note(
                 call,
-                f"without a subcommand `{file.code(used.func)}` does not exist, and the user sees an `AttributeError`",
+                f"without a subcommand `{file.code(used)}` does not exist, and the user sees an `AttributeError`",
                 secondary=(Secondary(used, "fails here"),),
                 fix=_required(call, file),
             )
@@ -95,21 +95,39 @@ def _is_parser(owner: cst.BaseExpression, file: SourceFile) -> bool:
     return isinstance(value, cst.Call) and (file.name_of(value.func) or "").endswith("ArgumentParser")
 
 
-def _called_as(name: str, file: SourceFile) -> cst.Call | None:
-    """The call of `args.func(…)`."""
+def _read_as(name: str, file: SourceFile) -> cst.Attribute | None:
+    """Where `args.func` is read, to be called at once or later on; None where an option may fill it as well."""
+    found = [
+        node
+        for node in file.nodes(cst.Attribute)
+        if node.attr.value == name and not _is_assigned(node, file) and _is_parsed(node.value, file)
+    ]
+    return found[0] if found and not _is_tested(name, file) and not _is_option(name, file) else None
+
+
+def _is_parsed(owner: cst.BaseExpression, file: SourceFile) -> bool:
+    """Whether this is what `parse_args` gave."""
+    if not isinstance(owner, cst.Name):
+        return False
+    value = file.value_of(owner)
+    if isinstance(value, cst.Call) and isinstance(value.func, cst.Attribute):
+        return value.func.attr.value == "parse_args"
+    return owner.value in ("args", "arguments", "options", "opts", "ns", "namespace")
+
+
+def _is_tested(name: str, file: SourceFile) -> bool:
+    """Whether the module asks `"func" in args`."""
+    return re.search(rf"""['"]{name}['"]\s+(?:not\s+)?in\b""", file.text) is not None
+
+
+def _is_option(name: str, file: SourceFile) -> bool:
+    """Whether an argument has the same name: then it is there without a subcommand, too."""
     for call in file.nodes(cst.Call):
-        if (
-            isinstance(call.func, cst.Attribute)
-            and call.func.attr.value == name
-            and isinstance(call.func.value, cst.Name)
-        ):
-            value = file.value_of(call.func.value)
-            if isinstance(value, cst.Call) and isinstance(value.func, cst.Attribute):
-                if value.func.attr.value == "parse_args":
-                    return call
-            elif call.func.value.value in ("args", "arguments", "options", "opts", "ns", "namespace"):
-                return call
-    return None
+        if isinstance(call.func, cst.Attribute) and call.func.attr.value == "add_argument":
+            named = [argument(call, "dest"), *(arg.value for arg in call.args if arg.keyword is None)]
+            if any((string_value(each) or "").lstrip("-").replace("-", "_") == name for each in named):
+                return True
+    return False
 
 
 def _required(call: cst.Call, file: SourceFile) -> Fix:

@@ -2,7 +2,7 @@
 
 import libcst as cst
 
-from postil.lint import Fix, FixKind, Note, Notes, SourceFile
+from postil.lint import Fix, FixKind, Note, Notes, SourceFile, argument
 from postil.lint.commands import is_click_command
 
 MENTIONS = ("click",)
@@ -13,6 +13,9 @@ def check(call: cst.Call, file: SourceFile) -> Notes:
         return
     function = file.enclosing_function(call)
     if not isinstance(function, cst.FunctionDef) or not is_click_command(function, file) or file.in_test(call):
+        return
+    stream = argument(call, "file")
+    if stream is not None and file.name_of(stream) not in ("sys.stdout", "sys.stderr"):
         return
     name = function.name.value
     echo = file.spelling_of("click.echo")
