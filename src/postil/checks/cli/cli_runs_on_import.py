@@ -9,7 +9,8 @@ from postil.lint import Fix, FixKind, Note, Notes, SourceFile
 from postil.lint.commands import is_click_command
 from postil.lint.dependencies import distribution
 
-_RUNNERS = frozenset({"asyncio.run", "sys.exit", "exit", "quit", "trio.run", "anyio.run", "typer.run", "SystemExit"})
+_LOOPS = frozenset({"asyncio.run", "trio.run", "anyio.run"})
+_EXITS = frozenset({"sys.exit", "exit", "quit", "SystemExit"})
 _MAINS = frozenset({"main", "run", "cli"})
 _NO_PACKAGE = re.compile(
     r"(^|/)(bin|ci|\.\w+|hack|docker|deploy|notebooks?|dev|utils?_scripts|pages|misc|contrib|extras|build)/"
@@ -59,8 +60,18 @@ def _program(call: cst.Call, file: SourceFile, *, parses: bool) -> str | None:
             return f"runs the command line `{func.value}`"
         if isinstance(found, cst.FunctionDef) and func.value in _MAINS and not call.args:
             return f"runs `{func.value}()`"
-    if file.name_of(func) in _RUNNERS and call.args and isinstance(inner := call.args[0].value, cst.Call):
-        return _program(inner, file, parses=False)
+    name = file.name_of(func)
+    inner = call.args[0].value if call.args else None
+    if name in _LOOPS and inner is not None:
+        started = inner.func if isinstance(inner, cst.Call) else inner
+        found = file.definition_of(started)
+        return f"runs `{file.code(started)}()`" if isinstance(found, cst.FunctionDef) and found.asynchronous else None
+    if name == "uvicorn.run":
+        return "starts a server"
+    if name == "typer.run" and isinstance(inner, cst.Name):
+        return f"runs the command `{inner.value}`"
+    if name in _EXITS and isinstance(inner, cst.Call):
+        return _program(inner, file, parses=False) or "runs it to its end, and ends the process of whoever imports it"
     return None
 
 
