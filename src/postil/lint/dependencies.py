@@ -8,10 +8,12 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
+from postil.lint.catalogue.distributions import BY_EXTRA
 from postil.lint.check import Fix, FixKind, Span
 from postil.lint.project import Key, Project, TomlFile
 
 _KEY = re.compile(r"""[ \t]*["'\w-]+[ \t]*=[ \t]*""")
+_EXTRAS = re.compile(r"\s*[\w.-]+\s*\[([\w.,\s-]+)\]")
 _NAME = re.compile(r"\s*([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)")
 
 
@@ -22,11 +24,24 @@ def distribution(requirement: object) -> str | None:
 
 
 def distributions(requirements: object) -> Iterator[str]:
-    """The normalised names in a list of requirements, or in a table whose keys are names; nothing for other values."""
+    """The normalised names in a list of requirements, or in a table whose keys are names; nothing for other values.
+
+    With them come the well-known ones that their extras ask for: `uvicorn` of `fastapi[standard]`.
+    """
     if isinstance(requirements, (list, Mapping)):
         for requirement in requirements:
             if (name := distribution(requirement)) is not None:
                 yield name
+                for extra in _extras(requirement, requirements):
+                    yield from BY_EXTRA.get((name, extra), ())
+
+
+def _extras(requirement: str, requirements: list[Any] | Mapping[str, Any]) -> list[str]:
+    found = _EXTRAS.match(requirement)
+    if found is not None:
+        return [canonicalize_name(each.strip()) for each in found[1].split(",")]
+    extras = tables(requirements[requirement]).get("extras") if isinstance(requirements, Mapping) else None
+    return [each for each in extras if isinstance(each, str)] if isinstance(extras, list) else []
 
 
 def tables(value: object) -> Mapping[str, Any]:

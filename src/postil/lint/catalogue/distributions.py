@@ -96,11 +96,13 @@ SAME = frozenset(_SAME.split())
 """Imports that are called like their distribution (once normalised)."""
 
 PART_OF: dict[str, tuple[str, ...]] = {
+    "bson": ("motor",),
     "botocore": ("boto3", "aiobotocore", "aioboto3"),
     "jinja2": ("flask",),
     "kombu": ("celery",),
     "markupsafe": ("flask", "jinja2"),
     "pydantic": ("fastapi", "pydantic-settings", "sqlmodel"),
+    "pymongo": ("motor",),
     "sqlalchemy": ("sqlmodel", "flask-sqlalchemy"),
     "starlette": ("fastapi",),
     "typing_extensions": ("pydantic", "pydantic-settings", "fastapi", "sqlalchemy"),
@@ -118,6 +120,28 @@ BROUGHT: dict[str, tuple[str, ...]] = {
     "urllib3": ("requests", "botocore", "boto3"),
 }
 """Imports that work without being declared, since one of these distributions needs them for itself."""
+
+BY_EXTRA: dict[tuple[str, str], tuple[str, ...]] = {
+    ("celery", "redis"): ("redis",),
+    ("dramatiq", "redis"): ("redis",),
+    ("fastapi", "standard"): (
+        "email-validator",
+        "httpx",
+        "jinja2",
+        "pydantic-extra-types",
+        "pydantic-settings",
+        "python-multipart",
+        "uvicorn",
+    ),
+    ("passlib", "bcrypt"): ("bcrypt",),
+    ("psycopg", "pool"): ("psycopg-pool",),
+    ("pydantic", "email"): ("email-validator",),
+    ("pyjwt", "crypto"): ("cryptography",),
+    ("python-jose", "cryptography"): ("cryptography",),
+    ("redis", "hiredis"): ("hiredis",),
+    ("uvicorn", "standard"): ("httptools", "python-dotenv", "pyyaml", "uvloop", "watchfiles", "websockets"),
+}
+"""What is asked for by asking for an extra: read from the newest wheels on 2026-11-26."""
 
 
 def candidates(module: str) -> tuple[str, ...]:
