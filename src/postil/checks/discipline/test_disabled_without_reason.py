@@ -24,13 +24,14 @@ _HIDDEN = re.compile(r"(?:_+|x_?|no_?|off_?|skip_?|disabled?_?|dont_?|todo_?)(te
 
 @dataclass(frozen=True, eq=False)
 class _Disabling:
-    """`body` is that of the definition below a decorator."""
+    """`body` is that of the definition below a decorator; `is_case` says that it is one case of those it is given."""
 
     scope: str
     name: str
     node: cst.CSTNode
     explained: bool
     body: cst.BaseSuite | None
+    is_case: bool
 
 
 def check(change: FileChange) -> Notes:
@@ -53,7 +54,7 @@ def _disabled(change: FileChange) -> Notes:
         if before[key]:
             before[key] -= 1
         elif not each.explained and not _is_renamed(each, change.head, known, change.base):
-            what = f"`{each.scope}`" if each.scope else "this"
+            what = f"{'a case of ' * each.is_case}`{each.scope}`" if each.scope else "this"
             yield Note(change.head.at(each.node), f"{what} is disabled by `{each.name}`, and nothing says why")
 
 
@@ -86,7 +87,8 @@ def _disablings(file: SourceFile) -> Iterator[_Disabling]:
         decorated = file.parent(decorator) if decorator is not None else None
         scope = file.scope_of(decorated if decorated is not None else place)
         body = decorated.body if isinstance(decorated, _DEFINITIONS) else None
-        yield _Disabling(scope, name or "self.skipTest", place, explained, body)
+        is_case = any(isinstance(each, cst.Arg) for each in file.ancestors(place)) and decorator is not None
+        yield _Disabling(scope, name or "self.skipTest", place, explained, body, is_case)
 
 
 _DEFINITIONS = (cst.FunctionDef, cst.ClassDef)

@@ -42,6 +42,9 @@ def _moved(toml: TomlFile, place: Span, name: str) -> Fix | None:
     own = distribution(toml.get("project", "name"))
     if any(each == own for each in distributions(toml.get(*_EXTRAS, name))):
         return None
+    # Another table of groups is made of these: a file can't hold both.
+    if toml.get("tool", "uv", "dev-dependencies") is not None:
+        return None
     return into_groups(toml, place, "[project.optional-dependencies]", name, FixKind.SUGGESTION)
 
 

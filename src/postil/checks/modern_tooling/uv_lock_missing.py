@@ -19,6 +19,9 @@ _WHAT_IS_LOCKED = (
 
 def check(change_set: ChangeSet) -> Notes:
     project = change_set.project
+    # Why there is none is said where the change makes git ignore it.
+    if change_set.compared and _ignores_lock(project) and not _ignores_lock(change_set.base_project):
+        return
     for toml, base in change_set.tomls("pyproject.toml"):
         # Only of the root are all files known; elsewhere a lock that isn't among them may be there.
         known = toml.path == "pyproject.toml" or base is None
