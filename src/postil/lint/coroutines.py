@@ -33,7 +33,7 @@ def coroutine_function(reference: cst.BaseExpression, file: "SourceFile") -> cst
 
 
 def makes_coroutine(call: cst.Call, file: "SourceFile") -> bool:
-    """Whether a call gives a coroutine: of an `async def` of this file, or of one of the standard library's."""
+    """Whether a call gives a coroutine: of an `async def` of this file, or of a coroutine function that is known."""
     name = file.name_of(call.func)
     if name is not None:
         return name in COROUTINE_FUNCTIONS
@@ -45,6 +45,8 @@ def makes_coroutine(call: cst.Call, file: "SourceFile") -> bool:
 
 
 _METHODS = frozenset().union(*COROUTINE_METHODS.values())
+KNOWN_NAMES = _METHODS | {name.rpartition(".")[2] for name in COROUTINE_FUNCTIONS}
+"""Whatever else makes a coroutine is an `async def` of the file."""
 
 
 def _is_method_for_sure(method: cst.FunctionDef, owner: cst.ClassDef, file: "SourceFile") -> bool:

@@ -49,7 +49,13 @@ _CANVAS = frozenset(
 )
 _SIGNATURES = frozenset({"s", "si", "signature", "subtask"})
 _RESULTS = frozenset(
-    {"celery.result.AsyncResult", "celery.result.GroupResult", "celery.result.ResultSet", "celery.AsyncResult"}
+    {
+        "celery.result.AsyncResult",
+        "celery.result.GroupResult",
+        "celery.result.ResultSet",
+        "celery.AsyncResult",
+        "arq.jobs.Job",
+    }
 )
 _RESULT_CLASSES = frozenset(name.rpartition(".")[2] for name in _RESULTS)
 _RESULT_MAKERS = frozenset({"AsyncResult", "GroupResult"})

@@ -460,7 +460,8 @@ class SourceFile:
         """The `def` or `class` of this file that an expression names.
 
         Sees nested functions, module-level definitions, and `self.method` / `cls.method` of the enclosing class and its
-        bases in this file. None where the name is rebound, defined twice in different branches, or from elsewhere.
+        bases in this file, and `Class[T]` as `Class`. None where the name is rebound, defined twice in different
+        branches, or from elsewhere.
         """
         if isinstance(expression, cst.Name):
             for scope in self._scopes(expression):
@@ -472,6 +473,10 @@ class SourceFile:
             return self._bindings.module_definitions.get(expression.value)
         if isinstance(expression, cst.Attribute):
             return self._member(expression)
+        if isinstance(expression, cst.Subscript):
+            # `Repository[Order]` is the class; an item of anything else isn't known.
+            found = self.definition_of(expression.value)
+            return found if isinstance(found, cst.ClassDef) else None
         return None
 
     def _member(self, expression: cst.Attribute) -> Definition | None:

@@ -8,7 +8,7 @@ import libcst as cst
 
 from postil.lint import Note, Notes, Secondary, SourceFile, argument, has_unpacking, string_value
 from postil.lint.catalogue.families import LIBRARIES
-from postil.lint.queues import asks_again, options
+from postil.lint.queues import asks_again, is_empty, merged, options
 from postil.lint.tree import walk_scope
 
 MENTIONS = ("tenacity", "stamina", "backoff", "celery", "shared_task", "dramatiq")
@@ -29,6 +29,7 @@ _READS = re.compile(
 )
 # The request wasn't sent, so a second one is the first.
 _NOT_SENT = frozenset({"ConnectError", "ConnectTimeout", "PoolTimeout", "ConnectionError", "ClientConnectorError"})
+_NONE = cst.Tuple(())
 _MAILS = frozenset({"django.core.mail.send_mail", "django.core.mail.send_mass_mail"})
 
 
@@ -64,8 +65,8 @@ def _repeated(file: SourceFile) -> Iterator[tuple[str, cst.FunctionDef | cst.For
         if code is not None and not _only_unsent(retry.options.values()):
             yield f"`{retry.function.name.value}`" if retry.function is not None else "this block", code, retry.place
     for task in file.tasks:
-        given = options(task) or {}
-        if task.framework == "celery" and asks_again(task, file):
+        given = merged(task, file) or options(task) or {}
+        if task.framework == "celery" and (asks_again(task, file) or not is_empty(given.get("autoretry_for", _NONE))):
             if not _only_unsent([given["autoretry_for"]] if "autoretry_for" in given else ()):
                 yield f"`{task.function.name.value}`", task.function, task.decorator
         elif task.framework == "dramatiq" and not ({"throws", "retry_when"} & given.keys()):

@@ -19,13 +19,12 @@ _HTTPX_LIMITS = frozenset({"httpx.Timeout", "httpx2.Timeout"})
 _AIOHTTP_SESSIONS = frozenset({"aiohttp.ClientSession", "aiohttp.client.ClientSession"})
 _AIOHTTP_LIMITS = frozenset({"aiohttp.ClientTimeout", "aiohttp.client.ClientTimeout"})
 _SCOPES = frozenset({"asyncio.timeout", "async_timeout.timeout"})
-# Streams and long polls are meant to stay open.
-_STAYS_OPEN = re.compile(
-    r"stream|sse|events?(?![a-z])|(^|[_/])ws(?![a-z])|websocket|watch|poll|listen|subscri|tail|follow|pubsub|chat|live"
-    r"|monitor|feed|notif|generat|complet",
-    re.IGNORECASE,
-)
-_WORDS = (cst.SimpleString, cst.FormattedStringText, cst.Name)
+# Streams and long polls are meant to stay open: words, and beginnings of words.
+_OPEN_WORDS = frozenset({"sse", "event", "events", "ws", "tail", "follow", "chat", "live", "livestream", "longpoll"})
+_OPEN_BEGINNINGS = ("stream", "websocket", "watch", "poll", "listen", "subscri", "pubsub", "monitor", "feed", "notif",
+                    "generat", "complet", "eventsource")  # fmt: skip
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+_TEXTS = (cst.SimpleString, cst.FormattedStringText, cst.Name)
 
 
 def check(call: cst.Call, file: SourceFile) -> Notes:
@@ -102,9 +101,10 @@ def _is_meant_to_stay_open(call: cst.Call, file: SourceFile) -> bool:
     """Whether the words around speak of a stream: the address, the variable, the function, the class."""
     statement = file.enclosing_statement(call)
     line = statement if isinstance(statement, cst.SimpleStatementLine) else call
-    words = [file.scope_of(call), file.path]
-    words += [node.value for node in walk(line) if isinstance(node, _WORDS)]
-    if any(_STAYS_OPEN.search(word) for word in words):
+    texts = [file.scope_of(call), file.path]
+    texts += [node.value for node in walk(line) if isinstance(node, _TEXTS) and node.value != "follow_redirects"]
+    words = {word.lower() for text in texts for word in _WORD.findall(text)}
+    if words & _OPEN_WORDS or any(word.startswith(_OPEN_BEGINNINGS) for word in words):
         return True
     # A client may be what others open their streams on.
     return file.name_of(call.func) in _HTTPX_CLIENTS | _HTTPX_LIMITS | _AIOHTTP_LIMITS and any(

@@ -5,6 +5,7 @@ import re
 import libcst as cst
 
 from postil.lint import FileChange, Fix, FixKind, Note, Notes, Replace, Secondary, SourceFile
+from postil.lint.blocking import blocks, may_block
 from postil.lint.tree import is_generator, suspensions, walk_scope
 
 MENTIONS = ("async def",)
@@ -26,7 +27,8 @@ def check(change: FileChange) -> Notes:
         if function.asynchronous is None or not _never_waits(function, head) or head.scope_of(function) in known:
             continue
         callers = _awaited_calls(function, head)
-        if not callers:
+        # What blocks has to wait in another way, and rules of its own say so.
+        if not callers or _blocks(function, head):
             continue
         yield Note(
             head.at(function),
@@ -45,6 +47,15 @@ def _never_waits(function: cst.FunctionDef, file: SourceFile) -> bool:
     # A stub may wait one day.
     does = [node for node in walk_scope(function.body) if isinstance(node, (cst.Call, cst.Return, cst.Assign))]
     return bool(does) and not any(isinstance(node, cst.Raise) for node in function.body.body) and not _is_stub(function)
+
+
+def _blocks(function: cst.FunctionDef, file: SourceFile) -> bool:
+    """Whether a function comes to a blocking call, itself or through functions of this file."""
+    return any(
+        isinstance(node, cst.Call) and may_block(node, file) and blocks(node, file) is not None
+        for reached in file.calls.reached(function)
+        for node in walk_scope(reached.body)
+    )
 
 
 def _is_stub(function: cst.FunctionDef) -> bool:

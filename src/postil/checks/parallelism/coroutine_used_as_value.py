@@ -3,10 +3,10 @@
 import libcst as cst
 
 from postil.lint import Fix, FixKind, Insert, Note, Notes, Secondary, SourceFile
-from postil.lint.coroutines import coroutine_function
+from postil.lint.coroutines import KNOWN_NAMES, makes_coroutine
 from postil.lint.tree import walk
 
-MENTIONS = ("async def",)
+MENTIONS = ("async def", "fastapi", "starlette")
 
 _OF_COROUTINES = ("send", "throw", "close", "cr_", "__")
 _WANT_VALUES = frozenset({"len", "sum", "sorted", "list", "tuple", "set", "frozenset", "dict", "any", "all", "min",
@@ -16,6 +16,7 @@ _WANT_VALUES = frozenset({"len", "sum", "sorted", "list", "tuple", "set", "froze
 
 def check(file: SourceFile) -> Notes:
     coroutines = {each.name.value for each in file.nodes(cst.FunctionDef) if each.asynchronous is not None}
+    coroutines |= KNOWN_NAMES
     for call in file.nodes(cst.Call):
         name = call.func.attr if isinstance(call.func, cst.Attribute) else call.func
         if isinstance(name, cst.Name) and name.value in coroutines:
@@ -27,7 +28,7 @@ def _judged(call: cst.Call, file: SourceFile) -> Notes:
     use, place = _use(call, file), None
     if (
         (use is None and not isinstance(above, (cst.Assign, cst.AnnAssign)))
-        or coroutine_function(call.func, file) is None
+        or not makes_coroutine(call, file)
         or file.in_test(call)
     ):
         return

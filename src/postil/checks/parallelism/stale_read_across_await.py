@@ -34,13 +34,28 @@ def check(statement: cst.AugAssign | cst.Assign, file: SourceFile) -> Notes:
 
 
 def _added(statement: cst.AugAssign | cst.Assign, target: cst.BaseExpression) -> cst.BaseExpression | None:
-    """What is computed after the target was read: `b` of `a += b` and of `a = a + b`."""
+    """What is computed after the target was read: `b` of `a += b`, of `a = a + b` and of `a[k] = a.get(k, 0) + b`."""
     if isinstance(statement, cst.AugAssign):
         return statement.value
     value = statement.value
     if value.__class__ is not cst.BinaryOperation or not isinstance(value, cst.BinaryOperation):
         return None
-    return value.right if any(node.deep_equals(target) for node in walk(value.left)) else None
+    return value.right if any(_reads(node, target) for node in walk(value.left)) else None
+
+
+def _reads(node: cst.CSTNode, target: cst.BaseExpression) -> bool:
+    """Whether a piece of code is what the target holds now."""
+    if node.__class__ is not cst.Call or not isinstance(node, cst.Call) or not isinstance(target, cst.Subscript):
+        return node.deep_equals(target)
+    key = target.slice[0].slice
+    return (
+        isinstance(node.func, cst.Attribute)
+        and node.func.attr.value == "get"
+        and bool(node.args)
+        and isinstance(key, cst.Index)
+        and node.args[0].value.deep_equals(key.value)
+        and node.func.value.deep_equals(target.value)
+    )
 
 
 def _changes_in_place(statement: cst.AugAssign | cst.Assign, target: cst.BaseExpression, file: SourceFile) -> bool:
