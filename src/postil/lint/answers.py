@@ -49,9 +49,7 @@ def answering(
     for endpoint in documented(interface):
         declared = endpoint.response
         if declared is not None:
-            names = (
-                node.name.value for where, node in interface.models_in(endpoint.file, declared) if fits(where, node)
-            )
+            names = (node.name.value for where, node in interface.held_in(endpoint.file, declared) if fits(where, node))
             for name in islice(names, 1):
                 yield endpoint, declared, name
 

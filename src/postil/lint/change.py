@@ -1,14 +1,14 @@
 """What a pull request did: one file before and after, and all of them together."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 from functools import cached_property
 from posixpath import basename
 from typing import Any, TypeVar
 
-from postil.lint.check import Span
+from postil.lint.check import Located, Note, Span
 from postil.lint.project import Project, TomlFile, lines_of, toml_file
 from postil.lint.source import Parsed, SourceFile, Unreadable
 
@@ -170,3 +170,24 @@ class ChangeSet:
                 continue
             if change.head is not None:
                 yield change.head
+
+    def new(self, find: Callable[[Sequence[SourceFile]], Iterable[tuple[SourceFile, Note]]]) -> Iterator[Note]:
+        """What is found in the files as they are, and was not found in them as they were: by words and code.
+
+        `find` gets all of them at once and gives each note with its file, as a rule asks that needs several files for
+        one finding: only what stands in a file alone is compared with its base by the review.
+        """
+        found = list(find(list(self.heads())))
+        before = [each.base for each in self.files if each.base is not None] if found and self.compared else []
+        known = Counter(_trace(file, note) for file, note in find(before)) if before else Counter()
+        for file, note in found:
+            trace = _trace(file, note)
+            if known[trace]:
+                known[trace] -= 1
+            else:
+                yield note
+
+
+def _trace(file: SourceFile, note: Note) -> tuple[str, str]:
+    node = note.place.node if isinstance(note.place, Located) else None
+    return note.message, " ".join(file.code(node).split()) if node is not None else ""

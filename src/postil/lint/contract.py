@@ -89,11 +89,23 @@ class ModelChange:
             ]
             named = [new for new in alike if _is_longer(new.name, field.name) or _is_longer(field.name, new.name)]
             if not named and len(alike) == 1 and [each.type for each in removed].count(field.type) == 1:
-                named = [new for new in alike if abs(new.position - field.position) <= 1]
+                place = self._place(field, self.before, self.after)
+                named = [new for new in alike if abs(self._place(new, self.after, self.before) - place) <= 1]
             if len(named) == 1:
                 found[field.name] = named[0]
                 gained.remove(named[0])
         return found
+
+    @staticmethod
+    def _place(field: Field, here: Model, there: Model) -> int:
+        """How many fields of its class that stay there stand before a field: one that goes to a base moves no other."""
+        return sum(
+            each.owner == field.owner
+            and each.position < field.position
+            and (other := there.fields.get(name)) is not None
+            and (other.owner == there.node.name.value) == (each.owner == here.node.name.value)
+            for name, each in here.fields.items()
+        )
 
     def kept(self) -> Iterator[tuple[Field, Field]]:
         """The fields that responses show before and after."""

@@ -16,6 +16,9 @@ _CLIENTS = frozenset(
     {"requests.Session", "requests.sessions.Session", "httpx.Client", "httpx.AsyncClient", "httpx2.Client",
      "httpx2.AsyncClient", "aiohttp.ClientSession", "aiohttp.client.ClientSession"}
 )  # fmt: skip
+_ANSWERS = frozenset(
+    {"requests.Response", "requests.models.Response", "httpx.Response", "httpx2.Response", "aiohttp.ClientResponse"}
+)  # fmt: skip
 MENTIONS = ("requests", "httpx", "aiohttp")
 """Without one of these words a file fetches nothing that is known here."""
 
@@ -25,7 +28,8 @@ class Fetched:
     """One answer: the `call` that asks for it, what that is called in a sentence, and where the answer is used.
 
     `statement` assigns it to a name; None where it is used at once, or is what a `with` enters. `checked` where its
-    status was looked at before that: `client.get(…).raise_for_status()`, which gives the answer in httpx.
+    status was looked at before that: `client.get(…).raise_for_status()`, which gives the answer in httpx; or may have
+    been, in a function of the file that says it gives an answer.
     """
 
     call: cst.Call
@@ -54,6 +58,8 @@ def fetched(file: SourceFile) -> Iterator[Fetched]:
     """The answers that a file's functions fetch by requests, httpx or aiohttp, as far as it shows."""
     for call in file.nodes(cst.Call):
         by = _asks(call, file)
+        wrapped = by is None and _wraps(call, file)
+        by = f"`{dotted(call.func)}`" if wrapped else by
         if by is None:
             continue
         value: cst.CSTNode = call
@@ -61,7 +67,7 @@ def fetched(file: SourceFile) -> Iterator[Fetched]:
         if isinstance(above, cst.Await):
             value, above = above, file.parent(above)
         answer = _past_check(value, file)
-        checked, above = answer is not value, file.parent(answer)
+        checked, above = wrapped or answer is not value, file.parent(answer)
         if isinstance(above, cst.Attribute):
             yield Fetched(call, by, (answer,), None, checked)
             continue
@@ -104,6 +110,14 @@ def _asks(call: cst.Call, file: SourceFile) -> str | None:
         return None
     written = dotted(func)
     return f"`{written}`" if written is not None else None
+
+
+def _wraps(call: cst.Call, file: SourceFile) -> bool:
+    """Whether a call is of a function here that says it gives an answer: `async def _get(self) -> httpx.Response`."""
+    function = file.definition_of(call.func) if isinstance(call.func, (cst.Name, cst.Attribute)) else None
+    if not isinstance(function, cst.FunctionDef) or function.returns is None:
+        return False
+    return file.annotated_type(function.returns.annotation) in _ANSWERS and dotted(call.func) is not None
 
 
 def uses(name: cst.Name, function: cst.FunctionDef | cst.Lambda, file: SourceFile) -> Iterator[cst.Name]:

@@ -332,6 +332,12 @@ class Interface:
                         queue.append(alias)
         return list(found.values())
 
+    def held_in(self, file: SourceFile, annotation: cst.CSTNode) -> Iterator[tuple[SourceFile, cst.ClassDef]]:
+        """The classes at hand that a type names, then those that their fields hold, however deep."""
+        named = self.models_in(file, annotation)
+        yield from named
+        yield from self._inside(named)
+
     @cached_property
     def _reached(self) -> tuple[dict[int, list[View]], set[int]]:
         """How responses show the classes that they hold, and which classes requests hold; by the class's id."""
@@ -356,19 +362,33 @@ class Interface:
 
     def _inside(self, found: Sequence[tuple[SourceFile, cst.ClassDef]]) -> Iterator[tuple[SourceFile, cst.ClassDef]]:
         """The classes that fields of the given ones hold, however deep."""
-        queue, seen = list(found), {id(node) for _, node in found}
+        queue = list(found)
         entered: set[int] = set()
         while queue:
             where, node = queue.pop()
             if id(node) in entered:
                 continue
             entered.add(id(node))
-            for field in self.model(where, node).fields.values():
-                annotation = field.annotation
-                for inner in self.models_in(field.file, annotation) if annotation is not None else ():
-                    queue.append(inner)
-                    seen.add(id(inner[1]))
-                    yield inner
+            for inner in self._fields_of(where, node):
+                queue.append(inner)
+                yield inner
+
+    def _fields_of(self, file: SourceFile, node: cst.ClassDef) -> Sequence[tuple[SourceFile, cst.ClassDef]]:
+        """The classes that the fields of one name."""
+        key = id(node)
+        if key not in self._held:
+            fields = self.model(file, node).fields.values()
+            self._held[key] = [
+                inner
+                for field in fields
+                if field.annotation is not None
+                for inner in self.models_in(field.file, field.annotation)
+            ]
+        return self._held[key]
+
+    @cached_property
+    def _held(self) -> dict[int, Sequence[tuple[SourceFile, cst.ClassDef]]]:
+        return {}
 
     def role(self, file: SourceFile, node: cst.ClassDef) -> Role:
         """What a model is used for. By its name where no endpoint at hand reaches it, in a file without endpoints."""

@@ -241,8 +241,10 @@ class Positions:
         return "\n".join(lines)
 
     def with_space_behind(self, place: Range) -> Range:
-        """A range and the blanks behind it on its last line, for what is taken away."""
+        """What goes with a range that is taken away: the blanks behind it, or its whole lines where it fills them."""
         rest = self._text_lines[place.end_line - 1][place.end_column - 1 :]
+        if not rest.strip() and not self._text_lines[place.line - 1][: place.column - 1].strip():
+            return Range(place.line, 1, place.end_line + 1, 1)
         blanks = len(rest) - len(rest.lstrip(" \t"))
         return Range(place.line, place.column, place.end_line, place.end_column + blanks)
 

@@ -4,6 +4,7 @@ import libcst as cst
 
 from postil.lint import ChangeSet, Fix, FixKind, Insert, Note, Notes
 from postil.lint.contract import ContractChange, ModelChange
+from postil.lint.models import Field
 
 
 def check(changes: ChangeSet) -> Notes:
@@ -20,7 +21,7 @@ def check(changes: ChangeSet) -> Notes:
                 continue
             said.add(id(field.node))
             text = f"requests with `{model.name}` must hold `{field.asked}` now, which no caller sends yet"
-            fix = _optional(field.node) if field.node.value is None and field.type != "Any" else None
+            fix = _optional(field, field.node) if field.node.value is None and field.type != "Any" else None
             yield Note(field.file.at(field.node), text, severity=_severity(model), fix=fix)
 
 
@@ -34,5 +35,6 @@ def _severity(model: ModelChange) -> str | None:
     return "hint" if fills else None if model.sure else "warning"
 
 
-def _optional(node: cst.AnnAssign) -> Fix:
-    return Fix((Insert(node.annotation, " | None = None", after=True),), FixKind.SUGGESTION)
+def _optional(field: Field, node: cst.AnnAssign) -> Fix:
+    default = " = None" if field.optional else " | None = None"
+    return Fix((Insert(node.annotation, default, after=True),), FixKind.SUGGESTION)

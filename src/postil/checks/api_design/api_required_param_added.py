@@ -3,6 +3,9 @@
 from postil.lint import ChangeSet, Note, Notes
 from postil.lint.contract import ContractChange
 from postil.lint.interface import Parameter
+from postil.lint.names import dotted
+
+_FORM = ("Form", "File")
 
 
 def check(changes: ChangeSet) -> Notes:
@@ -17,7 +20,8 @@ def check(changes: ChangeSet) -> Notes:
         for param in contract.base.parameters(before):
             known |= {param.name: param, param.node.name.value: param}
         for param in contract.head.parameters(after):
-            if not param.required or param.source not in ("query", "header", "cookie") or id(param.node) in said:
+            kind = _kind(param)
+            if not param.required or kind is None or id(param.node) in said:
                 continue
             was = known.get(param.name) or known.get(param.node.name.value)
             if was is not None and (was.required or was.source != param.source):
@@ -25,5 +29,13 @@ def check(changes: ChangeSet) -> Notes:
             said.add(id(param.node))
             through = f" (through `{param.asked_by}`)" if param.asked_by != after.name else ""
             lost = ", which callers could leave out" if was is not None else ""
-            text = f"`{after.shown}` needs the {param.source} parameter `{param.name}` now{through}{lost}"
+            text = f"`{after.shown}` needs the {kind} `{param.name}` now{through}{lost}"
             yield Note(param.file.at(param.node), text)
+
+
+def _kind(param: Parameter) -> str | None:
+    """What a caller gives it as, in words; None for a part of the path, and a body of which only a model knows more."""
+    if param.source in ("query", "header", "cookie"):
+        return f"{param.source} parameter"
+    in_form = any((dotted(option.func) or "").rpartition(".")[2] in _FORM for option in param.options)
+    return "form field" if in_form and param.source == "body" else None

@@ -1,5 +1,6 @@
 """Finds applications of which some errors keep the framework's form."""
 
+import re
 from collections.abc import Iterator
 
 import libcst as cst
@@ -10,6 +11,8 @@ from postil.lint.errors_sent import handled_exceptions
 from postil.lint.interface import Interface
 from postil.lint.names import dotted
 
+# Problem details (RFC 9457) come with handlers of their own: `fastapi_problem`, `problem+json`.
+_PROBLEMS = re.compile(r"problem[+_-]?(?:json|detail|handler)|_problem\b|\bproblem\.", re.IGNORECASE)
 _HTTP = "HTTPException"
 _VALIDATION = "RequestValidationError"
 
@@ -26,7 +29,11 @@ def _found(interface: Interface) -> Iterator[Note]:
     names = {(file.name_of(each) or dotted(each) or "").rpartition(".")[2] for file, each in handled}
     known = [name for name in names if name]
     # A form of its own shows in its handlers; what a name in a loop stands for isn't known.
-    if not handled or any(not name[:1].isupper() for name in known) or any("problem" in file.text for file in files):
+    if (
+        not handled
+        or any(not name[:1].isupper() for name in known)
+        or any(_PROBLEMS.search(file.text) for file in files)
+    ):
         return
     missing = [name for name in (_VALIDATION, _HTTP) if not any(name in each for each in known)]
     apps = [

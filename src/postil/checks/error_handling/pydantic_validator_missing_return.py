@@ -1,12 +1,13 @@
 """Finds pydantic validators that give nothing back, or something else than the model."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 import libcst as cst
 
 from postil.lint import Fix, FixKind, Insert, Note, Notes, Replace, SourceFile, argument, string_value
 from postil.lint.flow import reaches_end
+from postil.lint.models import model_of
 from postil.lint.names import dotted, parameters
 from postil.lint.tree import is_generator, walk_scope
 
@@ -56,7 +57,8 @@ def check(function: cst.FunctionDef, file: SourceFile) -> Notes:
         empty = next(each for each in returns if each.value is None)
         yield Note(empty, f"`{function.name.value}` returns nothing, so {outcome}", _fill(empty, carried))
     elif validator.is_after and carried is not None:
-        yield from _others(function, gives, carried)
+        owner = file.enclosing_class(function)
+        yield from _others(function, gives, carried, model_of(file, owner).fields if owner is not None else ())
 
 
 def _validator(function: cst.FunctionDef, file: SourceFile) -> _Validator | None:
@@ -119,7 +121,9 @@ def _fill(empty: cst.Return, carried: str | None) -> Fix | None:
     return Fix.replace(empty, f"return {carried}", FixKind.SUGGESTION) if carried is not None else None
 
 
-def _others(function: cst.FunctionDef, gives: list[cst.Return], carried: str) -> Iterator[Note]:
+def _others(
+    function: cst.FunctionDef, gives: list[cst.Return], carried: str, fields: Collection[str]
+) -> Iterator[Note]:
     """The results of an after-validator of the model that surely aren't the model."""
     for each in gives:
         match each.value:
@@ -142,3 +146,8 @@ def _others(function: cst.FunctionDef, gives: list[cst.Return], carried: str) ->
                     each,
                     f"`{function.name.value}` returns a dictionary, so validating gives that in place of the model",
                 )
+            case cst.Attribute(value=cst.Name(value=owner), attr=cst.Name(value=field)) if (
+                owner == carried and field in fields
+            ):
+                text = f"`{function.name.value}` returns `{field}`, so validating gives that in place of the model"
+                yield Note(each, text, _fill(each, carried))

@@ -31,10 +31,15 @@ _Handler = cst.ExceptHandler | cst.ExceptStarHandler
 def check(raised: cst.Raise, file: SourceFile) -> Notes:
     if raised.exc is None or raised.cause is not None:
         return
-    what = _raised_class(raised.exc, file)
+    handler = None
+    made = raised.exc
+    if isinstance(made, cst.Name) and made.value[:1].islower():
+        handler = _handler_around(raised, file)
+        made = _made_here(made, handler, file) if handler is not None else None
+    what = _raised_class(made, file) if made is not None else None
     if what is None or file.name_of(what) in _CONTROL_FLOW:
         return
-    handler = _handler_around(raised, file)
+    handler = handler or _handler_around(raised, file)
     if handler is None:
         return
     name = file.code(what)
@@ -48,6 +53,14 @@ def check(raised: cst.Raise, file: SourceFile) -> Notes:
     cause = cst.ensure_type(handler.name.name, cst.Name).value
     fix = None if _rebinds(handler, cause) else Fix((Insert(raised, f" from {cause}", after=True),))
     yield Note(raised, f"`{name}` is raised without `from`, so `{cause}` is not shown as its cause", fix)
+
+
+def _made_here(name: cst.Name, handler: _Handler, file: SourceFile) -> cst.Call | None:
+    """The call that makes an exception in this handler, where a name stands for one and nothing sets its cause."""
+    value = file.value_of(name)
+    if not isinstance(value, cst.Call) or "__cause__" in file.code(handler):
+        return None
+    return value if any(above is handler for above in file.ancestors(value)) else None
 
 
 def _raised_class(raised: cst.BaseExpression, file: SourceFile) -> cst.BaseExpression | None:

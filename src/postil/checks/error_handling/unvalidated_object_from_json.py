@@ -1,6 +1,7 @@
 """Finds plain classes that take a whole JSON document as their arguments."""
 
 import re
+from collections.abc import Iterator, Sequence
 
 import libcst as cst
 
@@ -9,6 +10,7 @@ from postil.lint.modules import Modules
 from postil.lint.names import dotted
 from postil.lint.tree import walk
 
+_READS = ("loads(", ".json()", "json.load(")
 _LOADS = frozenset({"json.loads", "json.load", "orjson.loads", "ujson.loads", "simplejson.loads", "rapidjson.loads"})
 _ATTRS = frozenset({"attrs.define", "attrs.frozen", "attrs.mutable", "attr.s", "attr.define", "attr.frozen",
                     "attr.attrs", "attr.dataclass"})  # fmt: skip
@@ -19,9 +21,14 @@ _OWN = re.compile(r"\bdumps?\(")
 
 
 def check(changes: ChangeSet) -> Notes:
-    modules: Modules | None = None
-    for file in changes.heads("loads(", ".json()", "json.load("):
-        if not file.is_service or "**" not in file.text:
+    if any(word in (each.head_text or "") for each in changes.files for word in _READS):
+        yield from changes.new(_found)
+
+
+def _found(files: Sequence[SourceFile]) -> Iterator[tuple[SourceFile, Note]]:
+    modules = Modules(files)
+    for file in files:
+        if not any(word in file.text for word in _READS) or "**" not in file.text or not file.is_service:
             continue
         for call in file.nodes(cst.Call):
             spread = [arg.value for arg in call.args if arg.star == "**"]
@@ -29,17 +36,19 @@ def check(changes: ChangeSet) -> Notes:
                 continue
             if _is_own(source, file) or file.in_test(call):
                 continue
-            modules = modules or Modules(changes.heads())
             own = file.enclosing_class(call) if dotted(call.func) == "cls" else None
             found = (file, own) if own is not None else modules.definition(file, call.func)
             where, owner = found or (file, None)
             kind = _kind(owner, where) if isinstance(owner, cst.ClassDef) else None
             if owner is None or kind is None or _CHECKS.search(where.code(owner.body)):
                 continue
-            yield Note(
-                file.at(call),
-                f"`{owner.name.value}` takes this JSON as it comes, as {kind} checks no types",
-                secondary=(Secondary(where.at(owner.name), "the class that is filled"),),
+            yield (
+                file,
+                Note(
+                    file.at(call),
+                    f"`{owner.name.value}` takes this JSON as it comes, as {kind} checks no types",
+                    secondary=(Secondary(where.at(owner.name), "the class that is filled"),),
+                ),
             )
 
 

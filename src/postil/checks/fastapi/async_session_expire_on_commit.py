@@ -20,7 +20,7 @@ def check(call: cst.Call, file: SourceFile) -> Notes:
     if last == "sessionmaker" and (kind is None or not (file.name_of(kind) or "").endswith(".AsyncSession")):
         return
     # `maker.configure(…)` says it later.
-    if file.mentions("expire_on_commit"):
+    if file.mentions("expire_on_commit") and file.mentions(".configure("):
         return
     yield Note(
         call,
