@@ -14,7 +14,7 @@ DB ?= sqlite
 SEED := $(or $(SEED),$(shell date +%s))
 
 .DEFAULT_GOAL := all
-.PHONY: all format format-check lint types imports test soak fuzz chaos load check-self audit demo newcomer rule new-rule try bench serve schema generated names pictures
+.PHONY: all format format-check lint types imports test test-again soak fuzz chaos load check-self audit demo newcomer rule new-rule try bench serve schema generated names pictures
 
 all: format-check lint types imports test  ## what CI runs
 
@@ -42,6 +42,9 @@ imports: $(UV_READY)  ## the layers of ARCHITECTURE.md
 # would come last and alone.
 test: $(UV_READY)  ## every test, three files at a time
 	$(RUN) pytest -n 3 --dist loadfile --no-loadscope-reorder
+
+test-again: $(UV_READY)  ## the tests that failed, one at a time
+	$(RUN) pytest -v --last-failed --last-failed-no-failures none
 
 soak: $(UV_READY)  ## random lives of pull requests: make soak N=3000 [SEED=7]
 	@echo "N=$(N) SEED=$(SEED)"; SEQUENCES=$(N) $(RUN) pytest tests/test_sequences.py --hypothesis-seed=$(SEED)
