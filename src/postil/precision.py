@@ -9,6 +9,7 @@ from typing import Protocol
 
 import structlog
 
+from postil.conversation import ours
 from postil.github.model import PullContext, Thread
 from postil.jobs import Job, UnavailableError
 from postil.review.fate import End, Posted, Reception, Verdict, receptions
@@ -81,7 +82,7 @@ class Precision:
         fresh: Iterable[Reception],
     ) -> None:
         known = await records.known(job)
-        posted = [_posted(thread) for thread in pull.threads if _is_ours(thread)]
+        posted = [_posted(thread) for thread in pull.threads if ours(thread)]
         now = receptions(posted, known, verdict, pull.head_sha, aliases, _ENDS.get(pull.state))
         seen = {_facts(each) for each in known}
         new = [each for each in (*now, *fresh) if _facts(each) not in seen]
@@ -111,10 +112,6 @@ UNLEARNED = Precision()
 def _facts(each: Reception) -> tuple[object, ...]:
     """What is written down of a comment."""
     return each.run, each.fingerprint, each.rule, each.head, each.fate, each.liked
-
-
-def _is_ours(thread: Thread) -> bool:
-    return bool(thread.comments) and thread.comments[0].ours
 
 
 def _posted(thread: Thread) -> Posted:

@@ -7,21 +7,19 @@ marker before anything is posted.
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
-from pathlib import PurePosixPath
 from types import MappingProxyType
 from typing import Literal, Protocol
 
 import structlog
 
+from postil.conversation import goes_on, open_threads, ours, said_before, standing_orders
 from postil.github import GitHub, Repository, counted
-from postil.github.contents import BATCH
 from postil.github.errors import BadAnchors, GiveUp, Invalid, Moot, TryAgain
-from postil.github.fetch import FetchError
-from postil.github.model import PullContext, Texts, Thread
+from postil.github.model import PullContext, Thread
 from postil.github.repository import WAYS
 from postil.jobs import (
     MERGE_QUEUE,
@@ -39,9 +37,8 @@ from postil.jobs import (
     UnavailableError,
 )
 from postil.jobs import Command as Comment
-from postil.lint.change import Change
-from postil.lint.finding import Problem
 from postil.lint.project import is_project_file
+from postil.material import IN_CALLS, Material, as_changes, fetch_material, fetch_sides
 from postil.packs import Guideline, Links
 from postil.precision import UNLEARNED, Precision
 from postil.review import compose as words
@@ -51,11 +48,11 @@ from postil.review.config import FILES, read
 from postil.review.fate import Reception, Verdict
 from postil.review.figures import in_force
 from postil.review.identity import carried_over
-from postil.review.marker import Marker, marker, read_marker
+from postil.review.marker import marker, read_marker
 from postil.review.model import Analysis, ChangedFile, FileStatus, Introduced, Occasion, Preview, Review, Skipped
 from postil.review.model import Comment as Inline
 from postil.review.noise import MARKS
-from postil.review.orders import Orders, read_orders
+from postil.review.orders import Orders
 from postil.review.plan import Plan, plan
 from postil.review.standing import Step
 from postil.sandbox import Analyst, SandboxError
@@ -63,18 +60,6 @@ from postil.tracing import UNTRACED, Tracer
 from postil.webhook import RERUN
 
 log = structlog.get_logger(__name__)
-
-MAX_FILES = 4_000
-"""Files of one pull request that are analysed."""
-IN_CALLS = 500
-"""Files whose contents the API is asked for, fifty a call; for more of them, git is quicker."""
-
-AROUND = ("pyproject.toml", "uv.lock", "conftest.py")
-ROOT_FILES = (
-    *AROUND, "pytest.ini", "tox.ini", "setup.cfg", ".gitignore", "ruff.toml", ".ruff.toml", ".flake8", ".coveragerc",
-    ".pre-commit-config.yaml",
-)  # fmt: skip
-"""Project files that rules look at even where the pull request doesn't change them: in each folder, and at the root."""
 
 MAY_COMMAND = frozenset({"admin", "write"})
 PRESSED = frozenset(" ".join(each) for each in RERUN)
@@ -236,18 +221,6 @@ class Reviewer:
 
 
 @dataclass(frozen=True)
-class _Material:
-    """What rules look at: all changed paths, the files that are `concerned` with their texts, and those left out."""
-
-    paths: frozenset[str]
-    concerned: Sequence[ChangedFile]
-    heads: Texts
-    bases: Texts
-    problems: Sequence[Problem]
-    left_out: Sequence[ChangedFile]
-
-
-@dataclass(frozen=True)
 class _Check:
     """A check run: the name under which it was intended, the commit that it is on, and GitHub's id.
 
@@ -350,7 +323,7 @@ class _Run:
                 files = await self.repository.changed_files(pull.number)
             analysis, preview = await self._analyse(pull, files, agreed)
         self._count(analysis)
-        said = _said(pull, name)
+        said = said_before(pull, name)
         unlisted = pull.changed_files > len(files)
         former = {} if unlisted else carried_over(_named(_found(analysis)), said, _base_names(files))
         changed = None if unlisted else {file.path for file in files}
@@ -427,7 +400,7 @@ class _Run:
 
     async def _heed(self, pull: PullContext, agreed: Plan) -> "_Heard":
         """Answer the commands among the asks in order; what is to be done besides."""
-        self.orders = _orders(pull)
+        self.orders = standing_orders(pull)
         heard = _Heard()
         for ask in self.job.asks:
             if ask.command is None:
@@ -580,13 +553,9 @@ class _Run:
     ) -> tuple[Analysis, Preview | None]:
         """Fetch what the rules look at, and have it judged; and what a change of the configuration would bring."""
         with self.us.phase("texts"):
-            material = await self._material(pull, files, agreed)
-        heads, bases = material.heads, material.bases
-        changes = _changes(material.concerned, heads, bases)
-        missing = {**bases.missing, **heads.missing}
-        paths = material.paths
-        problems = [Problem(path, "unreadable", why) for path, why in sorted(missing.items()) if path in paths]
-        project = {path: text for path, text in heads.texts.items() if is_project_file(path)}
+            material = await fetch_material(self.repository, pull, files, agreed)
+        changes, paths = material.changes, material.paths
+        project = {path: text for path, text in material.heads.texts.items() if is_project_file(path)}
         unchanged = {path: text for path, text in project.items() if path not in paths}
         bases_of_project = {c.previous_path or c.path: c.base for c in changes if c.base and is_project_file(c.path)}
         base_project = {**unchanged, **pull.base_files, **bases_of_project}
@@ -595,20 +564,20 @@ class _Run:
             analysis = await self.us.analyst.analyse(kept, project, base_project, agreed.choice)
         ignored = self.orders.by_rule(agreed.aliases)
         skipped = [Skipped(f.path, why) for f in material.left_out if (why := agreed.leaves_out(f.path))]
-        settled = agreed.settled(analysis, [*problems, *material.problems], [*skipped, *nobodys], ignored)
+        settled = agreed.settled(analysis, material.problems, [*skipped, *nobodys], ignored)
         proposed = self._proposed(pull, material)
         if proposed is None or agreed.is_like(proposed):
             return settled, None
         back = [file for file in material.left_out if agreed.takes_back(proposed, file.path)][:IN_CALLS]
         if back:
-            changes += _changes(back, *await self._sides(pull, back))
+            changes += as_changes(back, *await fetch_sides(self.repository, pull, back))
         trials = [
             await self.us.analyst.analyse(some, project, base_project, choice)
             for some, choice in agreed.trials(proposed, changes)
         ]
         return settled, agreed.preview(proposed, settled, trials)
 
-    def _proposed(self, pull: PullContext, material: "_Material") -> Plan | None:
+    def _proposed(self, pull: PullContext, material: Material) -> Plan | None:
         """The plan that would hold after the merge, where the pull request changes a file of configuration."""
         if not material.paths & set(FILES):
             return None
@@ -626,43 +595,6 @@ class _Run:
         guideline, reading = self.us.guideline.chosen(read(files, unread))
         agreed = plan(reading, guideline.rules, guideline.aliases, marks)
         return guideline, agreed.stepped_back(in_force(self.steps, guideline.aliases))
-
-    async def _material(self, pull: PullContext, files: Sequence[ChangedFile], agreed: Plan) -> "_Material":
-        """The changed files that rules look at, and their contents: from the API or, if they are too many, by git."""
-
-        def is_wanted(path: str) -> bool:
-            return _is_concerned(path) and not agreed.leaves_out(path)
-
-        unlisted = max(0, pull.changed_files - len(files))
-        problems = []
-        fetched = None
-        if unlisted or sum(is_wanted(file.path) for file in files) > IN_CALLS:
-            try:
-                fetched = await self.repository.fetched(pull, is_wanted, _is_around, MAX_FILES)
-                files = fetched.files
-            except FetchError as error:
-                log.warning("not_fetched", why=str(error))
-                if unlisted:
-                    listed = f"GitHub lists only {len(files)} of its {pull.changed_files} files"
-                    why = f"{listed}, and git could not fetch the others"
-                    problems.append(Problem("", "too-large", why))
-        left_out = [file for file in files if _is_concerned(file.path) and agreed.leaves_out(file.path)]
-        concerned = [file for file in files if is_wanted(file.path)]
-        concerned, beyond = concerned[:MAX_FILES], concerned[MAX_FILES:]
-        problems += [Problem(file.path, "too-large", f"it is not among the first {MAX_FILES}") for file in beyond]
-        paths = frozenset(file.path for file in files)
-        if fetched is not None:
-            return _Material(paths, concerned, fetched.heads, fetched.bases, problems, left_out)
-        around = {path: f"{pull.head_sha}:{path}" for path in _project_paths(concerned) if path not in paths}
-        return _Material(paths, concerned, *await self._sides(pull, concerned, around), problems, left_out)
-
-    async def _sides(
-        self, pull: PullContext, files: Sequence[ChangedFile], around: Mapping[str, str] = MappingProxyType({})
-    ) -> tuple[Texts, Texts]:
-        """The contents of files at head, with those of others `around` them, and at the merge base, by the API."""
-        blobs = [(file.path, file.sha) for file in files if file.status is not FileStatus.REMOVED]
-        heads = await self.repository.texts(blobs, around)
-        return heads, await self.repository.base_texts(files, heads.texts, pull.base_sha, pull.head_sha)
 
     def _occasion(
         self, name: str, pull: PullContext, agreed: Plan, said: frozenset[str], preview: Preview | None
@@ -712,7 +644,9 @@ class _Run:
     async def _close_gone(self, pull: PullContext, verdict: Verdict) -> None:
         """Close threads whose findings are gone. Only what stands in a changed file was fixed."""
         gone = [
-            thread for thread, said in _open(pull) if verdict.is_gone(thread.path, said, words.rules_of(_ours(thread)))
+            thread
+            for thread, said in open_threads(pull)
+            if verdict.is_gone(thread.path, said, words.rules_of(ours(thread)))
         ]
         for text, there in ((words.fixed, True), (words.withdrawn, False)):
             threads = [thread for thread in gone if verdict.has(thread.path) is there]
@@ -725,7 +659,7 @@ class _Run:
         """Close our open threads about rules that somebody had ignored, so that they can be opened again."""
         unwanted = _named(analysis.ignored, former)
         by_rule: dict[str, list[Thread]] = {}
-        for thread, said in _open(pull):
+        for thread, said in open_threads(pull):
             rule = next((unwanted[each].finding.rule for each in said.fingerprints if each in unwanted), None)
             if rule is not None:
                 by_rule.setdefault(rule, []).append(thread)
@@ -738,8 +672,8 @@ class _Run:
         here = _named(analysis.introduced, former)
         back = []
         for thread in pull.threads:
-            said = read_marker(_ours(thread))
-            if said and not here.keys().isdisjoint(said.fingerprints) and _goes_on(thread):
+            said = read_marker(ours(thread))
+            if said and not here.keys().isdisjoint(said.fingerprints) and goes_on(thread):
                 back.append(thread)
         if back:
             await self.repository.reopen(back, words.restored)
@@ -792,16 +726,6 @@ class _Heard:
     acknowledged: list[Comment] = field(default_factory=list)
 
 
-def _orders(pull: PullContext) -> Orders:
-    """The orders that hold: those of our newest answer that tells of some.
-
-    They stand in the conversation, where people see them, and not in the database: that one may be lost, and whoever
-    deletes the answer takes the order back.
-    """
-    found = (read_orders(said.orders) for said in reversed(pull.comments) if said.orders)
-    return next((orders for orders in found if orders is not None), Orders())
-
-
 def _found(analysis: Analysis) -> tuple[Introduced, ...]:
     """All that was found, whether it is to be said or not."""
     return (*analysis.introduced, *analysis.suppressed, *analysis.left_out, *analysis.ignored)
@@ -817,82 +741,6 @@ def _base_names(files: Sequence[ChangedFile]) -> list[str]:
     """What the changed files that head has are called at base."""
     left = [file for file in files if file.status is not FileStatus.REMOVED]
     return [file.previous_path or file.path if file.status is FileStatus.RENAMED else file.path for file in left]
-
-
-def _said(pull: PullContext, run: str) -> frozenset[str]:
-    """The fingerprints of what we told this pull request already, in other runs than this, by our own hidden lines.
-
-    What we closed as fixed counts as never said: should it come back, its comment is hidden. A comment that a person
-    resolved, hid or deleted is a refusal: the review that it came with still says what was said.
-
-    GitHub says which comments are ours, so the signature adds nothing, and a new secret makes nothing be said twice.
-    """
-    closed = set()
-    bodies = [review.body for review in pull.reviews]
-    for thread in pull.threads:
-        bodies += [comment.body for comment in thread.comments if comment.ours]
-        if words.is_fixed(body := _ours(thread)) and (said := read_marker(body)):
-            closed |= {(said.run, each) for each in said.fingerprints}
-    markers = [found for body in bodies if (found := read_marker(body)) and found.run != run]
-    return frozenset(each for found in markers for each in found.fingerprints if (found.run, each) not in closed)
-
-
-def _ours(thread: Thread) -> str:
-    """What we said in a thread that we began; "" for any other."""
-    return thread.comments[0].body if thread.comments and thread.comments[0].ours else ""
-
-
-def _open(pull: PullContext) -> Iterator[tuple[Thread, Marker]]:
-    """Our threads about findings that nobody closed, neither we nor a person, each with its hidden line."""
-    for thread in pull.threads:
-        body = _ours(thread)
-        said = read_marker(body)
-        closed = thread.resolved or words.is_fixed(body) or words.is_ignored(body)
-        if said and said.fingerprints and not closed and not thread.comments[0].minimized:
-            yield thread, said
-
-
-def _goes_on(thread: Thread) -> bool:
-    """Whether we closed one of our threads, and what is said in it holds when its findings are here.
-
-    It does where a rule was ignored, and where people answered, so that we left our words as they were.
-    """
-    if thread.resolved:
-        return thread.closed_by_us and not words.is_fixed(_ours(thread))
-    return words.is_ignored(_ours(thread))
-
-
-def _is_concerned(path: str) -> bool:
-    return path.endswith((".py", ".pyi")) or is_project_file(path) or path in FILES
-
-
-def _is_around(path: str) -> bool:
-    return path.rpartition("/")[2] in AROUND or path in ROOT_FILES
-
-
-def _project_paths(files: Sequence[ChangedFile]) -> list[str]:
-    """The project files that can stand around changed files, as many as fit into the calls that fetch those."""
-    folders = {str(folder) for file in files for folder in PurePosixPath(file.path).parents} - {"."}
-    nested = [f"{folder}/{name}" for name in AROUND for folder in sorted(folders)]
-    calls = max(1, -(-len(files) // BATCH))
-    return [*ROOT_FILES, *nested][: calls * BATCH]
-
-
-def _change(file: ChangedFile, heads: Texts, bases: Texts) -> Change | None:
-    """A changed file as text; None where a side that must exist could not be read, so that nothing is made up."""
-    new = file.status in (FileStatus.ADDED, FileStatus.COPIED)
-    head = heads.texts.get(file.path)
-    base = None if new else bases.texts.get(file.path)
-    if file.status is FileStatus.REMOVED:
-        return Change(file.path, None, base) if base is not None else None
-    if head is None or (base is None and not new):
-        return None
-    renamed = file.previous_path if file.status is FileStatus.RENAMED else None
-    return Change(file.path, head, base, renamed)
-
-
-def _changes(files: Sequence[ChangedFile], heads: Texts, bases: Texts) -> list[Change]:
-    return [change for file in files if (change := _change(file, heads, bases)) is not None]
 
 
 def _without_patches(files: Sequence[ChangedFile]) -> list[ChangedFile]:
