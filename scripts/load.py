@@ -297,6 +297,7 @@ def main() -> None:
         gc.freeze()
         watch = Watch(running)
         sender = Sender([each.url for each in running])
+        give_way()
         seconds = rage(storm, sender, watch, asked.rate)
         print(f"{platform.machine()}, {os.cpu_count()} cores, load average {os.getloadavg()[0]:.0f}")
         print(
@@ -306,6 +307,13 @@ def main() -> None:
         for row in rows(storm, sender.sent, watch, len(fake.calls), seconds):
             table.add_row(*row)
         Console(width=None if sys.stdout.isatty() else 180).print(table)
+
+
+def give_way() -> None:
+    """Let the stand-in for GitHub have the processor last: the real one has machines of its own. On Linux only."""
+    tasks = Path("/proc/self/task")
+    for task in tasks.iterdir() if tasks.is_dir() else ():
+        os.setpriority(os.PRIO_PROCESS, int(task.name), 10)
 
 
 def rage(storm: Storm, sender: Sender, watch: Watch, rate: float) -> float:
