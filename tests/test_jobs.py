@@ -7,6 +7,8 @@ import random
 import signal
 import subprocess
 import sys
+import threading
+import time
 from collections import Counter
 from collections.abc import AsyncGenerator
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -42,6 +44,7 @@ from postil.jobs import (
     create_engine,
     database_url,
 )
+from postil.jobs.database import URGENT
 from postil.jobs.schema import pulls
 
 __all__ = ["fresh_postgres", "postgres_url"]
@@ -976,6 +979,34 @@ def test_writers_to_a_sqlite_file_wait_for_their_turn(sqlite_url: str) -> None:
     for _ in range(2):
         with pytest.raises(sa_exc.IntegrityError):
             write_later()
+
+
+def test_whoever_is_urgent_writes_to_a_sqlite_file_first(sqlite_url: str) -> None:
+    """GitHub waits for the answer to a delivery, and nobody for a run's notes about itself."""
+    engine = create_engine(database_url(sqlite_url.replace("data/", "")))
+    write = sa.text("INSERT INTO written (who) VALUES (:who)")
+
+    def later(who: str) -> threading.Thread:
+        def write_later() -> None:
+            with engine.execution_options(**{URGENT: who == "urgent"}).begin() as connection:
+                connection.execute(write, {"who": who})
+
+        thread = threading.Thread(target=write_later)
+        thread.start()
+        while (frame := sys._current_frames().get(thread.ident or 0)) is None or frame.f_code.co_name != "wait":
+            time.sleep(0.01)
+        return thread
+
+    with engine.connect() as first:
+        first.execute(sa.text("CREATE TABLE written (turn INTEGER PRIMARY KEY, who TEXT)"))
+        first.execute(write, {"who": "first"})
+        waiting = [later(who) for who in ("ordinary", "ordinary", "urgent", "ordinary")]
+        first.commit()
+        for thread in waiting:
+            thread.join()
+        order = list(first.execute(sa.text("SELECT who FROM written ORDER BY turn")).scalars())
+
+    assert order == ["first", "urgent", "ordinary", "ordinary", "ordinary"]
 
 
 def test_arguments_are_stored_as_json(url: str) -> None:

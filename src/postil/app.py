@@ -4,6 +4,7 @@ import asyncio
 import gc
 import hmac
 import os
+import sys
 from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from importlib import metadata
@@ -374,6 +375,8 @@ def _serve(settings: Settings, tracer: Tracer) -> None:
     # What is loaded now stays for ever, and a look through all of it for garbage holds deliveries up for 0.2 s.
     gc.collect()
     gc.freeze()
+    # For so long a thread that computes keeps the others waiting, five times this by default; an answer needs several.
+    sys.setswitchinterval(0.001)
     # One server for both ports: they share the application, its lifespan and its signals.
     private = settings.private_listen
     own = uvicorn.Config(config.app, host=private.host, port=private.port, log_config=None) if private else None

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import sqlalchemy as sa
 
+from postil.jobs.database import URGENT
 from postil.jobs.model import MAX_TRIES, MERGE_QUEUE, Accepted, Ask, Pull
 from postil.jobs.schema import deliveries, pulls
 from postil.jobs.store import Store
@@ -13,7 +14,8 @@ def accept(store: Store, delivery: str, ask: Ask) -> Accepted:
     """Store an ask, and enqueue a run unless one is waiting already."""
     pull = ask.pull
     command = ask.command
-    with store.engine.begin() as connection:
+    # GitHub waits for the answer, and nobody for any other write.
+    with store.engine.execution_options(**{URGENT: True}).begin() as connection:
         now = store.now(connection)
         key = _key(connection, pull)
         known = (

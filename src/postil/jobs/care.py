@@ -7,14 +7,13 @@ import sqlalchemy as sa
 import structlog
 from dbos import DBOS
 
+from postil.jobs.database import INCREMENTAL
 from postil.jobs.model import MAX_TRIES
 from postil.jobs.schema import deliveries, ended, intents, leases, pulls, redeliveries, run_id
 from postil.jobs.store import VERSION, Store
 
 log = structlog.get_logger(__name__)
 
-INCREMENTAL = 2
-"""SQLite's number for the kind of auto_vacuum that waits until it is told to."""
 FINISHED = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
 
 

@@ -18,6 +18,10 @@ APPLICATION = "postil"
 """What we are called among the server's connections, and in the engine's tables."""
 PATIENCE = 30
 """Seconds that one waits for a file on which others write."""
+URGENT = "postil_urgent"
+"""The execution option of transactions that go ahead of others that wait to write to a SQLite file."""
+INCREMENTAL = 2
+"""SQLite's number for the kind of auto_vacuum that waits until it is told to."""
 
 
 def database_url(text: str) -> sa.URL:
@@ -71,14 +75,40 @@ def _held(url: sa.URL, suffix: str, kind: int) -> int:
     return held
 
 
+class _Turns:
+    """Lets one write at a time; of those that wait, whoever is `urgent` goes first."""
+
+    def __init__(self) -> None:
+        self._change = threading.Condition()
+        self._taken = False
+        self._urgent = 0
+
+    def take(self, *, urgent: bool) -> bool:
+        """Wait for one's turn; False where it doesn't come in time."""
+        with self._change:
+            self._urgent += urgent
+            try:
+                came = self._change.wait_for(lambda: not self._taken and (urgent or not self._urgent), PATIENCE)
+            finally:
+                self._urgent -= urgent
+            self._taken |= came
+            return came
+
+    def end(self) -> None:
+        with self._change:
+            self._taken = False
+            self._change.notify_all()
+
+
 class _Connection(sqlite3.Connection):
-    """A connection to SQLite that waits for its `turn` to write, which all connections of an engine share.
+    """A connection to SQLite that waits for its turn to write, of which all connections of an engine share the `turns`.
 
     SQLite lets one write at a time, and has the others look again after ever longer pauses, up to 100 ms, while whoever
     comes later slips in (`sqliteDefaultBusyCallback` in its main.c). So it does only for other processes.
     """
 
-    turn: threading.Lock
+    turns: _Turns
+    urgent = False
     _has_turn = False
 
     def cursor(self, factory: Any = None) -> Any:
@@ -101,13 +131,13 @@ class _Connection(sqlite3.Connection):
         writes = statement.lstrip()[:7].upper().startswith(("INSERT", "UPDATE", "DELETE", "REPLACE"))
         if writes and not self._has_turn and not self.in_transaction:
             # In vain, it is SQLite that says so.
-            self._has_turn = self.turn.acquire(timeout=PATIENCE)
+            self._has_turn = self.turns.take(urgent=self.urgent)
 
     def end_turn(self) -> None:
         """Let the next one write, unless a transaction goes on."""
         if self._has_turn and not self.in_transaction:
             self._has_turn = False
-            self.turn.release()
+            self.turns.end()
 
 
 class _Cursor(sqlite3.Cursor):
@@ -148,22 +178,26 @@ def create_engine(url: sa.URL) -> sa.Engine:
     engine = sa.create_engine(
         url, pool_size=20, max_overflow=10, pool_timeout=PATIENCE, connect_args={"factory": _Connection}
     )
-    turn = threading.Lock()
+    turns = _Turns()
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: sa.Connection) -> None:
+        raw = connection.connection.dbapi_connection
+        assert isinstance(raw, _Connection)  # noqa: S101
+        raw.urgent = connection.get_execution_options().get(URGENT, False)
 
     @event.listens_for(engine, "connect")
     def prepare(connection: _Connection, record: Any) -> None:
-        connection.turn = turn
-        # How pages are given back holds for a file that is made now, before anything is in it.
+        connection.turns = turns
+        connection.execute(f"PRAGMA busy_timeout={1000 * PATIENCE}")
+        # How pages are given back holds for a file that is made now, before anything is in it. To say so again is a
+        # write, for which a new connection would wait.
+        if connection.execute("PRAGMA auto_vacuum").fetchone() != (INCREMENTAL,):
+            connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+            connection.execute(f"PRAGMA {pragma}")
         # Writers take their lock at the start, so that none of them fails half-way for another's sake.
         connection.isolation_level = "IMMEDIATE"
-        for pragma in (
-            f"busy_timeout={1000 * PATIENCE}",
-            "auto_vacuum=INCREMENTAL",
-            "journal_mode=WAL",
-            "synchronous=FULL",
-            "foreign_keys=ON",
-        ):
-            connection.execute(f"PRAGMA {pragma}")
         if sqlite3.sqlite_version_info < (3, 42):
             # On Python 3.12 and later DBOS asks for unixepoch('subsec'): NULL before SQLite 3.42 (Debian 12 has 3.40).
             connection.create_function("unixepoch", 1, lambda _: round(time.time(), 3))
