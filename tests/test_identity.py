@@ -68,6 +68,16 @@ def test_reformatted_code_keeps_its_identity(blocks: list[Block]) -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(blocks=BLOCKS)
+def test_code_that_moves_into_a_class_keeps_what_is_wrong_with_it(blocks: list[Block]) -> None:
+    """Whoever indents somebody else's lines is not asked to mend them."""
+    text = source(blocks)
+    wrapped = "class Service:\n" + "".join(f"    {line}\n" if line else "\n" for line in text.split("\n"))
+
+    assert prints(wrapped, base=text) == []
+
+
+@settings(max_examples=40, deadline=None)
+@given(blocks=BLOCKS)
 def test_a_renamed_file_keeps_its_fingerprints(blocks: list[Block]) -> None:
     """They are made with the name that the file has at base."""
     text = source(blocks)

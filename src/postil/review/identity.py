@@ -80,7 +80,7 @@ def carried_over(found: Iterable[str], said: Collection[str], paths: Iterable[st
 
 
 class Kept:
-    """Which lines of head stood in base already. Compared only when somebody asks."""
+    """Which lines of head stood in base already, however they were indented. Compared only when somebody asks."""
 
     def __init__(self, base: str, head: str) -> None:
         self._base = base
@@ -88,7 +88,8 @@ class Kept:
 
     @cached_property
     def _from_base(self) -> dict[int, int]:
-        matcher = difflib.SequenceMatcher(None, self._base.split("\n"), self._head.split("\n"))
+        base, head = ([line.strip() for line in text.split("\n")] for text in (self._base, self._head))
+        matcher = difflib.SequenceMatcher(None, base, head)
         return {
             block.b + offset + 1: block.a + offset + 1
             for block in matcher.get_matching_blocks()
@@ -96,7 +97,7 @@ class Kept:
         }
 
     def base_line(self, line: int) -> int | None:
-        """The line of base that became this line of head unchanged."""
+        """The line of base that became this line of head, unchanged but for its indentation."""
         return self._from_base.get(line)
 
     def whole(self, finding: Finding) -> bool:
@@ -108,7 +109,7 @@ def introduced(head: Iterable[Finding], base: Iterable[Finding], path: str, kept
     """The findings of head that base has not, in order.
 
     Equal findings are told apart by their lines: those on lines that stood in base are the old ones. A finding on
-    untouched lines whose enclosing definition was renamed is old, too.
+    untouched lines whose enclosing definition was renamed, or moved into a class, is old, too.
     """
     old: defaultdict[Identity, list[Finding]] = defaultdict(list)
     for finding in base:

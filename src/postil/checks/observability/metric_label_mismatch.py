@@ -1,35 +1,82 @@
 """Finds uses of a Prometheus metric that don't fit the labels it was declared with."""
 
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
 import libcst as cst
 
-from postil.lint import Note, Notes, Secondary, SourceFile, has_unpacking
+from postil.lint import ChangeSet, Note, Notes, Secondary, SourceFile, has_unpacking
 from postil.lint.catalogue.metrics import PROMETHEUS_USES
-from postil.lint.metrics import Metric, metric_of
+from postil.lint.metrics import Metric, declared_metric
+from postil.lint.modules import Modules
 
-MENTIONS = ("prometheus_client",)
+_CALLED = (".labels(", *(f".{use}(" for use in sorted(PROMETHEUS_USES)))
 
 
-def check(call: cst.Call, file: SourceFile) -> Notes:
-    func = call.func
-    if not isinstance(func, cst.Attribute):
+def check(changes: ChangeSet) -> Notes:
+    heads = _declaring(changes.heads())
+    if heads is None:
         return
-    method = func.attr.value
-    if method != "labels" and method not in PROMETHEUS_USES:
-        return
-    # `with timer.time() as metric: metric.labels(…)` gives the values later; tests do what is wrong on purpose.
-    if (method == "time" and _is_named(call, file)) or file.is_test:
-        return
-    metric = metric_of(func.value, file)
-    if metric is None or metric.labels is None:
-        return
-    name = file.code(func.value)
-    wrong: str | None = None
-    if method == "labels":
-        wrong = None if has_unpacking(call) else _wrong(call, metric, name)
-    elif metric.labels:
-        wrong = f"`{name}` has labels, and `{method}` is called on it without values for {_listed(metric.labels)}"
-    if wrong is not None:
-        yield Note(call, wrong, secondary=(Secondary(metric.call, "declared here"),))
+    found = [use for file in changes.heads(*_CALLED) for use in _uses(file, heads)]
+    bases = [change.base for change in changes.files if found and change.base is not None]
+    declared = _declaring(bases)
+    known = Counter(use.said for file in bases for use in (_uses(file, declared) if declared is not None else ()))
+    for use in found:
+        if known[use.said] > 0:
+            known[use.said] -= 1
+        else:
+            where, metric = use.declared
+            yield Note(use.file.at(use.call), use.wrong, secondary=(Secondary(where.at(metric.call), "declared here"),))
+
+
+@dataclass(frozen=True, eq=False)
+class _Use:
+    """A use of a metric that doesn't fit, how, and the metric with the file that declares it."""
+
+    file: SourceFile
+    call: cst.Call
+    wrong: str
+    declared: tuple[SourceFile, Metric]
+
+    @property
+    def said(self) -> tuple[str, str, str]:
+        """What it has in common with the same use before the change."""
+        return self.file.scope_of(self.call), self.file.code(self.call), self.wrong
+
+
+def _declaring(files: Iterable[SourceFile]) -> Modules | None:
+    """The files, if one of them declares metrics."""
+    listed = list(files)
+    return Modules(listed) if any("prometheus_client" in file.text for file in listed) else None
+
+
+def _uses(file: SourceFile, modules: Modules) -> Iterator[_Use]:
+    """The uses in a file that don't fit the labels of their metrics."""
+    if file.is_test:
+        return  # tests do what is wrong on purpose
+    for call in file.nodes(cst.Call):
+        func = call.func
+        if not isinstance(func, cst.Attribute) or (
+            func.attr.value != "labels" and func.attr.value not in PROMETHEUS_USES
+        ):
+            continue
+        method = func.attr.value
+        # `with timer.time() as metric: metric.labels(…)` gives the values later.
+        if method == "time" and _is_named(call, file):
+            continue
+        where, made = modules.value(file, func.value) or (file, None)
+        metric = declared_metric(made, where)
+        if metric is None or metric.labels is None:
+            continue
+        name = file.code(func.value)
+        wrong: str | None = None
+        if method == "labels":
+            wrong = None if has_unpacking(call) else _wrong(call, metric, name)
+        elif metric.labels:
+            wrong = f"`{name}` has labels, and `{method}` is called on it without values for {_listed(metric.labels)}"
+        if wrong is not None:
+            yield _Use(file, call, wrong, (where, metric))
 
 
 def _wrong(call: cst.Call, metric: Metric, name: str) -> str | None:

@@ -102,9 +102,16 @@ def _fix(call: cst.Call, event: cst.BaseExpression, file: SourceFile) -> Fix | N
 _GAP = "\0"
 _ODD_GAP = re.compile(r"[^\s(\[<'=:]\0|\0[^\s)\]>',:;.!?]")
 _WRAPPED_GAP = re.compile(r"\(\0\)|\[\0\]|<\0>|'\0'|\b\w+=\0")
-_LOOSE_END = re.compile(
-    r"(?:[\s.,:;=!-]|\s(?:a|an|and|as|at|by|for|from|in|into|is|of|on|the|to|was|with))+$", re.IGNORECASE
+_PREPOSITION = r"(?:about|after|against|as|at|before|by|for|from|in|into|of|on|onto|over|per|to|via|with|within)"
+# "import of … failed": what a preposition leads to can go where the sentence goes on without it.
+_SIDE_NOTE = re.compile(
+    rf"\s+{_PREPOSITION}\s+\0(?=\s*(?:$|[,.;:!?)-]|(?:{_PREPOSITION}|and|are|but|can|cannot|completed|could|did|does|failed"
+    r"|fails|finished|had|has|is|not|started|succeeded|timed|was|were|will)\b))",
+    re.IGNORECASE,
 )
+_DANGLING = re.compile(rf"\b{_PREPOSITION}\s+\0|^\s*\0?\s*{_PREPOSITION}\b", re.IGNORECASE)
+_LOOSE_WORDS = re.compile(r"(?:[\s.,:;=!-]|\s(?:a|an|and|is|the|was))*\0[\s.,:;=!-]*$", re.IGNORECASE)
+_LOOSE_END = re.compile(r"[\s.,:;=!-]+$")
 _READABLE = re.compile(r"(?=.*[^\W\d_]{2})[\w\s,.:;!?()/-]+")
 
 
@@ -143,7 +150,10 @@ def _without_gaps(text: str) -> str | None:
     """A text whose values were taken out, tidied; None when it doesn't read well without them."""
     if _ODD_GAP.search(text):
         return None
-    left = re.sub(r"\s*\0", "", _WRAPPED_GAP.sub(_GAP, text))
+    left = _SIDE_NOTE.sub("", _WRAPPED_GAP.sub(_GAP, text))
+    if _DANGLING.search(left):
+        return None
+    left = re.sub(r"\s*\0", "", _LOOSE_WORDS.sub("", left))
     left = _LOOSE_END.sub("", re.sub(r"\s+(?=[,.;:])|(?<=[,;:])[,;:]", "", left)).strip()
     left = re.sub(r"\s{2,}", " ", left)
     return left if len(left) <= _MAX_LENGTH and _READABLE.fullmatch(left) else None

@@ -1,11 +1,12 @@
 """Finds loops that try again by hand: a counter, a `try`, a pause."""
 
 import re
+from collections.abc import Sequence
 
 import libcst as cst
 
 from postil.lint import Note, Notes, SourceFile
-from postil.lint.names import dotted
+from postil.lint.names import dotted, parameters
 from postil.lint.tree import walk, walk_scope
 
 MENTIONS = ("sleep",)
@@ -83,15 +84,33 @@ def _pauses(handler: cst.ExceptHandler, file: SourceFile) -> bool:
     last = handler.body.body[-1] if handler.body.body else None
     if isinstance(last, cst.SimpleStatementLine) and isinstance(last.body[-1], (cst.Return, cst.Raise, cst.Break)):
         return False
-    return any(isinstance(node, cst.Call) and file.name_of(node.func) in _SLEEPS for node in walk_scope(handler.body))
+    return any(isinstance(node, cst.Call) and _sleeps(node, file) for node in walk_scope(handler.body))
+
+
+def _sleeps(call: cst.Call, file: SourceFile) -> bool:
+    """Whether a call sleeps, itself or in a function of this file that it calls."""
+    if file.name_of(call.func) in _SLEEPS:
+        return True
+    found = file.definition_of(call.func)
+    return isinstance(found, cst.FunctionDef) and any(
+        isinstance(node, cst.Call) and file.name_of(node.func) in _SLEEPS for node in walk_scope(found.body)
+    )
+
+
+def _calls_what_is_given(tried: cst.Try, around: Sequence[cst.FunctionDef | cst.ClassDef]) -> bool:
+    """Whether what is tried is a parameter of a function around it."""
+    given = {param.name.value for above in around if isinstance(above, cst.FunctionDef) for param in parameters(above)}
+    return any(dotted(node.func) in given for node in walk_scope(tried.body) if isinstance(node, cst.Call))
 
 
 def _is_more_than_a_retry(loop: cst.For | cst.While, tried: cst.Try, file: SourceFile) -> bool:
     """Whether a loop does what a library doesn't, or is one: it asks the server when, or cleans up."""
-    around = [above.name.value for above in file.ancestors(loop) if isinstance(above, (cst.FunctionDef, cst.ClassDef))]
-    if any(_LIBRARY_CODE.search(name) or _WAITS.search(name) for name in around) or _LIBRARY_CODE.search(
-        file.path.rpartition("/")[2]
-    ):
+    around = [above for above in file.ancestors(loop) if isinstance(above, (cst.FunctionDef, cst.ClassDef))]
+    if any(_WAITS.search(above.name.value) for above in around) or _LIBRARY_CODE.search(file.path.rpartition("/")[2]):
+        return True
+    # `def with_retries(operation)` repeats whatever it is given; `def post_with_retries(order)` does it by hand.
+    named = [above for above in around if _LIBRARY_CODE.search(above.name.value)]
+    if any(isinstance(above, cst.ClassDef) for above in named) or (named and _calls_what_is_given(tried, around)):
         return True
     # Each error has an answer of its own; and what is inside of a generator no decorator can repeat.
     if len(tried.handlers) > 2 or any(isinstance(node, cst.Yield) for node in walk_scope(loop.body)):

@@ -23,11 +23,21 @@ def check(file: SourceFile) -> Notes:
         seen.add(key)
         if attempts_of(retry, file) == 1:
             continue
-        # What is kept in a variable may be given its filter later: `retrying.copy(retry=…)`.
-        if retry.body is None or file.in_test(retry.function or retry.place) or _fails_by_the_network_only(retry, file):
+        # What is kept in a variable may be given its filter later: `retrying.copy(retry=…)`; a decorator may not.
+        if retry.body is None and not _is_kept_decorator(retry, file):
+            continue
+        if file.in_test(retry.function or retry.place) or _fails_by_the_network_only(retry, file):
             continue
         what = f"`{retry.function.name.value}`" if retry.function is not None else "this block"
+        what = "whatever this decorates" if retry.body is None else what
         yield Note(retry.place, f"{what} is tried again on every exception, bugs included", fix=_filtered(retry, file))
+
+
+def _is_kept_decorator(retry: Retry, file: SourceFile) -> bool:
+    """Whether `tenacity.retry(…)` is given a name, or returned, for functions elsewhere."""
+    return retry.name == "tenacity.retry" and isinstance(
+        file.parent(retry.place), (cst.Assign, cst.AnnAssign, cst.Return)
+    )
 
 
 def _fails_by_the_network_only(retry: Retry, file: SourceFile) -> bool:
