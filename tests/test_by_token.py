@@ -142,6 +142,10 @@ def test_a_token_comes_from_a_file_or_the_environment(tmp_path: Path) -> None:
     assert Given.load(api_url="https://a.example/api/v3", env={"GITHUB_TOKEN": "x", **WORKFLOW}).site.web_url == (
         "https://a.example"
     )
+    for text in ("", "two words", "schlüssel"):
+        file.write_text(text)
+        with pytest.raises(SettingsError, match="token holds no token"):
+            Given.load(file, env={})
     with pytest.raises(SettingsError) as raised:
         Given.load(api_url="ftp://github.example.com", env={})
     assert [fault.name for fault in raised.value.faults] == ["POSTIL_TOKEN", "POSTIL_GITHUB_API_URL"]

@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 from inline_snapshot import snapshot
 
+from postil import packs
+from postil.checking import Checker, Typed
+
 GOOD = "def f(x):\n    return x\n"
 BAD = "def f():\n    try:\n        g()\n    except KeyError as error:\n        raise ValueError('x')\n"
 
@@ -96,6 +99,13 @@ def test_a_folder_of_mixed_files_is_checked_to_its_end(tmp_path: Path) -> None:
     assert all(problem["message"] for problem in said["problems"])
 
 
+def test_where_the_system_tells_no_processors_of_a_process_all_are_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    """That of macOS doesn't, and files must be checked there all the same."""
+    monkeypatch.delattr(os, "sched_getaffinity")
+
+    assert Checker(Typed(), packs.load(), (packs.BUILT_IN,)).works()
+
+
 def test_clean_code_exits_with_0(tmp_path: Path) -> None:
     """A script can rely on the exit code alone."""
     (tmp_path / "a.py").write_text(GOOD)
@@ -108,10 +118,14 @@ def test_clean_code_exits_with_0(tmp_path: Path) -> None:
     [
         (("check", "nowhere"), "nowhere does not exist"),
         (("check", "--select", "raise-without-form"), "did you mean `raise-without-from`?"),
+        (("check", "--config", "nowhere.toml"), "nowhere.toml can't be read: No such file or directory"),
         (("review", "main"), "write BASE..HEAD"),
+        (("review", "main..HEAD", "--token-file", "token"), "--token-file is about a pull request"),
+        (("review", "main..HEAD", "--guide-url", "wiki"), "POSTIL_GUIDE_URL is no address"),
         (("rules", "raise-without-form"), "did you mean raise-without-from"),
+        (("rules", "--repository", "acme/shop"), "give --figures or --restore RULE with it"),
     ],
-    ids=["path", "rule", "range", "page"],
+    ids=["path", "rule", "configuration", "range", "token", "guide", "page", "repository"],
 )
 def test_what_cannot_run_says_why_and_exits_with_2(tmp_path: Path, arguments: tuple[str, ...], cure: str) -> None:
     """A mistyped name must not read as clean code."""
@@ -297,12 +311,90 @@ def test_review_prints_what_the_app_would_post(tmp_path: Path) -> None:
     assert {"beside", "folded", "suppressed", "problems"} <= set(said)
 
 
+def commit(folder: Path, **texts: str) -> None:
+    """A commit with files of this text."""
+    for name, text in texts.items():
+        (folder / f"{name}.py").write_text(text)
+    git(folder, "add", "-A")
+    git(folder, "commit", "-qm", "more")
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """A repository with one commit on main."""
+    folder = tmp_path / "repository"
+    folder.mkdir()
+    git(folder, "init", "-q")
+    commit(folder, pay="x = 1\n")
+    return folder
+
+
+def test_what_a_review_can_not_compare_is_said_with_the_cure(repository: Path, tmp_path: Path) -> None:
+    """Workflows fetch one commit unless told otherwise, and then nothing can be compared."""
+    git(repository, "checkout", "-q", "--orphan", "other")
+    commit(repository, pay=BAD)
+    commit(repository, pay=BAD + "\n")
+    git(tmp_path, "clone", "-q", "--depth", "1", "--no-single-branch", repository.as_uri(), "shallow")
+    (tmp_path / "empty").mkdir()
+    git(tmp_path / "empty", "init", "-q")
+    asked = [
+        ("main..other", repository),
+        ("origin/main..origin/other", tmp_path / "shallow"),
+        ("HEAD~1..HEAD", tmp_path / "shallow"),
+        ("main..HEAD", tmp_path / "empty"),
+        ("main..HEAD", tmp_path),
+    ]
+    answers = [postil("review", revisions, cwd=folder) for revisions, folder in asked]
+    said = "".join(answer.stderr for answer in answers).replace("; ", ";\n  ")
+
+    assert {answer.returncode for answer in answers} == {2}
+    assert said == snapshot("""\
+postil: `main` and `other` have no commit in common to compare with
+postil: `origin/main` and `origin/other` have no commit in common to compare with;
+  this clone has only the newest commits: `git fetch --unshallow`, or `fetch-depth: 0` in a workflow
+postil: there is no commit `HEAD~1` in .;
+  this clone has only the newest commits: `git fetch --unshallow`, or `fetch-depth: 0` in a workflow
+postil: there is no commit `HEAD` in .
+postil: git says of .: not a git repository (or any of the parent directories): .git
+""")
+
+
+def test_a_review_links_to_the_guideline_where_that_is_said(repository: Path) -> None:
+    """A path on the machine that ran it leads nobody anywhere."""
+    commit(repository, pay=BAD)
+    address = "https://github.com/acme/postil/blob/v1/rules"
+    said = postil("review", "HEAD~1..HEAD", "--guide-url", address, cwd=repository).stdout
+
+    assert f"{address}/error-handling/raise-without-from.md" in said
+    assert "file://" not in said
+
+
 def test_rules_lists_every_rule_by_chapter(tmp_path: Path) -> None:
     """A reader finds a rule by its chapter, its name or its title."""
     said = postil("rules", cwd=tmp_path).stdout
 
     assert "raise-without-from" in said
     assert "Chain the new exception to its cause" in said
+
+
+def test_rules_lists_them_for_programs(tmp_path: Path) -> None:
+    """Dashboards and scripts of others want names and weights, and no layout."""
+    listed = {each["rule"]: each for each in json.loads(postil("rules", "--format", "json", cwd=tmp_path).stdout)}
+    url = listed["raise-without-from"].pop("url")
+
+    assert len(listed) > 200
+    assert url.endswith("/rules/error-handling/raise-without-from.md")
+    assert listed["raise-without-from"] == snapshot(
+        {
+            "rule": "raise-without-from",
+            "title": "Chain the new exception to its cause",
+            "chapter": "error-handling",
+            "section": "keep-the-cause",
+            "severity": "warning",
+            "opt_in": False,
+            "aliases": [],
+        }
+    )
 
 
 def test_a_rules_page_can_be_printed(tmp_path: Path) -> None:

@@ -247,6 +247,7 @@ def test_the_action_annotates_what_a_pull_request_brings(service: Path, tmp_path
     assert done.returncode == 1, done.stderr
     assert len(commands) == 1
     assert commands[0].startswith("::warning file=a.py,line=5,endLine=5,title=Chain the new exception to its cause::")
+    assert commands[0].endswith(" · https://github.com/acme/postil/blob/v1/rules/error-handling/raise-without-from.md")
 
 
 def run_on_github(

@@ -329,6 +329,23 @@ def test_every_command_of_the_page_about_packs_runs(tmp_path: Path) -> None:
     assert tested.returncode == 0, tested.stdout
 
 
+def test_the_command_that_is_named_next_can_be_typed_as_it_stands(tmp_path: Path) -> None:
+    """A shell makes two folders of one whose name has a space."""
+    begun = run(tmp_path, "postil", "pack", "init", "our rules")
+    rule = run(tmp_path, "postil", "new-rule", "house-rules", "some-pattern", "--pack", "our rules")
+    said = [done.stdout.splitlines()[-1].removeprefix("Test it: ") for done in (begun, rule)]
+    tested = [run(tmp_path, "bash", "-c", command) for command in said]
+
+    assert [done.returncode for done in tested] == [0, 0]
+
+
+def test_a_pack_that_is_given_twice_is_one(tmp_path: Path) -> None:
+    """A shell's pattern and a setting may both name it."""
+    write(tmp_path / "one", {"pack.toml": 'name = "acme"\n'})
+
+    assert faults_of(tmp_path / "one", tmp_path / "two" / ".." / "one") == []
+
+
 def test_what_can_not_be_written_is_said_with_the_cure(tmp_path: Path) -> None:
     """Nothing is overwritten, and a slip is answered with the nearest right name."""
     run(tmp_path, "postil", "pack", "init", "acme")
@@ -338,7 +355,9 @@ def test_what_can_not_be_written_is_said_with_the_cure(tmp_path: Path) -> None:
         ("new-rule", "house-rules", "Pattern", "--pack", "acme"),
         ("new-rule", "house-rules", "eval-of-text", "--pack", "acme"),
         ("new-rule", "house-rules", "some-pattern", "--pack", "acne"),
+        ("new-rule", "no-sections", "some-pattern", "--pack", "acme"),
     ]
+    write(tmp_path / "acme", {"no-sections/README.md": "# None\n"})
     answers = [run(tmp_path, "postil", *command) for command in asked]
     said = [re.sub(re.escape(f"{tmp_path}/"), "", answer.stderr) for answer in answers]
 
@@ -353,5 +372,6 @@ def test_what_can_not_be_written_is_said_with_the_cure(tmp_path: Path) -> None:
 postil: the pack is wrong as it stands:
 acne/pack.toml: not found; a pack is a folder with a pack.toml (at least: name = "…"), and `postil pack init` writes one
 """,
+            "postil: acme/no-sections/README.md: the chapter has no section for a rule to name; write one: `## House style`\n",
         ]
     )

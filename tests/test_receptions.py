@@ -173,6 +173,8 @@ async def test_the_page_the_metrics_and_the_command_line_show_the_same(
         await jobs.stop()
     printed = await asyncio.to_thread(CliRunner().invoke, command_line, ["rules", "--figures", "--format", "json"])
     text = await asyncio.to_thread(CliRunner().invoke, command_line, ["rules", "--figures", "--repository", "o/r"])
+    one = await asyncio.to_thread(CliRunner().invoke, command_line, ["rules", "raise-without-from", "--figures"])
+    none = await asyncio.to_thread(CliRunner().invoke, command_line, ["rules", "uv-lock-drift", "--figures"])
 
     samples = {
         (sample.labels["rule"], sample.labels.get("outcome", sample.labels.get("standing"))): sample.value
@@ -199,3 +201,5 @@ bare-except               1        0        1        0        0        0        
     off in o/r, since 2023-11-14T22:13:20+00:00
 raise-without-from       11        3        4        1        2        1        0  62% (24% to 90%)
 """)
+    assert one.stdout.splitlines()[1:] == text.stdout.splitlines()[3:]
+    assert (none.exit_code, none.stderr) == (2, "postil: no rule uv-lock-drift said anything here, or stepped back\n")

@@ -403,6 +403,20 @@ def test_suppressions_are_in_sarif_when_asked_for(service: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("output", ["text", "concise", "json", "sarif", "github", "junit"])
+def test_a_file_whose_name_is_no_text_is_one_like_others(tmp_path: Path, output: str) -> None:
+    """Archives bring such names; a terminal, a cache and a document of Unicode have no place for their bytes."""
+    os.write(os.open(bytes(tmp_path) + b"/caf\xe9.py", os.O_CREAT | os.O_WRONLY), CODE.encode())
+    done = check(tmp_path, "--format", output, PYTHONIOENCODING="utf-8:strict")
+
+    assert (done.returncode, done.stderr) == (1, "")
+    assert "raise-without-from" in done.stdout
+    if output in ("json", "sarif"):
+        assert json.loads(done.stdout)
+    if output == "junit":
+        assert ET.fromstring(done.stdout).attrib["failures"]  # noqa: S314 - our own words
+
+
 # Workflow commands and JUnit
 
 

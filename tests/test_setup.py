@@ -57,6 +57,8 @@ class Story:
 
     def said(self, what: str = "main h1, main p") -> str:
         """What the page says in its heading and its paragraphs, or in other parts, without what differs by run."""
+        # A click ends when the next page begins, which may have nothing on it as yet.
+        self.page.wait_for_load_state()
         text = "\n".join(line.strip() for line in self.page.locator(what).all_inner_texts())
         for real, name in ((self.github.url, "GITHUB"), (self.service, "SERVICE"), (str(self.folder), "FOLDER")):
             text = text.replace(real, name)
@@ -71,6 +73,7 @@ class Story:
     def goes_on(self, *, anyway: bool = True) -> None:
         """The person presses "Go on", and again where the address is doubted, as everything here is on loopback."""
         self.page.get_by_role("button", name="Go on").click()
+        self.page.wait_for_load_state()
         if anyway and (doubt := self.page.get_by_label("Go on all the same")).count():
             doubt.check()
             self.page.get_by_role("button", name="Go on").click()

@@ -1,6 +1,7 @@
 """`postil check --watch` and the progress of long runs, in a terminal."""
 
 import asyncio
+import os
 import shutil
 import subprocess
 import sys
@@ -22,25 +23,32 @@ CLEAR = "\x1b[2J\x1b[H"
 ROUND = r"\d\d:\d\d:\d\d · (\d+ findings?)\S* · watching for changes, Ctrl-C ends it\r\n"
 
 
+def put(file: Path, text: str) -> None:
+    """Write a file at once: between opening and writing, a round could see an empty one."""
+    draft = file.with_name(".draft")
+    draft.write_text(text)
+    draft.replace(file)
+
+
 def test_what_changes_is_checked_again_until_ctrl_c(tmp_path: Path) -> None:
     """A terminal beside the editor always shows what holds now, whatever happens to files and configuration."""
-    (tmp_path / "pyproject.toml").write_text('[tool.postil]\nselect = ["raise-without-from"]\n')
+    put(tmp_path / "pyproject.toml", '[tool.postil]\nselect = ["raise-without-from"]\n')
     (tmp_path / "app").mkdir()
-    (tmp_path / "app" / "a.py").write_text(BAD)
+    put(tmp_path / "app" / "a.py", BAD)
     with Terminal(tmp_path, "check", "--watch", "--format", "concise") as terminal:
         first = terminal.until(ROUND)
-        (tmp_path / "app" / "a.py").write_text(GOOD)
+        put(tmp_path / "app" / "a.py", GOOD)
         mended = terminal.until(ROUND)
-        (tmp_path / "pyproject.toml").write_text('[tool.postil]\nselect = ["raise-without-form"]\n')
+        put(tmp_path / "pyproject.toml", '[tool.postil]\nselect = ["raise-without-form"]\n')
         wrong = terminal.until(ROUND)
-        (tmp_path / "pyproject.toml").write_text("[tool.postil\n")
+        put(tmp_path / "pyproject.toml", "[tool.postil\n")
         broken = terminal.until(ROUND)
         (tmp_path / "pyproject.toml").unlink()
         terminal.until(ROUND)
         shutil.rmtree(tmp_path / "app")
         gone = terminal.until(ROUND)
         (tmp_path / "new").mkdir()
-        (tmp_path / "new" / "b.py").write_text(BAD)
+        put(tmp_path / "new" / "b.py", BAD)
         back = terminal.until(r"1 finding\S* · watching")
         terminal.press(b"\x03")
         code = terminal.ended()
@@ -59,15 +67,15 @@ def test_what_changes_is_checked_again_until_ctrl_c(tmp_path: Path) -> None:
 
 def test_fixes_are_written_in_each_round(tmp_path: Path) -> None:
     """And what it writes itself is no change to check again."""
-    (tmp_path / "a.py").write_text(GOOD)
+    put(tmp_path / "a.py", GOOD)
     with Terminal(tmp_path, "check", "--watch", "--fix", "--quiet", "a.py") as terminal:
         terminal.until(ROUND)
-        (tmp_path / "a.py").write_text(BAD)
+        put(tmp_path / "a.py", BAD)
         terminal.until(ROUND)
         fixed = (tmp_path / "a.py").read_text()
         (tmp_path / "a.py").unlink()
         gone = terminal.until("does not exist")
-        (tmp_path / "a.py").write_text(GOOD)
+        put(tmp_path / "a.py", GOOD)
         terminal.until(ROUND)
         terminal.press(b"\x03")
         code = terminal.ended()
@@ -75,6 +83,33 @@ def test_fixes_are_written_in_each_round(tmp_path: Path) -> None:
     assert fixed == BAD.replace("('x')", "('x') from error")
     assert gone == f"{CLEAR}postil: a.py does not exist"
     assert code == 130
+
+
+def test_a_name_that_is_no_text_is_a_change_like_others(tmp_path: Path) -> None:
+    """What watches can't say it, and must not end for it."""
+    (tmp_path / "a.py").write_text(GOOD)
+    with Terminal(tmp_path, "check", "--watch", "--format", "concise") as terminal:
+        terminal.until(ROUND)
+        put(tmp_path / os.fsdecode(b"caf\xe9.py"), BAD)
+        found = terminal.until(ROUND)
+        put(tmp_path / "a.py", BAD)
+        both = terminal.until(ROUND)
+
+    assert "1 finding" in found
+    assert "2 findings" in both
+
+
+def test_a_current_folder_that_is_gone_is_said(tmp_path: Path) -> None:
+    """Another branch may not have it; nothing can be waited for any more."""
+    folder = tmp_path / "service"
+    folder.mkdir()
+    with Terminal(folder, "check", "--watch") as terminal:
+        terminal.until(ROUND)
+        folder.rmdir()
+        code = terminal.ended()
+
+    assert terminal.said.endswith("postil: the folder in which this runs is gone\r\n")
+    assert code == 2
 
 
 @pytest.mark.parametrize(

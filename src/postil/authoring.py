@@ -117,11 +117,15 @@ def new_rule(folder: Path, chapter: str, name: str) -> NewRule:
         raise AuthoringError(f"{name!r} is no name for a rule; name the pattern in kebab-case, as `bare-except`")
     if name in guideline.rules.names:
         raise AuthoringError(f"there is a rule `{name}` already; choose another name")
+    sections = tuple(section.slug for section in known.sections)
+    if not sections:
+        raise AuthoringError(
+            f"{known.path}: the chapter has no section for a rule to name; write one: `## House style`"
+        )
     checks = _folder_of_checks(pack) / module_name(chapter)
     for package in (checks.parent, checks):
         if not (package / "__init__.py").exists():
             _write(package / "__init__.py", None)
-    sections = tuple(section.slug for section in known.sections)
     page = _write(pack.path / chapter / f"{name}.md", "page.md", SECTION=sections[0], TITLE=name.replace("-", " "))
     return NewRule(page, _write(checks / f"{module_name(name)}.py", "check.py.txt"), sections)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from pydantic import TypeAdapter, ValidationError
+from pydantic_core import PydanticSerializationError
 
 from postil.review.model import Analysis
 
@@ -70,7 +71,8 @@ class Cache:
             file.parent.mkdir(exist_ok=True)
             draft.write_bytes(_ANALYSIS.dump_json(analysis))
             draft.replace(file)
-        except OSError:
+        except (OSError, PydanticSerializationError):
+            # Of a file whose name is no UTF-8 nothing can be written down.
             with suppress(OSError):
                 draft.unlink(missing_ok=True)
 

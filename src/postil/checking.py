@@ -76,7 +76,8 @@ def agreed(
         try:
             text = typed.config.read_text(encoding="utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
-            raise CheckError(f"{typed.config}: {error}") from error
+            why = error.strerror if isinstance(error, OSError) else "it is no text"
+            raise CheckError(f"{typed.config} can't be read: {why}") from error
         reading = parse(text, str(typed.config)) or Reading(source=str(typed.config))
         if reading.faults:
             raise CheckError("\n".join(f"{typed.config}: {fault}" for fault in reading.faults))
@@ -118,7 +119,7 @@ class Checker:
         makers = makers_of(guideline, folders) if keeps else None
         self._makers = makers or ""
         self.cache = Cache(None if makers is None else user_cache_path("postil", appauthor=False))
-        self._analyst = Analyst(folders, replace(LIMITS, children=len(os.sched_getaffinity(0))))
+        self._analyst = Analyst(folders, replace(LIMITS, children=_processors()))
 
     async def __aenter__(self) -> Self:
         return self
@@ -167,6 +168,11 @@ class Checker:
             if not (left and _fix(tree, analysis)):
                 return analysis
             left -= 1
+
+
+def _processors() -> int:
+    """How many this process may use; only Linux tells that, others how many there are."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _fix(tree: Tree, analysis: Analysis) -> bool:

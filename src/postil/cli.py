@@ -1,6 +1,7 @@
 """The command line: serve · check · review · rules · jobs · migrate · demo."""
 
 import asyncio
+import shlex
 import sys
 import time
 from collections.abc import Iterable, Sequence
@@ -255,27 +256,36 @@ async def _watch(checker: Checker, typed: Typed, manner: _Manner) -> NoReturn:
     """
     seen: list[Work] | str = []
     while True:
-        async with watched(typed.paths or [Path()], filter(None, [typed.config])) as changed:
-            try:
-                now = checker.works()
-                if now != seen:
-                    checked, details = await _check(checker, now, manner)
-                    write(now)
-                    _clear()
-                    manner.print(now, checked, details)
-                    manner.echo(terminal.watching(datetime.now().astimezone(), checked, manner.paint))
-                seen = now
-            except CheckError as error:
-                if not seen:
-                    raise
-                if str(error) != seen:
-                    _clear()
-                    typer.echo(f"postil: {error}", err=True)
-                seen = str(error)
-            try:
-                await changed()
-            except OSError as error:
-                raise CheckError(f"the system watches no more folders: {error}") from error
+        try:
+            seen = await _round(checker, typed, manner, seen)
+        except FileNotFoundError as error:
+            raise CheckError("the folder in which this runs is gone") from error
+
+
+async def _round(checker: Checker, typed: Typed, manner: _Manner, seen: list[Work] | str) -> list[Work] | str:
+    """Check what isn't as it was `seen`, and wait for a change; gives what was seen now, or what was wrong."""
+    async with watched(typed.paths or [Path()], filter(None, [typed.config])) as changed:
+        now: list[Work] | str
+        try:
+            now = checker.works()
+            if now != seen:
+                checked, details = await _check(checker, now, manner)
+                write(now)
+                _clear()
+                manner.print(now, checked, details)
+                manner.echo(terminal.watching(datetime.now().astimezone(), checked, manner.paint))
+        except CheckError as error:
+            if not seen:
+                raise
+            now = str(error)
+            if now != seen:
+                _clear()
+                typer.echo(f"postil: {error}", err=True)
+        try:
+            await changed()
+        except OSError as error:
+            raise CheckError(f"the system watches no more folders: {error}") from error
+    return now
 
 
 def _clear() -> None:
@@ -343,16 +353,21 @@ def review(
     """Print what the App would post on a range of commits, or on a pull request. Exits as `check` does."""
     if (revisions is None) == (pr is None):
         _fail("give one of the two: BASE..HEAD, or --pr OWNER/REPO#N")
-    if post and pr is None:
-        _fail("--post is about a pull request; name it by --pr OWNER/REPO#N")
+    if pr is None:
+        about_pulls = {"--post": post, "--token-file": token_file is not None, "--api-url": api_url is not None}
+        for name in (name for name, given in about_pulls.items() if given):
+            _fail(f"{name} is about a pull request; name it by --pr OWNER/REPO#N")
     guideline = _guideline(folders)
     if pr is not None:
         posted = _visit(pr, guideline, folders, (token_file, api_url, guide_url), post=post)
     else:
+        from postil.settings import SettingsError, given_guide  # noqa: PLC0415 - as in `serve`
+
         try:
+            address = given_guide(guide_url)
             pull = local_pull(repo, revisions or "")
-            posted = asyncio.run(_review(pull, guideline, folders))
-        except (GitError, CheckError, SandboxError) as error:
+            posted = asyncio.run(_review(pull, guideline, folders, address))
+        except (SettingsError, GitError, CheckError, SandboxError) as error:
             _fail(str(error))
     match output:
         case ReviewFormat.JSON:
@@ -399,7 +414,7 @@ def _visit(
     return visited.review
 
 
-async def _review(pull: LocalPull, guideline: packs.Guideline, folders: list[Path] | None) -> Review:
+async def _review(pull: LocalPull, guideline: packs.Guideline, folders: list[Path] | None, guide_url: str) -> Review:
     chosen, decided = agreed(pull.config.texts, guideline, unread=pull.config.unread)
     async with Analyst(_folders(folders)) as analyst:
         changes, skipped = decided.sifted(pull.changes)
@@ -418,7 +433,7 @@ async def _review(pull: LocalPull, guideline: packs.Guideline, folders: list[Pat
     occasion = Occasion(
         head_sha=pull.head_sha,
         run="local",
-        words=chosen.words(chosen.on_disk()),
+        words=chosen.words(packs.Links(guide_url, repository=True) if guide_url else chosen.on_disk()),
         guideline=chosen.version,
         config=pull.config_at,
         preview=preview,
@@ -438,17 +453,24 @@ def rules(
         str | None, typer.Option(metavar="OWNER/REPO", help="Only there; with --figures or --restore.")
     ] = None,
     form: Annotated[
-        operate.ListFormat, typer.Option("--format", help="How to print figures.")
+        operate.ListFormat, typer.Option("--format", help="How to print the list, or the figures.")
     ] = operate.ListFormat.TEXT,
 ) -> None:
     """List the rules, print the page of one, or tell what became of their comments in the service."""
+    if repository is not None and not figures and restore is None:
+        _fail("--repository is about what became of comments; give --figures or --restore RULE with it")
     if restore is not None:
         operate.restore(restore, repository)
     if figures:
-        operate.figures(repository, form)
+        operate.figures(repository, form, name)
     if figures or restore is not None:
         return
     guideline = _guideline(folders)
+    if form is operate.ListFormat.JSON:
+        if name is not None:
+            _fail("a page is Markdown; leave --format away, or the name, to list all rules")
+        typer.echo(records.of_rules(guideline, guideline.on_disk()))
+        return
     if name is None:
         for chapter in guideline.chapters:
             if chapter.rules:
@@ -481,7 +503,7 @@ def new_rule(
     except packs.PackError as error:
         _fail(f"the pack is wrong as it stands:\n{error}")
     typer.echo(f"{made.page}\n{made.check}\nThe sections of this chapter: {', '.join(made.sections)}")
-    typer.echo(f"Test it: postil pack check {pack}")
+    typer.echo(f"Test it: postil pack check {shlex.quote(str(pack))}")
 
 
 @pack_app.command("init")
@@ -492,7 +514,7 @@ def pack_init(folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new 
     except authoring.AuthoringError as error:
         _fail(str(error))
     typer.echo("\n".join(str(path) for path in made))
-    typer.echo(f"Test it: postil pack check {folder}")
+    typer.echo(f"Test it: postil pack check {shlex.quote(str(folder))}")
 
 
 @pack_app.command("check")

@@ -174,6 +174,7 @@ def _file(settings: Settings) -> Iterator[Finding]:
 
 def _disk(settings: Settings, around: Surroundings) -> Iterator[Finding]:
     folder = next((each for each in (settings.folder, *settings.folder.parents) if each.is_dir()), Path())
+    folder = folder.absolute()
     if not os.access(folder, os.W_OK):
         yield broken("disk", f"{folder} isn't writable for this user.", f"Give the folder to user {os.getuid()}.")
         return
@@ -245,6 +246,10 @@ async def _fences(settings: Settings, around: Surroundings) -> AsyncIterator[Fin
 
 async def _github(settings: Settings, around: Surroundings) -> AsyncIterator[Finding]:
     site = settings.site
+    credentials = settings.credentials
+    if credentials is None:
+        cure = "Run `postil serve` and open the link in its log, or set the App's credentials in the environment."
+        yield broken("credentials", "There are none: this isn't a GitHub App yet.", cure)
     try:
         answered = await reach(site, around.transport)
     except TryAgain as error:
@@ -253,10 +258,7 @@ async def _github(settings: Settings, around: Surroundings) -> AsyncIterator[Fin
         return
     for each in _answered(answered, around.now()):
         yield each
-    credentials = settings.credentials
     if credentials is None:
-        cure = "Run `postil serve` and open the link in its log, or set the App's credentials in the environment."
-        yield broken("credentials", "There are none: this isn't a GitHub App yet.", cure)
         return
     async with GitHub(
         credentials.app_id,

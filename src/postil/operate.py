@@ -58,14 +58,18 @@ def jobs(
             _each(ids, every, lambda queue: queue.dismiss, "is dismissed")
 
 
-def figures(repository: str | None, form: ListFormat) -> None:
-    """Print what became of the comments of each rule, in one repository or everywhere."""
+def figures(repository: str | None, form: ListFormat, rule: str | None = None) -> None:
+    """Print what became of the comments of each rule, or of one, in one repository or everywhere."""
     aliases = _guideline().aliases
 
     async def read(queue: "Jobs") -> Sequence["Line"]:
         return await queue.rules(aliases, await _repository(queue, repository))
 
     found = _with_queue(read)
+    if rule is not None:
+        found = [line for line in found if line.rule == aliases.get(rule, rule)]
+        if not found:
+            _fail(f"no rule {printable(rule)} said anything here, or stepped back")
     if form is ListFormat.JSON:
         typer.echo(json.dumps([_figured(line) for line in found], indent=2))
         return

@@ -248,7 +248,8 @@ def slug(heading: str) -> str:
 
 def over_built_in(folders: Iterable[Path]) -> tuple[Path, ...]:
     """The packs to load for these folders: the built-in one, and they over it."""
-    return (BUILT_IN, *(path for folder in folders if (path := folder.resolve()) != BUILT_IN.resolve()))
+    over = dict.fromkeys(folder.resolve() for folder in folders)
+    return (BUILT_IN, *(folder for folder in over if folder != BUILT_IN.resolve()))
 
 
 def load(paths: Sequence[Path] = (BUILT_IN,)) -> Guideline:

@@ -1,7 +1,7 @@
 """A local git repository: what changed between two commits, as GitHub would tell it."""
 
 import subprocess
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,7 +30,7 @@ _STATUS = {
 
 
 class GitError(Exception):
-    """git couldn't do it; the text is its own last line, or what is missing."""
+    """git couldn't do it; the text is its own, or what is missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ def local_pull(folder: Path, revisions: str) -> LocalPull:
     tip = git.commit(base)
     base_sha = git.merge_base(tip, head_sha)
     if base_sha is None:
-        raise GitError(f"`{base}` and `{head or 'HEAD'}` have no commit in common, or a shallow clone doesn't have it")
+        raise GitError(f"`{base}` and `{head or 'HEAD'}` have no commit in common to compare with{git.cut_off()}")
     files = tuple(git.changed(base_sha, head_sha))
     changes, problems = [], []
     concerned = [f for f in files if f.path.endswith((".py", ".pyi")) or is_project_file(f.path)]
@@ -115,7 +115,8 @@ class _Git:
         if not folder.is_dir():
             raise GitError(f"{folder} is no folder")
 
-    def raw(self, *arguments: str, stdin: bytes = b"") -> bytes:
+    def raw(self, *arguments: str, stdin: bytes = b"", ends: Collection[int] = (0,)) -> bytes:
+        """What git prints; one of `ends` is how it ends when nothing is wrong."""
         settings = ("-c", "core.quotePath=false", "-c", "diff.suppressBlankEmpty=false")
         command = ["git", "-C", str(self._folder), *settings, *arguments]
         try:
@@ -124,29 +125,30 @@ class _Git:
             raise GitError("git is not installed; install it, or use `postil check`") from error
         except subprocess.TimeoutExpired as error:
             raise GitError(f"git took longer than {_SECONDS} s") from error
-        if done.returncode:
-            lines = done.stderr.decode("utf-8", "replace").strip().split("\n")
-            raise GitError(lines[-1].removeprefix("fatal: "))
+        if done.returncode not in ends:
+            said = " ".join(done.stderr.decode("utf-8", "replace").split())
+            raise GitError(f"git says of {self._folder}: {said.removeprefix('fatal: ')}")
         return done.stdout
 
     def line(self, *arguments: str) -> str:
         return self.raw(*arguments).decode().strip()
 
     def commit(self, revision: str) -> str:
-        try:
-            return self.line("rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}")
-        except GitError as error:
-            raise GitError(f"there is no commit `{revision}` in {self._folder}: {error}") from error
+        """The id of the commit that a revision names."""
+        found = self.raw("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}", ends=(0, 1))
+        if not found:
+            raise GitError(f"there is no commit `{revision}` in {self._folder}{self.cut_off()}")
+        return found.decode().strip()
 
     def merge_base(self, one: str, other: str) -> str | None:
         """The commit at which two histories parted; None where they have nothing in common."""
-        try:
-            return self.line("merge-base", one, other)
-        except GitError as error:
-            # Then git says nothing.
-            if str(error):
-                raise
-            return None
+        return self.raw("merge-base", one, other, ends=(0, 1)).decode().strip() or None
+
+    def cut_off(self) -> str:
+        """What to do where the history may lack what was asked for, as the end of a sentence."""
+        if self.line("rev-parse", "--is-shallow-repository") != "true":
+            return ""
+        return "; this clone has only the newest commits: `git fetch --unshallow`, or `fetch-depth: 0` in a workflow"
 
     def changed(self, base: str, head: str) -> Iterator[ChangedFile]:
         """The changed files with their hunks, as `git diff` and GitHub both find them."""

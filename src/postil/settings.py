@@ -531,6 +531,19 @@ def _near(name: str, given: Mapping[str, str]) -> str:
     return f" (and {close[0]}, which is set, means nothing)" if close else ""
 
 
+def given_guide(guide_url: str | None, env: Mapping[str, str] = os.environ) -> str:
+    """The guideline's folder in a repository for a review without a service, by argument or variable; "" for none.
+
+    Raises:
+        SettingsError: it is no address.
+    """
+    address = guide_url or env.get("POSTIL_GUIDE_URL")
+    try:
+        return _url(address) if address else ""
+    except PydanticCustomError as error:
+        raise SettingsError([Fault("POSTIL_GUIDE_URL", str(error), _cure("guide_url"))]) from error
+
+
 @dataclass(frozen=True, slots=True)
 class Given:
     """What a review with a given token goes by. The token is in no representation."""
@@ -561,6 +574,10 @@ class Given:
         elif not token.strip():
             cure = "Set it, or GITHUB_TOKEN, to a token that may read the pull request; or name a file by --token-file."
             faults.append(Fault("POSTIL_TOKEN", "is missing", cure))
+        # Nothing else can stand in a header.
+        if not faults and not re.fullmatch(r"[!-~]+", token.strip()):
+            name = "POSTIL_TOKEN" if token_file is None else str(token_file)
+            faults.append(Fault(name, "holds no token", "Give nothing but the token, which is one word."))
         # Whoever names a GitHub means another one than that of the workflow.
         given = (
             (api_url, None),
@@ -568,17 +585,17 @@ class Given:
             (env.get("GITHUB_API_URL"), env.get("GITHUB_SERVER_URL")),
         )
         api, web = next(filter(any, given), (None, None))
-        addresses = {
-            "POSTIL_GITHUB_API_URL": api,
-            "POSTIL_GITHUB_WEB_URL": web,
-            "POSTIL_GUIDE_URL": guide_url or env.get("POSTIL_GUIDE_URL"),
-        }
+        addresses = {"POSTIL_GITHUB_API_URL": api, "POSTIL_GITHUB_WEB_URL": web}
         for name, address in addresses.items():
             try:
                 addresses[name] = _url(address) if address else None
             except PydanticCustomError as error:
                 faults.append(Fault(name, str(error), _cure(_field(name))))
+        guide = ""
+        try:
+            guide = given_guide(guide_url, env)
+        except SettingsError as error:
+            faults += error.faults
         if faults:
             raise SettingsError(faults)
-        api, web, guide = addresses.values()
-        return cls(token.strip(), Site.of(api, web), guide or "")
+        return cls(token.strip(), Site.of(*addresses.values()), guide)

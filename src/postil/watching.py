@@ -6,6 +6,7 @@ from contextlib import aclosing, asynccontextmanager, suppress
 from pathlib import Path
 
 from watchfiles import Change, awatch
+from watchfiles._rust_notify import WatchfilesRustInternalError
 
 from postil.files import is_walked, root_of
 
@@ -18,7 +19,8 @@ async def watched(paths: Iterable[Path], besides: Iterable[Path] = ()) -> AsyncG
     somewhere and is gone, or isn't there as yet, is waited for in the closest folder above.
 
     Raises:
-        OSError: the system doesn't watch so many folders.
+        FileNotFoundError: the current folder is gone, on entering.
+        OSError: the system doesn't watch so many folders, on waiting.
     """
     typed = [path.absolute() for path in paths]
     others = [path.absolute() for path in besides]
@@ -36,9 +38,13 @@ async def watched(paths: Iterable[Path], besides: Iterable[Path] = ()) -> AsyncG
     async def first(folders: Iterable[Path], *, recursive: bool) -> None:
         changes = awatch(*folders, watch_filter=counts, recursive=recursive, ignore_permission_denied=True)
         async with aclosing(changes):
-            # A folder may be gone between the look at it and here.
-            with suppress(FileNotFoundError):
-                await anext(changes)
+            try:
+                # A folder may be gone between the look at it and here.
+                with suppress(FileNotFoundError):
+                    await anext(changes)
+            except* WatchfilesRustInternalError:
+                # It can't say a name that is no UTF-8; that something has changed is all that is asked.
+                pass
 
     waiting = [
         asyncio.create_task(first(folders, recursive=recursive))

@@ -1,5 +1,7 @@
 """What `postil check` found, and the words that several formats share."""
 
+import json
+import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -7,6 +9,9 @@ from dataclasses import dataclass
 from postil.lint.finding import Finding, Problem, Severity
 from postil.review.compose import counted, left_out_as
 from postil.review.model import Introduced, Skipped
+
+_NO_TEXT = re.compile("[\ud800-\udfff]")
+"""What Python reads for the bytes of a file's name that are no UTF-8."""
 
 
 @dataclass(frozen=True)
@@ -77,3 +82,9 @@ def said(problem: Problem) -> str:
 def printable(text: str) -> str:
     """`text` without control characters, so that a file under review can't drive the terminal."""
     return "".join(c if c.isprintable() or c == "\t" else f"\\x{ord(c):02x}" for c in text)
+
+
+def document(body: object) -> str:
+    """`body` as JSON. What is no text in a file's name is escaped, as no encoding has a place for it."""
+    text = json.dumps(body, indent=2, ensure_ascii=False)
+    return _NO_TEXT.sub(lambda found: f"\\u{ord(found[0]):04x}", text)

@@ -1,12 +1,11 @@
 """`--format json`: what other programs read. Its shape is fixed."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
 from postil.packs import Guideline, Links
-from postil.report.checked import Checked
+from postil.report.checked import Checked, document
 from postil.review.model import Mention, Review
 
 
@@ -42,7 +41,25 @@ def of_check(checked: Checked, guideline: Guideline, links: Links) -> str:
         "guideline": guideline.version,
     }
     body = {"findings": findings, "problems": [asdict(p) for p in checked.problems], "accounting": accounting}
-    return json.dumps(body, indent=2, ensure_ascii=False)
+    return document(body)
+
+
+def of_rules(guideline: Guideline, links: Links) -> str:
+    """All rules of the guideline as a JSON list, chapter by chapter."""
+    rules = [
+        {
+            "rule": rule.name,
+            "title": rule.title,
+            "chapter": rule.chapter,
+            "section": rule.section,
+            "severity": str(rule.severity),
+            "opt_in": rule.opt_in,
+            "aliases": list(rule.page.aliases),
+            "url": links.rule(rule.chapter, rule.name),
+        }
+        for rule in guideline.rules.rules
+    ]
+    return document(rules)
 
 
 def of_review(review: Review) -> str:
@@ -83,4 +100,4 @@ def of_review(review: Review) -> str:
         "conclusion": str(review.check.conclusion),
         "check": {"title": review.check.title, "summary": review.check.summary},
     }
-    return json.dumps(body, indent=2, ensure_ascii=False)
+    return document(body)

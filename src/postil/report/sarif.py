@@ -4,14 +4,13 @@ What code scanning reads of it, and its limits:
 https://docs.github.com/en/code-security/code-scanning/integrating-with-code-scanning/sarif-support-for-code-scanning.
 """
 
-import json
 from typing import Any
 from urllib.parse import quote
 
 from postil.lint.finding import Severity
 from postil.lint.rule import Rule
 from postil.packs import Guideline, Links
-from postil.report.checked import Checked, said
+from postil.report.checked import Checked, document, said
 from postil.review.model import Introduced
 
 _LEVEL = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.HINT: "note"}
@@ -68,7 +67,7 @@ def of_check(checked: Checked, guideline: Guideline, links: Links, version: str,
             }
         ],
     }
-    return json.dumps(log, indent=2, ensure_ascii=False)
+    return document(log)
 
 
 def _rule(rule: Rule, links: Links) -> dict[str, Any]:

@@ -47,6 +47,8 @@ def of_review(review: Review) -> str:
 
 
 def _command(level: str, path: str, message: str, **properties: str | int) -> str:
+    # A name that is no UTF-8 can't be printed as it is, and GitHub knows it by no other.
+    path = path.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     given = {"file": path, **properties} if path else properties
     listed = ",".join(f"{name}={_escaped(str(value), value=True)}" for name, value in given.items())
     return f"::{level} {listed}::{_escaped(message)}" if listed else f"::{level}::{_escaped(message)}"
