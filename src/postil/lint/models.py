@@ -196,7 +196,7 @@ def _field(file: SourceFile, part: cst.CSTNode, owner: str, position: int) -> Fi
         deprecated = call is not None and _says(argument(call, "deprecated"))
         attribute = part.name.value
         return Field(
-            name, name, attribute, kind, part, file, owner, position, optional=_nullable(kind), deprecated=deprecated
+            name, name, attribute, kind, part, file, owner, position, optional=is_nullable(kind), deprecated=deprecated
         )
     if not isinstance(part, cst.AnnAssign) or not isinstance(part.target, cst.Name):
         return None
@@ -218,7 +218,7 @@ def _field(file: SourceFile, part: cst.CSTNode, owner: str, position: int) -> Fi
         owner,
         position,
         required=_required(part, options),
-        optional=none or _nullable(kind),
+        optional=none or is_nullable(kind),
         deprecated=any(_says(argument(call, "deprecated")) for call in options),
         excluded=any(_says(argument(call, "exclude")) for call in options),
     )
@@ -262,5 +262,6 @@ def _says(expression: cst.BaseExpression | None) -> bool:
     return (isinstance(expression, cst.Name) and expression.value == "True") or string_value(expression) is not None
 
 
-def _nullable(kind: Form) -> bool:
+def is_nullable(kind: Form) -> bool:
+    """Whether a type admits null."""
     return isinstance(kind, tuple) and kind[:1] == ("union",) and "None" in kind

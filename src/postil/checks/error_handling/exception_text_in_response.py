@@ -25,6 +25,7 @@ _PARSES = frozenset({"json", "loads", "model_validate", "model_validate_json", "
 _FOR_DEVELOPERS = re.compile(r"debug|verbose|\bdev(?:elopment)?\b|is_?local", re.IGNORECASE)
 _ANY = frozenset({"Exception", "BaseException"})
 _BROKEN = 500
+_STATUSES = ("status_code", "status", "code")
 
 # What handles: a clause of a `try`, or a function that an application calls with what nobody caught.
 _Handler = cst.ExceptHandler | cst.FunctionDef
@@ -109,7 +110,8 @@ def _answer(node: cst.CSTNode, file: SourceFile) -> tuple[list[cst.BaseExpressio
                 for arg in node.args
                 if arg.keyword is None or arg.keyword.value in ("content", "data", "text", "body", "response")
             ], status_of(status, file)
-    elif isinstance(node, cst.Return) and node.value is not None:
+        return _made(node, file)
+    if isinstance(node, cst.Return) and node.value is not None:
         value, status = node.value, None
         if isinstance(value, cst.Tuple) and len(value.elements) > 1:
             status = status_of(value.elements[1].value, file)
@@ -119,6 +121,19 @@ def _answer(node: cst.CSTNode, file: SourceFile) -> tuple[list[cst.BaseExpressio
             if function is not None and any(route.function is function for route in file.routes):
                 return [value], status
     return None
+
+
+def _made(call: cst.Call, file: SourceFile) -> tuple[list[cst.BaseExpression], int | None] | None:
+    """What a function of this file is given that makes a response: `def envelope(message, status) -> JSONResponse`."""
+    function = file.definition_of(call.func) if isinstance(call.func, (cst.Name, cst.Attribute)) else None
+    if not isinstance(function, cst.FunctionDef) or function.returns is None:
+        return None
+    kind = file.annotated_type(function.returns.annotation) or ""
+    if not kind.endswith("Response") or not kind.startswith(_RESPONSES_OF):
+        return None
+    names = [param.name.value for param in parameters(function) if param.name.value not in ("self", "cls")]
+    status = next((argument(call, each, names.index(each)) for each in _STATUSES if each in names), None)
+    return [arg.value for arg in call.args], status_of(status, file)
 
 
 def _tells(

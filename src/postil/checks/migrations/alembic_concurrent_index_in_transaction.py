@@ -1,8 +1,10 @@
 """Finds `CONCURRENTLY` inside of the transaction that Alembic opens."""
 
+from collections.abc import Iterator, Sequence
+
 import libcst as cst
 
-from postil.lint import ChangeSet, Note, Notes
+from postil.lint import ChangeSet, Note, Notes, SourceFile
 from postil.lint.revisions import Revision, Step, revision
 
 MENTIONS = ("concurrently", "CONCURRENTLY")
@@ -10,13 +12,17 @@ MENTIONS = ("concurrently", "CONCURRENTLY")
 
 def check(changes: ChangeSet, *, transactional: bool = True) -> Notes:
     """`transactional`: whether `env.py` leaves it to Alembic to run revisions in a transaction, as is the default."""
-    files = [file for file in changes.heads(*MENTIONS) if file.mentions("down_revision")] if transactional else []
-    if not files or any(True for _ in changes.heads("AUTOCOMMIT", "transactional_ddl")):
+    if transactional and any(word in (each.head_text or "") for each in changes.files for word in MENTIONS):
+        yield from changes.new(_found)
+
+
+def _found(files: Sequence[SourceFile]) -> Iterator[tuple[SourceFile, Note]]:
+    if any(file.mentions("AUTOCOMMIT") or file.mentions("transactional_ddl") for file in files):
         return  # an engine or a connection without transactions is made somewhere
     for file in files:
-        found = file.fact(revision)
+        found = file.fact(revision) if file.mentions("down_revision") and any(map(file.mentions, MENTIONS)) else None
         if found is not None:
-            yield from _notes(found)
+            yield from ((file, note) for note in _notes(found))
 
 
 def _notes(found: Revision) -> Notes:

@@ -1,10 +1,11 @@
 """Finds constraints that a revision creates without a name."""
 
 import re
+from collections.abc import Iterator, Sequence
 
 import libcst as cst
 
-from postil.lint import ChangeSet, Note, Notes, argument
+from postil.lint import ChangeSet, Note, Notes, SourceFile, argument
 from postil.lint.revisions import revision
 
 MENTIONS = ("down_revision",)
@@ -19,12 +20,15 @@ _NAMED_AT = {
 
 
 def check(changes: ChangeSet) -> Notes:
-    words = tuple(_NAMED_AT)
-    files = [file for file in changes.heads(*words) if file.mentions("down_revision")]
-    if not files or any(True for _ in changes.heads("naming_convention")):
+    if any(word in (each.head_text or "") for each in changes.files for word in _NAMED_AT):
+        yield from changes.new(_found)
+
+
+def _found(files: Sequence[SourceFile]) -> Iterator[tuple[SourceFile, Note]]:
+    if any(file.mentions("naming_convention") for file in files):
         return
     for file in files:
-        found = file.fact(revision)
+        found = file.fact(revision) if file.mentions("down_revision") and any(map(file.mentions, _NAMED_AT)) else None
         if found is None or _CONVENTION.search(file.text):
             continue
         for step in found.steps:
@@ -33,4 +37,4 @@ def check(changes: ChangeSet) -> Notes:
                 if isinstance(name, cst.Name) and name.value == "None":
                     where = f" of `{step.table}`" if step.table else ""
                     said = f"`{step.shown}` gives the constraint{where} no name, so nothing can drop it later"
-                    yield Note(file.at(step.call), said)
+                    yield file, Note(file.at(step.call), said)
