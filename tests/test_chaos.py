@@ -61,6 +61,18 @@ def test_while_the_database_is_gone_deliveries_are_refused_and_work_goes_on_when
     assert asyncio.run(story()) == ([503, 503], [])
 
 
+def test_a_process_ends_though_its_database_does_not_answer() -> None:
+    """What it can't hand over is taken over; its platform would kill it for waiting, and an upgrade with it."""
+    with stage("sqlite", LEASE) as here:
+        replica = here.fleet.start(Role.ALL)
+        here.fleet.up()
+        here.database.go()
+        replica.stop(within=60)
+        here.database.come_back()
+
+        assert replica.events("stopped")
+
+
 def test_a_process_that_wakes_up_after_its_lease_says_nothing_twice(seed: int) -> None:
     """Others have done its work meanwhile. It can't know that it slept, and is in the middle of a sentence."""
     with stage("postgresql", 3) as here:

@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import psycopg
 import pytest
 import sqlalchemy as sa
 from dbos import DBOS
@@ -931,6 +932,39 @@ def test_a_database_that_does_not_answer_is_said_so_at_once() -> None:
         asyncio.run(story())
 
     assert "secret" not in str(caught.value)
+
+
+def test_who_gives_up_soon_is_told_that_the_database_takes_too_long(fresh_postgres: str) -> None:
+    """Probes and scrapes do: without an answer nobody would hear what is wrong, just when it is."""
+    engine = create_engine(database_url(fresh_postgres))
+
+    async def story() -> list[object]:
+        web = Jobs(fresh_postgres)
+        await web.open()
+        with engine.begin() as connection:
+            connection.execute(sa.text("LOCK TABLE postil_leases, postil_pulls IN ACCESS EXCLUSIVE MODE"))
+            async with asyncio.timeout(60):
+                ready = await web.ready()
+                with pytest.raises(UnavailableError) as caught:
+                    await web.counts()
+                await web.stop()
+        return [ready.database, str(caught.value)]
+
+    assert asyncio.run(story()) == [False, "The database takes too long."]
+    engine.dispose()
+
+
+def test_a_server_that_vanished_is_no_more_waited_for_after_half_a_minute(fresh_postgres: str) -> None:
+    """Its machine is gone, and nothing comes back: what was asked would wait for two hours, and a worker with it."""
+    engine = create_engine(database_url(fresh_postgres))
+    with engine.connect() as connection:
+        held = connection.connection.dbapi_connection
+        assert isinstance(held, psycopg.Connection)
+        told = {option: int(value) for option, value in held.info.get_parameters().items() if value.isdecimal()}
+    engine.dispose()
+
+    assert told["keepalives_idle"] + told["keepalives_interval"] * told["keepalives_count"] == 30
+    assert told["tcp_user_timeout"] == 30_000
 
 
 def test_a_head_tells_its_pull_requests(url: str) -> None:

@@ -37,9 +37,9 @@ from inline_snapshot import snapshot
 from postgres import fresh_postgres, postgres_url
 from postil import packs
 from postil.app import create_app
-from postil.jobs import Ask, Pull
+from postil.jobs import Ask, Jobs, Pull
 from postil.settings import Settings
-from postil.web import hooks
+from postil.web import hooks, status
 from postil.web.metrics import Metrics
 from postil.web.pages import markdown
 
@@ -389,9 +389,22 @@ async def test_health_is_shallow(service: Service) -> None:
     assert answer.json() == {"status": "ok", "version": "0.1.0"}
 
 
-async def test_ready_names_the_part_that_is_missing(service: Service) -> None:
-    """Here no worker runs: deliveries are stored, and nobody works."""
+async def test_a_process_that_only_takes_deliveries_is_ready_without_a_worker(service: Service) -> None:
+    """They are stored for the next one; refused, they would have to be asked for again, which a worker does."""
     answer = await service.http.get("/ready")
+
+    assert answer.status_code == 200
+    assert answer.json() == {"status": "ready", "credentials": True, "database": True, "worker": False}
+
+
+async def test_ready_names_the_part_that_is_missing(tmp_path: Path, anyio_backend: str) -> None:
+    """A process that is to review as well, and whose worker has come to an end, is no good."""
+    jobs, app = Jobs(f"sqlite:///{tmp_path}/postil.db"), FastAPI()
+    app.include_router(status.ready(lambda: jobs))
+    await jobs.open()
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="https://postil.example.com") as http:
+        answer = await http.get("/ready")
+    await jobs.stop()
 
     assert answer.status_code == 503
     assert answer.json() == {"status": "not ready", "credentials": True, "database": True, "worker": False}

@@ -168,11 +168,11 @@ class Replica:
         self.process.send_signal(signal.SIGCONT)
         self.frozen = False
 
-    def stop(self) -> None:
-        """End it as an operator does, and wait until it has handed its work over."""
+    def stop(self, within: float = 90.0) -> None:
+        """End it as an operator does, and wait until it has handed its work over, for so many seconds at most."""
         self.ended = True
         self.process.terminate()
-        self.process.wait(timeout=90)
+        self.process.wait(timeout=within)
 
     def children(self) -> list[int]:
         """The ids of its analysing processes."""

@@ -84,7 +84,7 @@ def create_app(
     app.add_middleware(SecurityHeaders)
     errors.install(app)
     app.include_router(status.health(VERSION))
-    app.include_router(status.ready(house.jobs))
+    app.include_router(status.ready(house.jobs, with_worker=settings.role is not Role.WEB))
     # They name no repository and nobody, so they are open as long as nobody says who operators are.
     limited = [Depends(access.operator)] if access.is_limited else []
     app.include_router(status.metrics(house.measured, house.jobs, guideline.aliases), dependencies=limited)

@@ -22,6 +22,8 @@ URGENT = "postil_urgent"
 """The execution option of transactions that go ahead of others that wait to write to a SQLite file."""
 INCREMENTAL = 2
 """SQLite's number for the kind of auto_vacuum that waits until it is told to."""
+VANISHED = 30
+"""Seconds without a sign after which a server counts as gone, with what was asked of it."""
 
 
 def database_url(text: str) -> sa.URL:
@@ -167,13 +169,20 @@ def create_engine(url: sa.URL) -> sa.Engine:
     """
     if url.get_backend_name() != "sqlite":
         options = "-c idle_in_transaction_session_timeout=60000"
+        # A server whose machine is gone says nothing. By default one waits two hours for it, and nothing else is done.
+        vanished = {
+            "keepalives_idle": VANISHED // 2,
+            "keepalives_interval": VANISHED // 6,
+            "keepalives_count": 3,
+            "tcp_user_timeout": 1000 * VANISHED,
+        }
         return sa.create_engine(
             url,
             pool_size=20,
             max_overflow=10,
             pool_pre_ping=True,
             pool_timeout=10,
-            connect_args={"application_name": APPLICATION, "connect_timeout": 10, "options": options},
+            connect_args={"application_name": APPLICATION, "connect_timeout": 10, "options": options, **vanished},
         )
     engine = sa.create_engine(
         url, pool_size=20, max_overflow=10, pool_timeout=PATIENCE, connect_args={"factory": _Connection}

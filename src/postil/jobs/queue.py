@@ -57,6 +57,8 @@ T = TypeVar("T")
 
 POLLING = 0.1
 """Seconds between two looks of the engine, at its queue and at its messages."""
+SOON = 3.0
+"""Seconds that those who give up soon wait for the database: probes, scrapes, and a process that is to end."""
 LAST_WORD = 60.0
 """Seconds for what is still to be done after the last try of a run."""
 
@@ -223,30 +225,23 @@ class Jobs:
             await asyncio.sleep(0.1)
 
     async def stop(self, grace: float = 20.0) -> None:
-        """Take no new work, let runs end for `grace` seconds, and hand the others on to whoever lives."""
+        """Take no new work, let runs end for `grace` seconds, and hand the others on to whoever lives.
+
+        A database that doesn't answer isn't waited for: then the others wait for the lease of this process to end.
+        """
+        answers = True
         if self._keeper is not None:
             self._stopping.set()
             # The engine's own wait does the same, and sleeps for a second before it looks.
             for event in self._engine.background_thread_stop_events:
                 event.set()
             await self._settle_down(grace)
-            loop = asyncio.get_running_loop()
-            await loop.run_in_executor(self._threads, DBOS.destroy)
-            DBOS.destroy(destroy_registry=True)
-            # The loop's default executor was replaced by the engine's, which takes nothing any more.
-            loop.set_default_executor(ThreadPoolExecutor(thread_name_prefix="asyncio"))
-            for task in self._working:
-                task.cancel()
-            await asyncio.gather(*self._working, return_exceptions=True)
-            await loop.run_in_executor(self._threads, self._keeper.join)
+            answers = await self._end_work(self._keeper)
             self._keeper = None
-            try:
-                await self._call(care.drop_lease)
-            except UnavailableError:
-                log.warning("lease_not_dropped")
         if self._open_already:
-            with contextlib.suppress(UnavailableError):
-                await self._call(duties.leave)
+            if answers:
+                with contextlib.suppress(UnavailableError):
+                    await self._soon(duties.leave)
             self._store.client.destroy()
             self._store.engine.dispose()
         for held in filter(None, (self._lock_file, self._use_file)):
@@ -254,16 +249,50 @@ class Jobs:
         self._lock_file = self._use_file = None
         self._threads.shutdown(wait=False)
 
+    async def _end_work(self, keeper: threading.Thread) -> bool:
+        """End the engine, what is still under way and the lease; False where the database didn't answer."""
+        loop = asyncio.get_running_loop()
+        try:
+            await self._soon(care.show_life)
+        except UnavailableError:
+            # The engine's end waits for threads that wait for the database.
+            threading.Thread(target=DBOS.destroy, kwargs={"destroy_registry": True}, daemon=True).start()
+            answers = False
+        else:
+            await loop.run_in_executor(self._threads, DBOS.destroy)
+            DBOS.destroy(destroy_registry=True)
+            answers = True
+        # The loop's default executor was replaced by the engine's, which takes nothing any more.
+        loop.set_default_executor(ThreadPoolExecutor(thread_name_prefix="asyncio"))
+        for task in self._working:
+            task.cancel()
+        await asyncio.gather(*self._working, return_exceptions=True)
+        if answers:
+            await loop.run_in_executor(self._threads, keeper.join)
+            with contextlib.suppress(UnavailableError):
+                await self._call(care.drop_lease)
+        else:
+            log.warning("lease_not_dropped")
+        return answers
+
     async def _settle_down(self, grace: float) -> None:
         """Wait until all runs have ended, and the engine has written that down as well."""
-        end = time.monotonic() + grace
-        with contextlib.suppress(UnavailableError):
-            # The engine tells nobody when it has written something down.
-            while time.monotonic() < end and (self._working or await self._call(care.is_at_work)):  # noqa: ASYNC110
-                await asyncio.sleep(0.02)
+        with contextlib.suppress(UnavailableError, TimeoutError):
+            async with asyncio.timeout(grace):
+                # The engine tells nobody when it has written something down.
+                while self._working or await self._call(care.is_at_work):  # noqa: ASYNC110
+                    await asyncio.sleep(0.02)
 
     async def _call(self, function: Callable[Concatenate[Store, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         return await self._in_thread(lambda: function(self._store, *args, **kwargs))
+
+    async def _soon(self, function: Callable[Concatenate[Store, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call for somebody who gives up soon. Raises UnavailableError where it takes longer than SOON."""
+        try:
+            async with asyncio.timeout(SOON):
+                return await self._call(function, *args, **kwargs)
+        except TimeoutError as error:
+            raise UnavailableError("The database takes too long.") from error
 
     async def _in_thread(self, function: Callable[[], T]) -> T:
         try:
@@ -404,7 +433,7 @@ class Jobs:
 
         What was said before a rule was restored isn't in it. Operators' page, metrics and command line show this.
         """
-        return await self._call(receptions.list_of, aliases, repository_id)
+        return await self._soon(receptions.list_of, aliases, repository_id)
 
     async def restore(self, rules: Sequence[str], repository_id: int | None = None) -> int | None:
         """Undo a rule's steps, in one repository or everywhere, and say how many; it is judged anew from here on.
@@ -529,10 +558,10 @@ class Jobs:
     async def ready(self) -> Readiness:
         """Whether work can be accepted and will be done. Never raises."""
         try:
-            return Readiness(database=True, worker=bool(await self._call(care.living)))
+            return Readiness(database=True, worker=bool(await self._soon(care.living)))
         except UnavailableError:
             return Readiness(database=False, worker=False)
 
     async def counts(self) -> Counts:
         """The numbers for the metrics. Raises UnavailableError."""
-        return await self._call(inspection.counts)
+        return await self._soon(inspection.counts)

@@ -1,6 +1,6 @@
 """What Prometheus is told. Every label has few values: what comes from outside is sorted into known ones first.
 
-docs/operate.md lists all of it. No label names an installation, a repository or a person.
+docs/watch.md lists all of it. No label names an installation, a repository or a person.
 """
 
 from collections.abc import Callable, Sequence

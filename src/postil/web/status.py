@@ -60,8 +60,11 @@ class Parts(Protocol):
         ...
 
 
-def ready(parts: Callable[[], Parts | None]) -> APIRouter:
-    """Make the route that says whether all parts work; `parts` gives None while there are no credentials."""
+def ready(parts: Callable[[], Parts | None], *, with_worker: bool = True) -> APIRouter:
+    """Make the route that says whether all parts work; `parts` gives None while there are no credentials.
+
+    A process that only takes deliveries does so `with_worker` or without: they are stored for the next one.
+    """
     routes = APIRouter()
 
     @routes.get("/ready", response_model=Ready, responses={503: {"model": Ready}})
@@ -69,7 +72,7 @@ def ready(parts: Callable[[], Parts | None]) -> APIRouter:
         response.headers.update(NO_STORE)
         there = parts()
         found = await there.ready() if there is not None else Readiness(database=False, worker=False)
-        good = found.database and found.worker
+        good = found.database and (found.worker or not with_worker)
         response.status_code = 200 if good else 503
         return Ready(
             status="ready" if good else "not ready",
