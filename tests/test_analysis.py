@@ -108,6 +108,46 @@ def test_a_copy_does_not_share_its_originals_fingerprints() -> None:
     assert len({each.fingerprint for each in both.introduced}) == 2
 
 
+WAITS = "import time\n\n\nasync def wait(order):\n    order.begin()\n    time.sleep(1)\n    order.end()\n"
+
+
+def test_code_that_moves_to_another_file_is_not_new() -> None:
+    """Who splits a module is not told of all that was wrong with it."""
+    split = analysed(
+        Change("a.py", "def stay(): ...\n", f"{WAITS}\n\ndef stay(): ...\n"),
+        Change("b.py", f"import os\n{WAITS}", None),
+    )
+    into_a_class = WAITS.replace("\n    ", "\n        ").replace("async def", "class B:\n    async def")
+    moved = analysed(Change("a.py", None, WAITS), Change("b.py", into_a_class, "import time\n"))
+
+    assert places(split) == []
+    assert places(moved) == []
+
+
+def test_code_that_is_copied_to_another_file_is_new() -> None:
+    """The fault is there once more."""
+    copied = analysed(Change("a.py", f"# here\n{WAITS}", WAITS), Change("b.py", WAITS, None))
+    twice = analysed(Change("a.py", None, WAITS), Change("b.py", WAITS, None), Change("c.py", WAITS, None))
+
+    assert places(copied) == [("sleep-in-async", "b.py", 6)]
+    assert places(twice) == [("sleep-in-async", "c.py", 6)]
+
+
+def test_code_that_was_no_fault_where_it_came_from_is_new() -> None:
+    """It is the move that makes it one."""
+    plain = WAITS.replace("async def", "def").replace("order.begin()", "order.begin()\n    order.go()")
+    moved = analysed(Change("a.py", None, plain), Change("b.py", plain.replace("def", "async def"), None))
+
+    assert places(moved) == [("sleep-in-async", "b.py", 7)]
+
+
+def test_a_line_that_is_alike_by_chance_is_new() -> None:
+    """The same call alone says nothing of where it came from."""
+    other = "import time\n\n\nasync def rest():\n    time.sleep(1)\n"
+
+    assert places(analysed(Change("a.py", None, WAITS), Change("b.py", other, None))) == [("sleep-in-async", "b.py", 5)]
+
+
 def test_an_allowed_finding_is_suppressed_and_counted() -> None:
     """The review's sum names it; nobody is told twice."""
     analysis = changed(None, SLEEPS.replace("(1)", "(1)  # postil: allow sleep-in-async -- a test of the loop"))

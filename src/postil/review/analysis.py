@@ -13,7 +13,7 @@ from postil.lint.engine import Report, RuleSet, apply_edits
 from postil.lint.finding import Finding, Problem
 from postil.lint.project import Project, toml_file
 from postil.lint.source import Parsed
-from postil.review.identity import Kept, fingerprints, folded, introduced
+from postil.review.identity import Gone, Kept, Numbered, fingerprints, folded, introduced
 from postil.review.model import Analysis, Introduced, Suggestion
 
 SUGGESTION_LINES = 10
@@ -68,6 +68,7 @@ def analyse(
             if report.findings:
                 judged.alone[change.path] = report.findings
                 found[change.path] = _new_in(change, report, rules, base_project, parsed, base_paths[change.path])
+    _leave_out_moved(found, changes, rules, base_project, started)
     if rules.compares and part is not Part.FILES:
         started("")
         report = rules.lint_change_set(changes, project, base_project, parsed)
@@ -124,6 +125,45 @@ def _new_in(
     if base.problems:
         new = [finding for finding in new if not kept.whole(finding)]
     return new
+
+
+def _leave_out_moved(
+    found: dict[str, list[Finding]],
+    changes: Sequence[Change],
+    rules: RuleSet,
+    base_project: Project,
+    started: Callable[[str], None],
+) -> None:
+    """Take away what base had in another file that lost it to this one, as when a module is split.
+
+    One finding of base stands for one of head, so what was copied besides is new.
+    """
+    losing = {
+        change.path: (change, Gone(change.base, change.head or ""))
+        for change in (changes if any(found.values()) else ())
+        if change.base is not None and change.base != change.head and change.is_python
+    }
+    concerned = rules.only({finding.rule for findings in found.values() for finding in findings})
+    old: dict[str, set[tuple[str, int, str]]] = {}
+
+    def is_moved(finding: Finding, head: Numbered) -> bool:
+        for path, (change, gone) in losing.items():
+            lines = list(gone.base_lines(head, finding)) if path != finding.path else ()
+            if lines and path not in old:
+                started(path)
+                report = concerned.lint(change.previous_path or path, change.base or "", base_project)
+                old[path] = {(each.rule, each.line, folded(each.code)) for each in report.findings}
+            for line in lines:
+                trace = (finding.rule, line, folded(finding.code))
+                if trace in old[path]:
+                    old[path].discard(trace)
+                    return True
+        return False
+
+    for change in changes if losing else ():
+        if found.get(change.path):
+            head = Numbered(change.head or "")
+            found[change.path] = [finding for finding in found[change.path] if not is_moved(finding, head)]
 
 
 def _distinct(findings: Iterable[Finding]) -> list[Finding]:

@@ -5,10 +5,12 @@ Pure: takes findings and texts, gives values.
 
 import difflib
 import hashlib
+import itertools
 import json
 import re
+from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -103,6 +105,53 @@ class Kept:
     def whole(self, finding: Finding) -> bool:
         """Whether every line of a finding of head stood in base."""
         return all(line in self._from_base for line in range(finding.line, finding.end_line + 1))
+
+
+_RUN = 4
+"""So many equal lines in a row, blank ones left out, are code that was moved; fewer are alike by chance."""
+_PLACES = 20
+"""At so many places a line is looked for: one that stands at more of them tells nothing, and takes time."""
+
+
+class Numbered:
+    """The lines of a text that aren't blank, without their indentation, and their numbers."""
+
+    def __init__(self, text: str) -> None:
+        numbered = [(number, line.strip()) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
+        self.numbers = [number for number, _ in numbered]
+        self.lines = [line for _, line in numbered]
+
+
+class Gone:
+    """The lines that a file lost, with the code around them: where what another file gained may come from."""
+
+    def __init__(self, base: str, head: str) -> None:
+        self._base = Numbered(base)
+        lost = Counter(self._base.lines) - Counter(Numbered(head).lines)
+        self._places: defaultdict[str, list[int]] = defaultdict(list)
+        for index, line in enumerate(self._base.lines):
+            if lost[line]:
+                self._places[line].append(index)
+
+    def base_lines(self, head: Numbered, finding: Finding) -> Iterator[int]:
+        """The lines of base at which a finding of another file's `head` may have stood, with the same code around."""
+        first, end = bisect_left(head.numbers, finding.line), bisect_right(head.numbers, finding.end_line)
+        own, lines = head.lines[first:end], self._base.lines
+        if not own or any(line not in self._places for line in own):
+            return
+        for start in self._places[own[0]][:_PLACES]:
+            behind = start + len(own)
+            if lines[start:behind] == own:
+                before = _alike(
+                    lines[max(0, start - _RUN) : start][::-1], head.lines[max(0, first - _RUN) : first][::-1]
+                )
+                if before + len(own) + _alike(lines[behind : behind + _RUN], head.lines[end : end + _RUN]) >= _RUN:
+                    yield self._base.numbers[start]
+
+
+def _alike(these: Sequence[str], those: Sequence[str]) -> int:
+    """How many lines are equal from the first one on."""
+    return sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], zip(these, those, strict=False)))
 
 
 def introduced(head: Iterable[Finding], base: Iterable[Finding], path: str, kept: Kept) -> list[Finding]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import libcst as cst
 
-from postil.lint import FileChange, Note, Notes, SourceFile, has_unpacking, string_value
+from postil.lint import ChangeSet, FileChange, Note, Notes, SourceFile, has_unpacking, string_value
 from postil.lint.contexts import is_test_path
 from postil.lint.fixtures import is_test_function
 from postil.lint.normal import Forms
@@ -34,25 +34,45 @@ class _Disabling:
     is_case: bool
 
 
-def check(change: FileChange) -> Notes:
-    head_text = change.head_text
-    if head_text is None or not change.compared or not is_test_path(change.path):
-        return
-    if "skip" in head_text or "xfail" in head_text:
-        yield from _disabled(change)
-    if change.base_text is not None and _loses_a_name(change.base_text, head_text):
-        yield from _hidden(change)
+def check(change_set: ChangeSet) -> Notes:
+    tests = [change for change in change_set.files if change.compared and is_test_path(change.path)]
+    disabling = [change for change in tests if _may_disable(change.head_text)]
+    moved = _lost(tests) if disabling else Counter()
+    for change in disabling:
+        yield from _disabled(change, moved)
+    for change in tests:
+        if change.base_text and change.head_text and _loses_a_name(change.base_text, change.head_text):
+            yield from _hidden(change)
 
 
-def _disabled(change: FileChange) -> Notes:
+def _may_disable(text: str | None) -> bool:
+    return text is not None and ("skip" in text or "xfail" in text)
+
+
+def _lost(tests: list[FileChange]) -> Counter[tuple[str, str]]:
+    """What was disabled in files that have it no more: its test may have moved."""
+    lost: Counter[tuple[str, str]] = Counter()
+    for change in tests:
+        if _may_disable(change.base_text):
+            lost += _keys(change.base) - _keys(change.head)
+    return lost
+
+
+def _keys(file: SourceFile | None) -> Counter[tuple[str, str]]:
+    return Counter((each.scope, each.name) for each in _disablings(file)) if file is not None else Counter()
+
+
+def _disabled(change: FileChange, moved: Counter[tuple[str, str]]) -> Notes:
     if change.head is None:
         return
     known = list(_disablings(change.base)) if change.base else []
-    before = Counter((each.scope, each.name) for each in known)
+    before = _keys(change.base)
     for each in _disablings(change.head):
         key = (each.scope, each.name)
         if before[key]:
             before[key] -= 1
+        elif moved[key]:
+            moved[key] -= 1
         elif not each.explained and not _is_renamed(each, change.head, known, change.base):
             what = f"{'a case of ' * each.is_case}`{each.scope}`" if each.scope else "this"
             yield Note(change.head.at(each.node), f"{what} is disabled by `{each.name}`, and nothing says why")

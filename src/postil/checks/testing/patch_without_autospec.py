@@ -32,6 +32,10 @@ def check(change_set: ChangeSet) -> Notes:
         return
     with_spec = without = 0
     bare: list[tuple[SourceFile, Patch]] = []
+    moved: Counter[str] = Counter()
+    for change in change_set.files:
+        if is_test_path(change.path) and _CALL.search(change.base_text or ""):
+            moved += _counted(change.base) - _counted(change.head)
     for change in change_set.files:
         if change.head_text is None or not is_test_path(change.path) or not _CALL.search(change.head_text):
             continue
@@ -46,6 +50,8 @@ def check(change_set: ChangeSet) -> Notes:
             code = change.head.code(patch.call)
             if new[code]:
                 new[code] -= 1
+            elif moved[code]:
+                moved[code] -= 1
             elif not _is_exempt(patch, change.head):
                 bare.append((change.head, patch))
     if with_spec < 2 or with_spec < _ADOPTED * (with_spec + without):

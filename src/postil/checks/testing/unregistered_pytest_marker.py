@@ -23,7 +23,7 @@ def check(change_set: ChangeSet) -> Notes:
             continue
         said: set[str] = set()
         for node, name in _used(head):
-            if name in known.names or _was_there(change, name, before):
+            if name in known.names or _was_there(change_set, change, name, before):
                 continue
             meant = closest(name, BUILT_IN if known.open else known.names)
             if meant is not None:
@@ -50,9 +50,13 @@ def _before(change_set: ChangeSet) -> Registry:
     return Registry(change_set.base_project, [base for base in bases if base is not None])
 
 
-def _was_there(change: FileChange, name: str, before: Registry) -> bool:
-    """Whether the file used the mark before, and it was as unknown then."""
-    if change.base_text is None or f"mark.{name}" not in change.base_text:
-        return False
-    known = before.of(change.previous_path or change.path)
-    return known is None or name not in known.names
+def _was_there(change_set: ChangeSet, change: FileChange, name: str, before: Registry) -> bool:
+    """Whether the file used the mark before, or another one did that lost it, and it was as unknown then."""
+    written = f"mark.{name}"
+    for each in change_set.files:
+        count = (each.base_text or "").count(written)
+        if count and (each is change or count > (each.head_text or "").count(written)):
+            known = before.of(each.previous_path or each.path)
+            if known is None or name not in known.names:
+                return True
+    return False
