@@ -1,5 +1,7 @@
 """Finds "create it if it isn't there" with an `await` between the question and the answer."""
 
+from collections.abc import Iterator, Sequence
+
 import libcst as cst
 
 from postil.lint import Fix, FixKind, Note, Notes, Secondary, SourceFile
@@ -12,23 +14,29 @@ MENTIONS = ("await",)
 
 def check(statement: cst.If, file: SourceFile) -> Notes:
     missing = _asked_for(statement.test)
-    if missing is None or (waits := next(suspensions(statement.body), None)) is None:
+    code: list[cst.CSTNode] = [statement.body] if missing is not None else []
+    if missing is None and (missing := _found(statement)) is not None:
+        code = _after(statement, file)
+    if missing is None or (waits := next(_waits(code), None)) is None:
         return
     function = file.enclosing_function(statement)
     if not isinstance(function, cst.FunctionDef) or not _is_shared(missing, function):
         return
     name = dotted(missing)
-    assigned = next((node for node in walk_scope(statement.body) if name in _assigned(node)), None)
-    if assigned is None or not _waits_before(statement.body, assigned):
+    assigned = next((node for part in code for node in walk_scope(part) if name in _assigned(node)), None)
+    if assigned is None or not _waits_before(code, assigned):
         return
     if _is_asked_again(assigned, statement, name, file) or is_under_lock(assigned, file):
         return
     if file.is_startup(statement) or function.name.value == "start" or file.is_script or file.in_test(statement):
         return
+    is_one_block = code[0] is statement.body
+    if not is_one_block and file.is_cleanup(statement):
+        return
     yield Note(
         statement,
         f"two tasks in `{function.name.value}` both find `{name}` missing, as it is set only after an `await`",
-        fix=_under_the_lock(statement, file),
+        fix=_under_the_lock(statement, file) if is_one_block else None,
         secondary=(Secondary(waits, "the other task runs here"),),
     )
 
@@ -46,6 +54,34 @@ def _asked_for(test: cst.BaseExpression) -> cst.BaseExpression | None:
     return None
 
 
+def _found(statement: cst.If) -> cst.BaseExpression | None:
+    """`x` of `if x is not None: return x` and of `if x: return x`, where that is all."""
+    body = statement.body.body
+    only = body[0] if len(body) == 1 else None
+    line = only.body[0] if isinstance(only, cst.SimpleStatementLine) else only
+    if not isinstance(line, cst.Return) or statement.orelse is not None:
+        return None
+    test = statement.test
+    while isinstance(test, cst.BooleanOperation) and isinstance(test.operator, cst.And):
+        test = test.left
+    if isinstance(test, cst.Comparison) and len(test.comparisons) == 1:
+        compared = test.comparisons[0]
+        is_there = isinstance(compared.operator, cst.IsNot) and dotted(compared.comparator) == "None"
+        return test.left if is_there else None
+    return test if isinstance(test, (cst.Name, cst.Attribute)) else None
+
+
+def _after(statement: cst.If, file: SourceFile) -> list[cst.CSTNode]:
+    """What follows a statement in its block."""
+    block = file.parent(statement)
+    lines: list[cst.CSTNode] = list(block.body) if isinstance(block, cst.IndentedBlock) else []
+    return lines[lines.index(statement) + 1 :] if statement in lines else []
+
+
+def _waits(code: Sequence[cst.CSTNode]) -> Iterator[cst.CSTNode]:
+    return (place for part in code for place in suspensions(part))
+
+
 def _is_shared(missing: cst.BaseExpression, function: cst.FunctionDef) -> bool:
     if isinstance(missing, cst.Attribute):
         return dotted(missing.value) in ("self", "cls")
@@ -59,16 +95,18 @@ def _is_shared(missing: cst.BaseExpression, function: cst.FunctionDef) -> bool:
 
 def _assigned(node: cst.CSTNode) -> list[str | None]:
     if isinstance(node, cst.Assign):
-        return [dotted(each.target) for each in node.targets]
+        given = [each.target for each in node.targets]
+        parts = [part.value for each in given if isinstance(each, (cst.Tuple, cst.List)) for part in each.elements]
+        return [dotted(each) for each in (*given, *parts)]
     return [dotted(node.target)] if isinstance(node, cst.AnnAssign) and node.value is not None else []
 
 
-def _waits_before(body: cst.CSTNode, assigned: cst.CSTNode) -> bool:
+def _waits_before(code: Sequence[cst.CSTNode], assigned: cst.CSTNode) -> bool:
     """Whether something is awaited before or in the value that is assigned."""
     if next(suspensions(assigned), None) is not None:
         return True
-    places = {id(place) for place in suspensions(body)}
-    for node in walk_scope(body):
+    places = {id(place) for place in _waits(code)}
+    for node in (node for part in code for node in walk_scope(part)):
         if node is assigned:
             return False
         if id(node) in places:
@@ -79,7 +117,7 @@ def _waits_before(body: cst.CSTNode, assigned: cst.CSTNode) -> bool:
 def _is_asked_again(assigned: cst.CSTNode, statement: cst.If, name: str | None, file: SourceFile) -> bool:
     """Whether a second question stands between the first one and the answer."""
     for above in file.ancestors(assigned):
-        if above is statement:
+        if above is statement or isinstance(above, cst.FunctionDef):
             return False
         if isinstance(above, cst.If) and any(dotted(node) == name for node in walk_scope(above.test)):
             return True

@@ -96,7 +96,7 @@ def _later_use(statement: cst.Assign | cst.AnnAssign, file: SourceFile) -> tuple
     function = file.enclosing_function(statement)
     if not isinstance(target, cst.Name) or not isinstance(function, cst.FunctionDef):
         return None, None
-    first: tuple[str | None, cst.CSTNode | None] = (None, None)
+    uses: list[tuple[str | None, cst.CSTNode]] = []
     for node in walk(function):
         if not isinstance(node, cst.Name) or node.value != target.value or node is target:
             continue
@@ -105,13 +105,41 @@ def _later_use(statement: cst.Assign | cst.AnnAssign, file: SourceFile) -> tuple
             isinstance(above, cst.Arg) and above.keyword is node
         ):
             continue
-        use = _use(node, file)
-        if use is None:
-            return None, None
-        first = first if first[0] is not None else (use, node)
-    if first[0] is None or file.value_of(target) is not statement.value:
+        uses.append((_use(node, file), node))
+    if not uses or uses[0][0] is None:
         return None, None
-    return first
+    is_only_value = file.value_of(target) is statement.value and all(use is not None for use, _ in uses)
+    return uses[0] if is_only_value or _is_cached(statement, uses, file) else (None, None)
+
+
+def _is_cached(
+    statement: cst.Assign | cst.AnnAssign, uses: list[tuple[str | None, cst.CSTNode]], file: SourceFile
+) -> bool:
+    """Whether a variable is asked for its value next, and given an awaited one where it has none.
+
+    So it is never meant to be awaited: `found = cache.get(key)`, `if found is None: found = await load(key)`.
+    """
+    line, first = file.parent(statement), uses[0][1]
+    block = file.parent(line) if line is not None else None
+    lines = list(block.body) if isinstance(block, cst.IndentedBlock) else []
+    after = lines[lines.index(line) + 1] if line in lines[:-1] else None  # ty: ignore[invalid-argument-type]
+    if not isinstance(after, cst.If) or not any(node is first for node in walk(after.test)):
+        return False
+    is_set = False
+    for _, node in uses:
+        above = file.parent(node)
+        taker = file.parent(above) if isinstance(above, cst.Arg) else None
+        takes = (file.name_of(taker.func) or "") if isinstance(taker, cst.Call) else ""
+        if isinstance(above, cst.Await) or takes.startswith(("asyncio.", "inspect.")):
+            return False
+        if isinstance(above, cst.AssignTarget):
+            made = file.parent(above)
+            if not isinstance(made, cst.Assign) or not isinstance(made.value, cst.Await):
+                return False
+            if any(each is use for each in walk(made.value) for _, use in uses):
+                return False
+            is_set = is_set or any(made is inner for inner in walk(after.body))
+    return is_set
 
 
 def _awaited(call: cst.Call, file: SourceFile) -> Fix | None:
