@@ -22,7 +22,11 @@ _KEEP_METHODS = ("dataclasses.dataclass", "functools.total_ordering", "typing.fi
 
 def coroutine_function(reference: cst.BaseExpression, file: "SourceFile") -> cst.FunctionDef | None:
     """The `async def` of this file that an expression names, if nothing wraps, replaces or overrides it."""
-    found = file.definition_of(reference)
+    return coroutine_definition(file.definition_of(reference), file)
+
+
+def coroutine_definition(found: cst.CSTNode | None, file: "SourceFile") -> cst.FunctionDef | None:
+    """A definition of this file if it is an `async def` that nothing wraps, replaces or overrides."""
     if not isinstance(found, cst.FunctionDef) or found.asynchronous is None or is_generator(found):
         return None
     if not _only(found, _KEEP_COROUTINES, file) and not any(route.function is found for route in file.routes):
@@ -52,7 +56,8 @@ KNOWN_NAMES = _METHODS | {name.rpartition(".")[2] for name in COROUTINE_FUNCTION
 def _is_method_for_sure(method: cst.FunctionDef, owner: cst.ClassDef, file: "SourceFile") -> bool:
     name = method.name.value
     # What stands behind a protocol may be anything of the same shape.
-    if any((dotted(base.value) or "").endswith("Protocol") for base in owner.bases):
+    bases = (base.value.value if isinstance(base.value, cst.Subscript) else base.value for base in owner.bases)
+    if any((dotted(base) or "").endswith("Protocol") for base in bases):
         return False
     if not _only(owner, _KEEP_METHODS, file) or name in attribute_assignments(owner):
         return False

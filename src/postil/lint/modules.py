@@ -1,17 +1,42 @@
 """Which file an import leads to, among the files at hand. What leads elsewhere is unknown."""
 
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Iterable, Sequence
 from posixpath import dirname, join, normpath
 from typing import TypeVar
 
 import libcst as cst
 
+from postil.lint.change import FileChange
 from postil.lint.names import Definition
 from postil.lint.source import SourceFile
 
 T = TypeVar("T")
 
+_IMPORTS = re.compile(r"^[ \t]*(?:from|import)[ \t]([^\n(]*(?:\([^)]*\))?)", re.MULTILINE)
+_WORD = re.compile(r"\w+")
 _HOPS = 5  # a name that is passed on through more packages than this is one that imports itself
+
+
+def importing(changes: Sequence[FileChange], holds: Callable[[str], bool]) -> list[FileChange]:
+    """The changed files whose text `holds` something and that others import, and these others.
+
+    By their texts alone, so that the rest of a large change need not be parsed.
+    """
+    texts = {change.path: change.head_text for change in changes if change.head_text is not None}
+    imported = {path: set(_WORD.findall(" ".join(_IMPORTS.findall(text)))) for path, text in texts.items()}
+    stems = {_stem(path) for path, text in texts.items() if holds(text)}
+    # A package hands on what its modules hold.
+    stems |= {_stem(path) for path in texts if path.endswith("/__init__.py") and imported[path] & stems}
+    importers = {path for path in texts if imported[path] & stems}
+    wanted = {word for path in importers for word in imported[path] & stems}
+    paths = importers | {path for path in texts if _stem(path) in wanted}
+    return [change for change in changes if change.path in paths]
+
+
+def _stem(path: str) -> str:
+    """The last part of the name under which a file is imported."""
+    return path.removesuffix(".py").removesuffix("/__init__").rpartition("/")[2]
 
 
 class Modules:
@@ -42,6 +67,34 @@ class Modules:
         """The class or function that an expression in `file` names, with the file that defines it."""
         return self._found(file, expression, SourceFile.definition_of, SourceFile.definition_named)
 
+    def called(self, name: str, importer: SourceFile) -> tuple[SourceFile, Definition] | None:
+        """The class or function that `importer` knows under a dotted name, such as that of a type, and its file."""
+        led = self._follow(name, importer)
+        found = led[0].definition_named(led[1]) if led is not None else None
+        return (led[0], found) if led is not None and found is not None else None
+
+    def called_in(self, called: cst.BaseExpression, file: SourceFile) -> tuple[SourceFile, Definition] | None:
+        """The function or class that `called` names in `file`, or the method of an object whose class is known."""
+        if (led := self.definition(file, called)) is not None or not isinstance(called, cst.Attribute):
+            return led
+        owner = self._class_of(called.value, file)
+        method = owner[0].member_of(owner[1], called.attr.value) if owner is not None else None
+        return (owner[0], method) if owner is not None and method is not None else None
+
+    def _class_of(self, value: cst.BaseExpression, file: SourceFile) -> tuple[SourceFile, cst.ClassDef] | None:
+        """The class of an object from another file: by its type, its value there, or as the base of `self`'s class."""
+        kind, led = file.type_of(value), None
+        if kind is not None and "." in kind:
+            led = self.called(kind, file)
+        elif kind is not None and (own := file.class_named(kind)) is not None:
+            bases = [base.value.value if isinstance(base.value, cst.Subscript) else base.value for base in own.bases]
+            led = self.definition(file, bases[0]) if len(bases) == 1 else None
+        elif (made := self.value(file, value)) is not None and made[0] is not file:
+            kind = made[0].type_of(made[1])
+            own = made[0].class_named(kind) if kind is not None else None
+            led = (made[0], own) if own is not None else self.called(kind, made[0]) if kind is not None else None
+        return (led[0], led[1]) if led is not None and isinstance(led[1], cst.ClassDef) else None
+
     def value(self, file: SourceFile, expression: cst.CSTNode) -> tuple[SourceFile, cst.BaseExpression] | None:
         """The one expression that a name or attribute stands for, with the file in which it is assigned."""
         return self._found(file, expression, SourceFile.value_of, SourceFile.global_value)
@@ -66,7 +119,9 @@ class Modules:
 
     def _lookup(self, file: SourceFile, expression: cst.CSTNode) -> tuple[SourceFile, str] | None:
         """The file whose top level an imported name leads to, and what it is called there."""
-        name = file.name_of(expression)
+        return self._follow(file.name_of(expression), file)
+
+    def _follow(self, name: str | None, file: SourceFile) -> tuple[SourceFile, str] | None:
         for _ in range(_HOPS):
             if name is None:
                 return None

@@ -2,7 +2,8 @@
 
 import libcst as cst
 
-from postil.lint import Fix, FixKind, Insert, Note, Notes, SourceFile
+from postil.lint import Note, Notes, SourceFile
+from postil.lint.awaiting import awaited
 from postil.lint.coroutines import makes_coroutine
 
 MENTIONS = ("async def", "asyncio")
@@ -22,11 +23,4 @@ def check(expression: cst.Expr, file: SourceFile) -> Notes:
         message = f"nothing waits for what `{written}` starts, and its failures are lost"
     else:
         message = f"`{written}` only makes a coroutine here, and nothing awaits it"
-    yield Note(call, message, fix=_awaited(call, file))
-
-
-def _awaited(call: cst.Call, file: SourceFile) -> Fix | None:
-    function = file.enclosing_function(call)
-    if not isinstance(function, cst.FunctionDef) or function.asynchronous is None:
-        return None
-    return Fix((Insert(call, "await "),), FixKind.SUGGESTION)
+    yield Note(call, message, fix=awaited(call, file))
