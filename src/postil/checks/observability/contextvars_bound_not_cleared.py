@@ -24,12 +24,13 @@ def check(call: cst.Call, file: SourceFile) -> Notes:
         return  # runs in a thread with a copy of the context
     # A server starts a task for each request, and what is bound in it ends with it.
     own = handler.asynchronous is not None and what == "request"
-    bound = ", ".join(f"`{arg.keyword.value}`" for arg in call.args if arg.keyword is not None) or "what is bound"
+    names = [f"`{arg.keyword.value}`" for arg in call.args if arg.keyword is not None]
+    stays, them, are = ("stay", "them", "are") if len(names) > 1 else ("stays", "it", "is")
+    bound = f"{' and '.join(names) or 'what is bound'} {stays} bound after the {what}"
+    alone = f"{are} gone only if the server gives each request its own task"
     yield Note(
         call,
-        f"{bound} stays bound after the {what}, and the next one on this worker logs it as well"
-        if not own
-        else f"{bound} stays bound after the request, and is gone only if the server gives each request its own task",
+        f"{bound}, and {alone}" if own else f"{bound}, and the next one on this worker logs {them} as well",
         fix=_cleared(call, file),
         severity="hint" if own else None,
     )

@@ -8,11 +8,14 @@ import libcst as cst
 from postil.lint import Fix, FixKind, Note, Notes, Secondary, SourceFile, argument, string_value
 from postil.lint.catalogue.client_errors import CLIENT_ERROR_RESPONSES, CLIENT_ERRORS
 from postil.lint.logs import log_call
+from postil.lint.names import dotted
 from postil.lint.statuses import status_of
 
 MENTIONS = ("40", "41", "42", "HTTP", "exceptions", "NotFound", "HttpResponse")
 
 _TOO_HIGH = frozenset({"error", "exception", "critical"})
+# A project's own exception, by its name.
+_NOT_FOUND = re.compile(r"(?:^|\.)\w*NotFound(?:Error|Exception)?$")
 _AUDIT = re.compile(r"audit|security", re.IGNORECASE)
 # Often an upstream's doing, and worth an alarm.
 _NOT_THE_CLIENT = frozenset({408, 424, 429, 499})
@@ -88,6 +91,8 @@ def _status(statement: cst.BaseSmallStatement, file: SourceFile) -> int | None:
             status = CLIENT_ERRORS.get(name)
             if status is None and name.rpartition(".")[2] == "HTTPException":
                 status = status_of(argument(made, "status_code", 0), file)
+            if status is None and _NOT_FOUND.search(dotted(made.func) or "") and _answers(statement, file):
+                status = 404
         case cst.Raise(exc=cst.BaseExpression() as raised):
             status = CLIENT_ERRORS.get(file.name_of(raised) or "")
         case cst.Expr(value=cst.Call() as made) if file.name_of(made.func) in (
@@ -99,10 +104,16 @@ def _status(statement: cst.BaseSmallStatement, file: SourceFile) -> int | None:
             name = file.name_of(made.func) or ""
             status = CLIENT_ERROR_RESPONSES.get(name)
             if status is None and name.endswith("Response"):
-                status = status_of(argument(made, "status_code") or argument(made, "status"), file)
+                status = status_of(argument(made, "status_code", 1) or argument(made, "status"), file)
         case cst.Return(value=cst.Tuple(elements=[_, cst.Element(value=second)])):
             status = status_of(second, file)
     return status if status is not None and 400 <= status < 500 else None
+
+
+def _answers(statement: cst.BaseSmallStatement, file: SourceFile) -> bool:
+    """Whether an endpoint raises this itself, so that whatever the class is, it becomes the answer."""
+    function = file.enclosing_def(statement)
+    return function is not None and any(route.function is function for route in file.routes)
 
 
 def _lower(func: cst.Attribute) -> Fix:

@@ -4,7 +4,7 @@ import re
 
 import libcst as cst
 
-from postil.lint import Note, Notes, SourceFile
+from postil.lint import Note, Notes, SourceFile, argument
 from postil.lint.caches import Cache
 from postil.lint.catalogue.caches import FUNCTOOLS_CACHES
 from postil.lint.names import dotted
@@ -70,6 +70,8 @@ def _has_few_objects(owner: cst.ClassDef, file: SourceFile) -> bool:
         return True
     if any(arg.keyword is not None and arg.keyword.value == "metaclass" for arg in owner.keywords):
         return True
+    if _is_frozen(owner):
+        return True
     for decorator in owner.decorators:
         # Dataclasses and attrs classes that are hashable are so by value.
         if "frozen" in file.code(decorator) or "singleton" in file.code(decorator).lower():
@@ -77,6 +79,21 @@ def _has_few_objects(owner: cst.ClassDef, file: SourceFile) -> bool:
     if any(file.member_of(owner, name) is not None for name in _BY_VALUE):
         return True
     return _is_made_once(owner, file)
+
+
+def _is_frozen(owner: cst.ClassDef) -> bool:
+    """Whether a class is a model of pydantic whose objects are compared by value and can't change."""
+    if any(arg.keyword is not None and arg.keyword.value == "frozen" for arg in owner.keywords):
+        return True
+    return any(
+        isinstance(each, cst.Assign)
+        and dotted(each.targets[0].target) == "model_config"
+        and isinstance(each.value, cst.Call)
+        and dotted(argument(each.value, "frozen")) == "True"
+        for line in owner.body.body
+        if isinstance(line, cst.SimpleStatementLine)
+        for each in line.body
+    )
 
 
 def _is_made_once(owner: cst.ClassDef, file: SourceFile) -> bool:

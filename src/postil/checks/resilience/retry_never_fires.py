@@ -25,6 +25,9 @@ def check(file: SourceFile) -> Notes:
         function = retry.function
         if function is None or not retry.complete or retry.name == "backoff.on_predicate":
             continue
+        # tenacity tries again on its own `TryAgain`, whatever the filter says.
+        if retry.library == "tenacity" and file.mentions("TryAgain"):
+            continue
         chosen = filter_of(retry)
         if chosen is not None and _ASKS_THE_RESULT.search(file.code(chosen)):
             continue
