@@ -24,7 +24,7 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").g
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 OTHERS = {"curl", "docker", "grep", "kubectl", "openssl", "pg_dump", "pg_restore", "pip", "sqlite3", "uvx", "uv"}
 """Programs of others that an operator has, or gets by name from the page."""
-SHELL = {"cp", "export", "rm"}
+SHELL = {"cp", "export", "mv", "rm"}
 """What every shell has."""
 COMMIT = ("-c", "user.name=Ada", "-c", "user.email=ada@example.com", "commit", "-q", "-m")
 

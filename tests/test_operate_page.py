@@ -27,6 +27,16 @@ SQLITE3 = f"""#!{sys.executable}
 import sqlite3, sys
 sqlite3.connect(sys.argv[1], isolation_level=None).execute(sys.argv[2])
 """
+DOCKER = """#!/bin/bash
+# `docker compose`, where the service's folder is that of its data.
+set -eu
+cd data
+case "$2" in
+  stop | start) ;;
+  exec) exec "${@:5}" ;;
+  run) [ "$3 $4 $5 $7" = "--rm -T --entrypoint postil" ] && exec "$6" "${@:8}" ;;
+esac
+"""
 
 
 def blocks(heading: str) -> list[str]:
@@ -40,8 +50,9 @@ def folder(tmp_path: Path) -> Path:
     """Where the service is at home: its data, and the programs that the page takes for granted."""
     programs = tmp_path / "programs"
     programs.mkdir()
-    (programs / "sqlite3").write_text(SQLITE3)
-    (programs / "sqlite3").chmod(0o755)
+    for name, text in (("sqlite3", SQLITE3), ("docker", DOCKER)):
+        (programs / name).write_text(text)
+        (programs / name).chmod(0o755)
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "github-app.json").write_text("{}")
     restore(f"sqlite:///{tmp_path}/data/postil.db", REVISIONS[-1])
@@ -71,16 +82,18 @@ def typed(folder: Path, commands: str, **env: str) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_a_backup_of_sqlite_brings_everything_back(folder: Path, source: sa.Engine) -> None:
-    """It is made while the service is at it: the newest changes are not in the file itself."""
+@pytest.mark.parametrize("where", [0, 1], ids=["on the machine", "in the container"])
+def test_a_backup_of_sqlite_brings_everything_back(folder: Path, source: sa.Engine, where: int) -> None:
+    """It is made while the service is at it, and the newest changes are not in the file itself; and made every night."""
     there = tables(source)
+    typed(folder, blocks("Back up")[where])
     execute(source, "UPDATE postil_learned SET value = 'written a moment ago'")
     before = content(source, there)
-    typed(folder, blocks("Back up")[0])
+    typed(folder, blocks("Back up")[where])
     source.dispose()
     (folder / "data/postil.db").write_bytes(b"damaged")
     (folder / "data/github-app.json").unlink()
-    typed(folder, blocks("Restore")[0])
+    typed(folder, blocks("Restore")[where])
 
     assert content(source, there) == before
     assert (folder / "data/github-app.json").read_text() == "{}"
@@ -95,9 +108,9 @@ def test_the_way_to_postgresql_and_a_backup_there_bring_everything_back(
     target = create_engine(database_url(fresh_postgres))
     there = tables(target)
     before = content(target, there)
-    typed(folder, blocks("Back up")[1], POSTIL_DATABASE_URL=fresh_postgres)
+    typed(folder, blocks("Back up")[2], POSTIL_DATABASE_URL=fresh_postgres)
     execute(target, "DELETE FROM postil_deliveries", "DROP TABLE postil_intents")
-    typed(folder, blocks("Restore")[1], POSTIL_DATABASE_URL=fresh_postgres)
+    typed(folder, blocks("Restore")[2], POSTIL_DATABASE_URL=fresh_postgres)
 
     assert len(before["postil_deliveries"]) == 8
     assert content(target, there) == before
