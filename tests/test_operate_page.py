@@ -84,7 +84,7 @@ def typed(folder: Path, commands: str, **env: str) -> None:
 
 @pytest.mark.parametrize("where", [0, 1], ids=["on the machine", "in the container"])
 def test_a_backup_of_sqlite_brings_everything_back(folder: Path, source: sa.Engine, where: int) -> None:
-    """It is made while the service is at it, and the newest changes are not in the file itself; and made every night."""
+    """It is made every night, while the service is at it: the newest changes are not in the file itself."""
     there = tables(source)
     typed(folder, blocks("Back up")[where])
     execute(source, "UPDATE postil_learned SET value = 'written a moment ago'")
