@@ -25,6 +25,8 @@ from postil.app import create_app
 from postil.demo import faults, play
 from postil.demo.fake_github import FakeGitHub
 from postil.settings import Settings
+from postil.web.setup import STATES
+from postil.web.tickets import Refusal, Tickets
 from story import GUIDELINE
 from validated_github import ValidatedGitHub
 
@@ -205,7 +207,11 @@ This must be a host of its own, without a path: the pages and the webhook stand 
 This is no address: it must start with https:// and name a host.
 This is no name of an organisation: letters, digits and hyphens, at most 39.\
 """)
-    assert story.page.get_by_label("Organisation").input_value() == "acme/shop"
+    organisation = story.page.get_by_label("Organisation")
+    assert organisation.input_value() == "acme/shop"
+    assert organisation.get_attribute("aria-invalid") == "true"
+    described = (organisation.get_attribute("aria-describedby") or "").split()
+    assert [story.page.locator(f"#{each}").count() for each in described] == [1, 1]
 
 
 def test_an_address_that_github_can_t_reach_is_doubted(story: Story) -> None:
@@ -310,6 +316,70 @@ If it never can, look at the proxy (HTTPS_PROXY) and at the certificates (SSL_CE
 process.\
 """)
     assert story.page.url.endswith("/installations/new")
+
+
+def test_an_answer_that_lacks_something_and_a_database_that_is_no_use_are_said_with_the_way_on(story: Story) -> None:
+    """A proxy cuts addresses off, an App may be made without a webhook, and a folder may be the wrong one."""
+
+    def without(name: str) -> faults.Fault:
+        return faults.Fault(spoil=lambda answer: {**answer, name: None})
+
+    told = []
+    story.opens()
+    story.goes_on()
+    state = (story.page.locator("form").get_attribute("action") or "").partition("?")[2]
+    story.page.goto(f"{story.service}/setup/callback?{state}")
+    told.append(story.said())
+    for lacking in ("pem", "webhook_secret"):
+        story.opens()
+        story.goes_on()
+        story.github.misbehave("POST", "/conversions", without(lacking))
+        story.agrees()
+        told.append(story.said())
+    owner = story.page.get_by_role("link", name="The App on GitHub").get_attribute("href")
+    database = story.folder / "postil.db"
+    database.mkdir(parents=True)
+    story.opens()
+    story.goes_on()
+    story.agrees()
+    told.append(story.said())
+    database.rmdir()
+    story.page.get_by_role("button", name="Try again").click()
+
+    assert "\n\n".join(told) == snapshot("""\
+GitHub's answer lacks the code
+The address that GitHub leads back to was cut off, perhaps by a proxy.
+If the App is on GitHub by now, delete it there before you begin again: its credentials are lost.
+
+GitHub gave no credentials
+GitHub's answer to the conversion of a manifest has an unexpected form: pem.
+If the App is on GitHub by now, delete it there before you begin again: its credentials are lost.
+
+The App has no webhook secret
+GitHub made the App without a webhook, so that nothing that it sends could be verified.
+Delete the App, or give it a webhook and a secret on its page and put its credentials into the
+environment.
+
+The App is there
+Postil was made on GitHub, and its credentials are in FOLDER/github-app.json.
+The service can't start: The database doesn't answer (OperationalError). Look after the database
+that POSTIL_DATABASE_URL names.
+Try again
+On GitHub you choose the repositories. The next pull request in one of them is reviewed.
+Choose repositories\
+""")
+    assert owner == f"{story.github.url}/settings/apps/postil"
+    assert story.page.url.endswith("/installations/new")
+
+
+def test_each_way_back_that_leads_nowhere_has_a_page_of_its_own() -> None:
+    """An hour is too long for a test, so it is over at once."""
+    tickets: Tickets[str] = Tickets(0.0)
+    late = tickets.look(tickets.issue("a choice"))
+
+    assert late is Refusal.EXPIRED
+    assert set(STATES) == set(Refusal)
+    assert len({trouble.title for trouble in STATES.values()}) == len(Refusal)
 
 
 def test_rights_that_github_did_not_grant_are_named_with_the_page_that_grants_them(story: Story) -> None:

@@ -433,7 +433,8 @@ class Setup:
         except (TryAgain, GiveUp, Moot) as error:
             problem = f"GitHub doesn't take the App's credentials yet: {error.why}. Is this machine's clock right?"
         except (UnavailableError, AlreadyRunningError, NewerDatabaseError, UnusableDatabaseError) as error:
-            problem = f"The App is there, but the service can't start: {error}. Look after the database."
+            said = str(error).rstrip(".")
+            problem = f"The service can't start: {said}. Look after the database that POSTIL_DATABASE_URL names."
         lacking = wants().lacks(made.permissions, made.events)
         lacks = [f"{need.name}: {need.level}" if need.level else need.name for need in lacking]
         log.info("set_up", app=made.slug, app_id=made.id, kept=str(kept or ""), problem=problem, lacks=lacks)
