@@ -276,6 +276,22 @@ async def test_a_failed_review_is_run_again_or_dismissed_once(tmp_path: Path) ->
 
 
 @pytest.mark.anyio
+async def test_an_address_that_means_nothing_has_a_page_that_says_so(tmp_path: Path) -> None:
+    """Somebody typed it, and a machine's words tell people nothing; nothing is said twice."""
+    async with opened(tmp_path) as http:
+        spoiled = await http.get("/operator/jobs?done=all")
+        program = await http.get("/operator/jobs?done=all", headers={"accept": "application/json"})
+        unasked = await http.put("/operator/jobs")
+
+    assert (spoiled.status_code, Shown(spoiled.text).lines[1:]) == (
+        422,
+        ["The address or the form holds something that it can't."],
+    )
+    assert program.json()["error"]["code"] == "unprocessable"
+    assert (unasked.status_code, Shown(unasked.text).lines) == (405, ["Method Not Allowed"])
+
+
+@pytest.mark.anyio
 async def test_all_failed_reviews_are_dismissed_with_one_button(tmp_path: Path) -> None:
     """After an outage there are many, and none of them matters any more."""
     async with opened(tmp_path) as http:
@@ -309,6 +325,7 @@ async def test_a_rule_is_restored_where_an_operator_says_so(tmp_path: Path) -> N
             return answer.status_code, answer.headers.get("location", "")
 
         foreign = await restores(everywhere, origin="https://evil.example")
+        spoiled = [await restores(f"{everywhere}&repository={each}") for each in ("abc", "-1", "1" * 30, "%C2%B2")]
         before = await lines(http, "/rules")
         one = await restores(there)
         restored = await lines(http, "/rules?restored=bare-except")
@@ -317,6 +334,7 @@ async def test_a_rule_is_restored_where_an_operator_says_so(tmp_path: Path) -> N
         after = await lines(http, "/rules")
 
     assert foreign == (403, "")
+    assert spoiled == [(400, "")] * 4
     assert "Restore there" in before
     assert one == every == (303, "/operator/rules?restored=bare-except")
     assert restored[1] == "bare-except is judged anew, by what it says from now on."

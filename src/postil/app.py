@@ -298,7 +298,8 @@ def _add_web(app: FastAPI, house: _House, set_up: setup.Setup, readers: Sequence
     app.mount("/static", StaticFiles(directory=STATIC))
     app.include_router(hooks.router(house.desk, house.measured, tracer=house.tracer))
 
-    @app.get("/", response_class=RedirectResponse)
+    # Who watches whether it is there may ask with HEAD.
+    @app.api_route("/", methods=["GET", "HEAD"], response_class=RedirectResponse)
     def front() -> RedirectResponse:
         return RedirectResponse("/guide/" if house.running else "/setup", 307)
 

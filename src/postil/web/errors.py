@@ -3,6 +3,7 @@
 from http import HTTPStatus
 
 from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
@@ -17,6 +18,7 @@ CODES = {
     405: "method_not_allowed",
     408: "timeout",
     413: "too_large",
+    422: "unprocessable",
     503: "unavailable",
 }
 
@@ -57,9 +59,13 @@ def install(app: FastAPI) -> None:
             return made
         return failure(status, detail or "Something went wrong.", headers)
 
+    async def misunderstood(request: Request, error: Exception) -> Response:
+        return await http_error(request, HTTPException(422, "The address or the form holds something that it can't."))
+
     async def crash(request: Request, error: Exception) -> Response:
         # Starlette answers a crash outside of all middleware, so also outside of the one that adds these.
         return failure(500, "Something went wrong here; the log says what.", HEADERS)
 
     app.add_exception_handler(HTTPException, http_error)
+    app.add_exception_handler(RequestValidationError, misunderstood)
     app.add_exception_handler(Exception, crash)

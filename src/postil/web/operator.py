@@ -1,5 +1,6 @@
 """What operators see of the service below `/operator`, and what they do with reviews that failed."""
 
+import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -32,6 +33,7 @@ LONG = 900.0
 """Seconds of waiting after which something is wrong: the longest pause between two tries."""
 SWEEP_LATE = 3 * 3600.0
 """Seconds without a look at all open pull requests, which is made every hour, after which something is wrong."""
+_ID = re.compile(r"[0-9]{1,18}")
 SECTIONS = {
     "": "Overview",
     "/jobs": "Jobs",
@@ -245,7 +247,10 @@ class View:
         there = self._there()
         sent = dict(await fields(request))
         rule, repository = sent.get("rule", ""), sent.get("repository", "")
-        given = int(repository) if repository.isdecimal() and len(repository) < 19 else None
+        if repository and not _ID.fullmatch(repository):
+            # Without one it is everywhere, which nobody asked for.
+            raise HTTPException(400, "The form names no repository.")
+        given = int(repository) if repository else None
         try:
             undone = await there.restore(self._house.guideline.names_of(rule), given)
         except UnavailableError as error:
