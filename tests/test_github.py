@@ -250,6 +250,7 @@ def _everything_in(error: BaseException | None) -> str:
         httpx.Response(403, json={"message": f"Forbidden for {TOKEN}"}),
         httpx.Response(200, json={"id": "no number"}),
     ],
+    ids=["timeout", "reset", "page", "refusal", "odd"],
 )
 def test_no_error_and_no_log_line_holds_the_token(router: respx.Router, answer: httpx.Response | Exception) -> None:
     """Errors are stored and shown to operators, and a library's error carries the request with its headers."""
