@@ -248,6 +248,8 @@ class ContractChange:
             same = [each for each in (*own, *self.head.endpoints) if _same_place(before, each, paths)]
             if same:
                 yield EndpointChange(before, same[0])
+            elif any(before.open != each.open and _may_be(before, each) for each in own):
+                continue  # only one of both ways to the router could be followed
             elif own:
                 # Of its own routes, one that was not there before.
                 new = [each for each in own if not any(_same_place(b, each, paths) for b in self.base.endpoints)]
@@ -263,7 +265,8 @@ class Service:
     """The interface of the changed files as they are; a fact of a change set: `changes.fact(Service)`."""
 
     def __init__(self, changes: ChangeSet) -> None:
-        self._changes = tuple(change for change in changes.files if _concerns(change))
+        # Tables matter here as what an endpoint may answer with, wherever they stand.
+        self._changes = tuple(each for each in changes.files if _concerns(each) or each.mentions("__tablename__"))
         self._compared = changes.compared
         self.head = Interface(file for change in self._changes if (file := change.head) is not None)
 
