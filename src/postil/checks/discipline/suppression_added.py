@@ -3,18 +3,20 @@
 import re
 from collections import Counter
 from collections.abc import Iterator
+from difflib import get_close_matches
 
 from postil.lint import ChangeSet, FileChange, Note, Notes, Span
 from postil.lint.comments import comments_of
 
+# A quotation mark behind it says that the comment speaks of one.
 _KINDS = tuple(
     (re.compile(pattern, re.IGNORECASE), says)
     for pattern, says in (
-        (r"#\s*(?:ruff|flake8)\s*:\s*noqa(?!\s*:|\w)", "silences every rule of the linter in this whole file"),
+        (r"#\s*(?:ruff|flake8)\s*:\s*noqa(?!\s*:|[\w`'\"])", "silences every rule of the linter in this whole file"),
         (r"#\s*mypy:\s*ignore-errors\b", "silences every error of mypy in this whole file"),
         (r"#\s*pylint:\s*(?:disable=all\b|skip-file\b)", "silences every rule of pylint"),
-        (r"#\s*noqa(?!\s*:|\w)", "silences every rule of the linter on this line"),
-        (r"#\s*(?:type|pyright|ty):\s*ignore(?![\[\w-])", "silences every error of the type checker here"),
+        (r"#\s*noqa(?!\s*:|[\w`'\"])", "silences every rule of the linter on this line"),
+        (r"#\s*(?:type|pyright|ty):\s*ignore(?![\[\w`'\"-])", "silences every error of the type checker here"),
     )
 )
 _UNTESTED = re.compile(r"#\s*pragma:\s*no cover\b", re.IGNORECASE)
@@ -54,8 +56,15 @@ def _new_in(file: FileChange, added: dict[int, Span], moved: Counter[str]) -> No
     now = list(_suppressions(file.head_text))
     more = Counter(says for _, _, says in now) - before
     known = {line.code for line in file.removed}
-    # What was hung on an existing line is surely new; elsewhere it may have come with an edited line.
-    for line, comment, says in sorted(now, key=lambda each: _code_before(each[0], added, each[1]) not in known):
+    silenced = [line.code.partition("#")[0] for line in file.removed if _ANY.search(line.code)]
+
+    def doubt(suppression: tuple[int, Span, str]) -> tuple[bool, bool]:
+        """What was hung on an existing line is surely new, and what resembles a silenced line is that one, edited."""
+        number, comment, _ = suppression
+        code = _code_before(number, added, comment)
+        return code not in known, bool(get_close_matches(code, silenced, n=1))
+
+    for line, comment, says in sorted(now, key=doubt):
         if line not in added or not more[says]:
             continue
         if moved[added[line].code]:

@@ -88,11 +88,22 @@ def _loosened(before: Gates, now: Gates, floor: float) -> Iterator[tuple[str, li
             for each in codes - spared
             if not any(_covers(family, each.rpartition(" ")[2]) for family in new_families)
             and not any(_takes_in(wider, each) for wider in spared)
+            and _was_asked(each, tool, before)
         )
         # Where the tool is new, its first exceptions loosen nothing.
         known = any(each.endswith(tool) for each in (*before.asked, *before.spared, *before.levels))
         if added and known and not _is_stricter(tool, before, now):
             yield key, added, f"{key} gains {_listed(added)}"
+
+
+def _was_asked(exception: str, tool: str, before: Gates) -> bool:
+    """Whether ruff may have asked before for what is excepted now: its lists of rules are written out."""
+    asked = before.asked.get("`select` of ruff")
+    code = exception.rpartition(": ")[2]
+    if tool != "ruff" or not asked or _CODE.fullmatch(code) is None:
+        return True
+    # Without `select` there are its defaults, which the listed ones extend.
+    return any(_covers(each, code) or each.startswith(code) for each in (*asked, "E", "F"))
 
 
 def _is_stricter(tool: str, before: Gates, now: Gates) -> bool:
