@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from posixpath import basename
+from posixpath import basename, dirname, join
 
 from postil.lint import ChangeSet, Note, Notes, Project, Span, TextChange
 from postil.lint.catalogue.flake8 import IN_RUFF, OTHERS
@@ -30,9 +30,14 @@ def check(change_set: ChangeSet) -> Notes:
 def _uses_ruff(path: str, project: Project) -> bool:
     if project.nearest(path, "ruff.toml") or project.nearest(path, ".ruff.toml"):
         return True
-    nearest = project.nearest(path, "pyproject.toml")
-    toml = project.toml(nearest) if nearest is not None else None
-    return toml is not None and toml.get("tool", "ruff") is not None
+    # Ruff passes over a pyproject.toml that says nothing of it, and looks further up.
+    folder = path
+    while folder:
+        folder = dirname(folder)
+        toml = project.toml(join(folder, "pyproject.toml"))
+        if toml is not None and toml.get("tool", "ruff") is not None:
+            return True
+    return False
 
 
 def _configured(change: TextChange) -> Iterator[tuple[Span, str, str]]:
