@@ -18,7 +18,7 @@ from postil.lint.check import (
     Span,
 )
 from postil.lint.finding import Finding, Problem, Related, Severity, TextEdit
-from postil.lint.project import Project, TomlFile, is_project_file, lines_of
+from postil.lint.project import Project, TomlFile, is_project_file, is_workflow, lines_of
 from postil.lint.source import SourceFile, argument, has_unpacking, string_value
 
 __all__ = [
@@ -49,6 +49,7 @@ __all__ = [
     "argument",
     "has_unpacking",
     "is_project_file",
+    "is_workflow",
     "lines_of",
     "string_value",
 ]

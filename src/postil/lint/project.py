@@ -3,6 +3,7 @@
 May not read the disk: the texts are handed in.
 """
 
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -56,6 +57,7 @@ _PROJECT_PATTERNS = (
     "*.sh",
     "*.mk",
 )
+_WORKFLOW = re.compile(r"(?:^|/)\.github/(?:workflows/[^/]+|actions/(?:.+/)?action)\.ya?ml$")
 # Folders whose YAML says how a service is deployed: Kubernetes manifests, Helm charts, Kustomize's layers.
 _DEPLOYMENT_FOLDERS = frozenset(
     {"k8s", "kubernetes", "kube", "deploy", "deployment", "deployments", "manifests", "helm", "chart", "charts",
@@ -72,9 +74,13 @@ def is_project_file(path: str) -> bool:
     if name in _PROJECT_NAMES or any(fnmatchcase(name, pattern) for pattern in _PROJECT_PATTERNS):
         return True
     if name.endswith((".yml", ".yaml")):
-        folders = dirname(path).split("/")
-        return folders[-2:] == [".github", "workflows"] or not _DEPLOYMENT_FOLDERS.isdisjoint(folders)
+        return is_workflow(path) or not _DEPLOYMENT_FOLDERS.isdisjoint(dirname(path).split("/"))
     return name.endswith(".txt") and basename(dirname(path)) == "requirements"
+
+
+def is_workflow(path: str) -> bool:
+    """Whether GitHub runs this file: a workflow, or an action of the repository's own."""
+    return _WORKFLOW.search(path) is not None
 
 
 def lines_of(path: str, text: str) -> Iterator[Span]:

@@ -4,7 +4,7 @@ import re
 from fnmatch import fnmatchcase
 from posixpath import basename
 
-from postil.lint import ChangeSet, Fix, FixKind, Note, Notes, Span, TextChange
+from postil.lint import ChangeSet, Fix, FixKind, Note, Notes, Span, TextChange, is_workflow
 from postil.lint.contexts import is_test_path
 from postil.lint.dependencies import uses_uv
 
@@ -100,9 +100,7 @@ def _with_uv(line: Span, found: re.Match[str]) -> Fix | None:
 
 def _runs_commands(path: str) -> bool:
     name = basename(path)
-    return (
-        "/.github/workflows/" in f"/{path}" or name == "noxfile.py" or any(fnmatchcase(name, each) for each in _FILES)
-    )
+    return is_workflow(path) or name == "noxfile.py" or any(fnmatchcase(name, each) for each in _FILES)
 
 
 def _command(code: str, change: TextChange) -> str:
@@ -113,7 +111,7 @@ def _command(code: str, change: TextChange) -> str:
     if name == "noxfile.py":
         found = _NOX_RUN.search(code)
         return _listed(code[found.end() :]) if found else ""
-    if "/.github/workflows/" in f"/{change.path}":
+    if is_workflow(change.path):
         code = code.removeprefix("- ").lstrip()
         return "" if _OTHER_KEY.match(code) else code.removeprefix("run:").strip().strip("\"'")
     if name == "tox.ini":

@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from posixpath import basename, dirname
 from typing import Any
 
-from postil.lint import ChangeSet, Note, Notes, Secondary, Span, lines_of
+from postil.lint import ChangeSet, Note, Notes, Secondary, Span, is_workflow, lines_of
 from postil.lint.dependencies import locked
 from postil.lint.gates import CONFIGURATIONS, STRICT_OF_MYPY, Gates, floor_in, gates_in
 
@@ -207,7 +207,7 @@ def _in_ci(change_set: ChangeSet) -> Iterator[tuple[Span, str]]:
             place, by = check.passes
             if place.line in added and place not in told:
                 told.add(place)
-                yield place, f"a check of {'CI' if _is_workflow(change.path) else 'the Makefile'} may fail (`{by}`)"
+                yield place, f"a check of {'CI' if is_workflow(change.path) else 'the Makefile'} may fail (`{by}`)"
         for line in change.added:
             floor, was, is_now = map(floor_in, (line.code, change.base_text or "", change.head_text or ""))
             if floor is not None and was is not None and is_now is not None and is_now < was:
@@ -221,11 +221,11 @@ def _strict(checks: Iterable[_Check]) -> Counter[str]:
 
 def _checks(path: str, text: str) -> Iterator[_Check]:
     lines = list(lines_of(path, text))
-    is_workflow = _is_workflow(path)
-    blocks = [(line, *_block(index, lines)) for index, line in enumerate(lines) if _is_optional(line, is_workflow)]
+    on_github = is_workflow(path)
+    blocks = [(line, *_block(index, lines)) for index, line in enumerate(lines) if on_github and _is_optional(line)]
     for index, line in enumerate(lines):
         code = line.code.partition(" #")[0].rstrip()
-        if code.startswith("#") or (is_workflow and _OTHER_KEY.match(code)):
+        if code.startswith("#") or (on_github and _OTHER_KEY.match(code)):
             continue
         tools = frozenset(_CHECKS.findall(code))
         if not tools:
@@ -233,7 +233,7 @@ def _checks(path: str, text: str) -> Iterator[_Check]:
         passes = None
         if found := _PASSES.search(code):
             passes = line, found[2] or f"|| {found[1] or 'echo'}"
-        elif not is_workflow and line.column > 1 and code.lstrip("@+").startswith("-"):
+        elif not on_github and line.column > 1 and code.lstrip("@+").startswith("-"):
             passes = line, "-"
         else:
             block = next((each for each in blocks if each[1] <= index < each[2]), None)
@@ -241,15 +241,18 @@ def _checks(path: str, text: str) -> Iterator[_Check]:
         yield _Check(tools, passes)
 
 
-def _is_optional(line: Span, is_workflow: bool) -> bool:
-    return is_workflow and _MAY_FAIL.match(line.code.partition(" #")[0].rstrip()) is not None
+def _is_optional(line: Span) -> bool:
+    return _MAY_FAIL.match(line.code.partition(" #")[0].rstrip()) is not None
 
 
 def _block(index: int, lines: list[Span]) -> tuple[int, int]:
     """The lines of the step, or of the job, that has this key: by their indentation."""
     start = end = index
     depth = _depth(lines[index])
-    while not lines[start].code.startswith("- ") and start > 0 and _depth(lines[start - 1]) >= depth:
+    while start > 0 and _depth(lines[start - 1]) >= depth:
+        # A dash at this depth begins the step; deeper ones are those of a job.
+        if lines[start].code.startswith("- ") and _depth(lines[start]) == depth:
+            break
         start -= 1
     while end + 1 < len(lines) and lines[end + 1].column >= depth:
         end += 1
@@ -262,11 +265,7 @@ def _depth(line: Span) -> int:
 
 
 def _runs_checks(path: str) -> bool:
-    return _is_workflow(path) or basename(path) == "Makefile"
-
-
-def _is_workflow(path: str) -> bool:
-    return ".github/workflows/" in f"/{path}" and path.endswith((".yml", ".yaml"))
+    return is_workflow(path) or basename(path) == "Makefile"
 
 
 def _hooks(change_set: ChangeSet) -> Iterator[tuple[Span, str]]:
