@@ -27,7 +27,7 @@ _ADDERS: dict[str, tuple[int, int]] = {
 }
 _HANDLERS = ("handler", "endpoint", "view_func")
 _LIKE_A_CLIENT = re.compile(
-    r"(?:^|_)(?:db|session|conn|connection|cursor|cur|engine|redis|database|client|mongo|pool|valkey|pg|broker|admin)$",
+    r"(?:^|_)(?:db|session|conn|connection|cursor|cur|engine|redis|cache|database|client|mongo|pool|valkey|pg|broker|admin)$",
     re.IGNORECASE,
 )
 _CERTAIN = frozenset({"ping", "execute", "exec_driver_sql", "fetchval", "fetchrow", "command", "server_info"})

@@ -1,8 +1,9 @@
 """Finds uses of a Prometheus metric that don't fit the labels it was declared with."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from posixpath import basename
 
 import libcst as cst
 
@@ -11,23 +12,38 @@ from postil.lint.catalogue.metrics import PROMETHEUS_USES
 from postil.lint.metrics import Metric, declared_metric
 from postil.lint.modules import Modules
 
-_CALLED = (".labels(", *(f".{use}(" for use in sorted(PROMETHEUS_USES)))
+_LIBRARY = "prometheus_client"
+_USES = PROMETHEUS_USES | {"labels"}
+# Loggers and clocks have the others as well.
+_TELLING = _USES - {"info", "state", "time"}
 
 
 def check(changes: ChangeSet) -> Notes:
-    heads = _declaring(changes.heads())
-    if heads is None:
+    declaring = [change for change in changes.files if _LIBRARY in (change.head_text or "")]
+    if not declaring:
         return
-    found = [use for file in changes.heads(*_CALLED) for use in _uses(file, heads)]
-    bases = [change.base for change in changes.files if found and change.base is not None]
-    declared = _declaring(bases)
-    known = Counter(use.said for file in bases for use in (_uses(file, declared) if declared is not None else ()))
+    heads = Modules(change.head for change in declaring if change.head is not None)
+    # Who uses a metric of another module names that module.
+    modules = {basename(change.path.removesuffix("/__init__.py").removesuffix(".py")) for change in declaring}
+    using = [change for change in changes.files if _may_use(change.head_text or "", modules)]
+    found = [use for change in using if change.head is not None for use in _uses(change.head, heads)]
+    if not found:
+        return
+    bases = Modules(change.base for change in declaring if change.base is not None)
+    known = Counter(use.said for change in using if change.base is not None for use in _uses(change.base, bases))
     for use in found:
         if known[use.said] > 0:
             known[use.said] -= 1
         else:
             where, metric = use.declared
             yield Note(use.file.at(use.call), use.wrong, secondary=(Secondary(where.at(metric.call), "declared here"),))
+
+
+def _may_use(text: str, modules: Collection[str]) -> bool:
+    """Whether a file may use a metric, by its text alone: parsing takes longer."""
+    if _LIBRARY in text:
+        return True
+    return any(f".{use}(" in text for use in _TELLING) and any(module in text for module in modules)
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,21 +61,13 @@ class _Use:
         return self.file.scope_of(self.call), self.file.code(self.call), self.wrong
 
 
-def _declaring(files: Iterable[SourceFile]) -> Modules | None:
-    """The files, if one of them declares metrics."""
-    listed = list(files)
-    return Modules(listed) if any("prometheus_client" in file.text for file in listed) else None
-
-
 def _uses(file: SourceFile, modules: Modules) -> Iterator[_Use]:
     """The uses in a file that don't fit the labels of their metrics."""
     if file.is_test:
         return  # tests do what is wrong on purpose
     for call in file.nodes(cst.Call):
         func = call.func
-        if not isinstance(func, cst.Attribute) or (
-            func.attr.value != "labels" and func.attr.value not in PROMETHEUS_USES
-        ):
+        if not isinstance(func, cst.Attribute) or func.attr.value not in _USES:
             continue
         method = func.attr.value
         # `with timer.time() as metric: metric.labels(…)` gives the values later.

@@ -5,9 +5,7 @@ import re
 import libcst as cst
 
 from postil.lint import Note, Notes, SourceFile
-from postil.lint.logs import log_call
 from postil.lint.names import last_name
-from postil.lint.tree import walk_scope
 
 _PRINTS = frozenset({"print", "pprint.pprint", "pprint.pp", "rich.print"})
 _TERMINAL = (
@@ -43,14 +41,8 @@ def check(call: cst.Call, file: SourceFile) -> Notes:
     function = file.enclosing_def(call)
     if function is None or _FOR_PEOPLE.search(function.name.value):
         return
-    if file.served_by(call) is not None or file.routes or file.tasks or _logs(function, file):
+    if file.served_by(call) is not None or file.routes or file.tasks:
         yield Note(call, f"`{last}` writes past the log: without a level, a time or the request's id")
-
-
-def _logs(function: cst.FunctionDef, file: SourceFile) -> bool:
-    """Whether a function has a logger of structlog, as services do, for what else it says."""
-    lines = (log_call(node, file) for node in walk_scope(function.body))
-    return any(line is not None and line.library == "structlog" for line in lines)
 
 
 def _under_main_guard(call: cst.Call, file: SourceFile) -> bool:

@@ -29,8 +29,12 @@ _ELSEWHERE = re.compile(
     r"from_(?:url|link)|webhook|download|proxy|fetch_(?:url|page|content)|scrape|crawl", re.IGNORECASE
 )
 _OF_HTTP = ("httpx", "httpx2", "requests", "aiohttp", "urllib3")
-# What FastAPI gives a dependency anew for each request, and is the same each time.
-_SETTINGS = re.compile(r"(?:Settings|Config|Configuration)(?:Dep)?$")
+# What FastAPI gives a dependency anew for each request, and is the same each time: the settings of the service, and not
+# those of somebody.
+_SETTINGS = re.compile(
+    r"(?:^|\.)(?!(?:Tenant|User|Customer|Client|Account|Org|Project|Shop|Workspace|Team|Site))"
+    r"(?:\w*Settings|(?:App|Api|API|Service)?Config)(?:Dep)?$"
+)
 _CACHES = re.compile(r"cache|singleton|once|memo")
 
 
