@@ -4,7 +4,8 @@ import libcst as cst
 import pytest
 
 from postil.lint import SourceFile
-from postil.lint.modules import Modules
+from postil.lint.change import FileChange
+from postil.lint.modules import Modules, importing
 
 FILES = {
     "src/app/schemas/user.py": "class User: ...\nPREFIX = '/users'\n",
@@ -60,3 +61,48 @@ def test_a_name_leads_to_what_a_file_at_hand_defines(text: str, found: str) -> N
 def test_what_leads_elsewhere_or_to_several_files_is_unknown(text: str) -> None:
     """Two files fit `user`; the others aren't there."""
     assert lookup(text) is None
+
+
+STORE = (
+    "class Base:\n    def save(self): ...\nclass Store(Base):\n    def load(self): ...\n"
+    "def store() -> Store: ...\nshared = Store()\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("from app.store import Store\ndef f(store: Store):\n    store.load()", "load"),
+        ("from app.store import Store\nstore = Store()\nstore.save()", "save"),
+        ("from app.store import shared\nshared.load()", "load"),
+        ("from app.store import Store\nclass Mine(Store):\n    def f(self):\n        self.save()", "save"),
+        ("from app import store as module\nmodule.store()", "store"),
+        ("from app.store import Store\ndef f(store):\n    store.load()", None),
+        ("from app.store import Store\nclass Mine(Store, Other):\n    def f(self):\n        self.save()", None),
+    ],
+    ids=["annotated", "made", "shared", "inherited", "function", "unknown", "several-bases"],
+)
+def test_a_method_is_found_in_the_file_of_its_class(text: str, found: str | None) -> None:
+    """Services hand each other objects, whose classes stand in other files."""
+    files = {path: SourceFile(path, body) for path, body in {"app/store.py": STORE, "app/use.py": text}.items()}
+    led = Modules(files.values()).called_in(files["app/use.py"].nodes(cst.Call)[-1].func, files["app/use.py"])
+
+    assert (led[1].name.value if led is not None else None) == found
+
+
+def test_only_what_holds_something_and_its_importers_are_looked_at() -> None:
+    """A change of hundreds of files is not parsed again for the few that concern each other."""
+    texts = {
+        "app/store/disk.py": "async def load(): ...",
+        "app/store/__init__.py": "from .disk import load",
+        "app/service.py": "from app.store import (\n    load,\n)",
+        "app/other.py": "from app.views import page",
+        "app/lonely.py": "async def nothing(): ...",
+    }
+    changes = [FileChange(path, None, None, text) for path, text in texts.items()]
+
+    assert [change.path for change in importing(changes, lambda text: "async def" in text)] == [
+        "app/store/disk.py",
+        "app/store/__init__.py",
+        "app/service.py",
+    ]

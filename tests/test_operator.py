@@ -227,7 +227,7 @@ async def test_each_section_shows_what_the_database_knows(tmp_path: Path) -> Non
     assert shown["/rules"] == snapshot(
         [
             "Rules",
-            "What became of comments, the rules that people want least first; 264 other rules said nothing.",
+            "What became of comments, the rules that people want least first; 265 other rules said nothing.",
             "Not wanted",
             "are those refused or allowed, of all answered; in brackets, where the true share surely lies.",
             "Rule",

@@ -94,7 +94,7 @@ class Calls:
         found: dict[int, Chain] = {}
         for end in ends:
             function = file.enclosing_function(end)
-            if isinstance(function, cst.FunctionDef) and id(function) not in found and self._runs_when_called(function):
+            if isinstance(function, cst.FunctionDef) and id(function) not in found and self.runs_when_called(function):
                 found[id(function)] = Chain((function,), (end,))
         said: set[tuple[int, int]] = set()
         queue = list(found.values())
@@ -108,7 +108,7 @@ class Calls:
                     if pair not in said:
                         said.add(pair)
                         yield Chain(chain.functions, (use, *chain.places))
-                elif isinstance(caller, cst.FunctionDef) and id(caller) not in found and self._runs_when_called(caller):
+                elif isinstance(caller, cst.FunctionDef) and id(caller) not in found and self.runs_when_called(caller):
                     found[id(caller)] = Chain((caller, *chain.functions), (use, *chain.places))
                     queue.append(found[id(caller)])
 
@@ -131,7 +131,8 @@ class Calls:
             use = place
         return False
 
-    def _runs_when_called(self, function: cst.FunctionDef) -> bool:
+    def runs_when_called(self, function: cst.FunctionDef) -> bool:
+        """Whether a call of a plain function runs its body there and then, for all that its decorators tell."""
         file = self._file
         if function.asynchronous is not None:
             return False
