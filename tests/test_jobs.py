@@ -928,10 +928,31 @@ def test_a_database_that_does_not_answer_is_said_so_at_once() -> None:
     async def story() -> None:
         await Jobs("postgresql://nobody:secret@127.0.0.1:1/none").open()
 
-    with pytest.raises(UnavailableError, match="OperationalError") as caught:
+    with pytest.raises(UnavailableError, match="Connection refused") as caught:
         asyncio.run(story())
 
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("path", "why"),
+    [
+        (
+            "a file/data/postil.db",
+            snapshot("Nothing can be written beside FOLDER/a file/data/postil.db: Not a directory."),
+        ),
+        ("a file", snapshot("The database doesn't answer (file is not a database).")),
+        ("a folder", snapshot("The database doesn't answer (unable to open database file).")),
+    ],
+)
+def test_a_place_that_is_none_for_a_database_is_told_why(tmp_path: Path, path: str, why: str) -> None:
+    """It is the first thing that goes wrong when somebody sets the service up."""
+    (tmp_path / "a file").write_text("no database, and no folder " * 100)
+    (tmp_path / "a folder").mkdir()
+    with pytest.raises((UnavailableError, UnusableDatabaseError)) as caught:
+        asyncio.run(Jobs(f"sqlite:///{tmp_path}/{path}").open())
+
+    assert str(caught.value).replace(str(tmp_path), "FOLDER") == why
 
 
 def test_who_gives_up_soon_is_told_that_the_database_takes_too_long(fresh_postgres: str) -> None:

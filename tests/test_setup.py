@@ -362,8 +362,8 @@ environment.
 
 The App is there
 Postil was made on GitHub, and its credentials are in FOLDER/github-app.json.
-The service can't start: The database doesn't answer (OperationalError). Look after the database
-that POSTIL_DATABASE_URL names.
+The service can't start: The database doesn't answer (unable to open database file). Look after the
+database that POSTIL_DATABASE_URL names.
 Try again
 On GitHub you choose the repositories. The next pull request in one of them is reviewed.
 Choose repositories\

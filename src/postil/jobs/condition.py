@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic.script import ScriptDirectory
 from sqlalchemy import exc as sa_exc
 
-from postil.jobs.database import create_engine, database_url
+from postil.jobs.database import create_engine, database_url, said
 from postil.jobs.migration import SCRIPTS, current
 from postil.jobs.model import NewerDatabaseError, UnavailableError
 from postil.jobs.moving import check_here
@@ -35,8 +35,7 @@ def examine_database(address: str) -> str | None:
         if revision == scripts.get_current_head():
             check_here(engine)
     except sa_exc.SQLAlchemyError as error:
-        # The driver's own words; SQLAlchemy's add the statement and a link.
-        raise UnavailableError(str(getattr(error, "orig", None) or error).strip()) from error
+        raise UnavailableError(said(error)) from error
     finally:
         engine.dispose()
     known = {script.revision for script in scripts.walk_revisions()}

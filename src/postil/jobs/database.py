@@ -77,6 +77,17 @@ def _held(url: sa.URL, suffix: str, kind: int) -> int:
     return held
 
 
+def is_away(error: sa_exc.SQLAlchemyError) -> bool:
+    """Whether it is the database that fails, or its file that is none, and not what was asked of it."""
+    away = (sa_exc.OperationalError, sa_exc.InterfaceError, sa_exc.TimeoutError)
+    return isinstance(error, away) or type(error) is sa_exc.DatabaseError
+
+
+def said(error: sa_exc.SQLAlchemyError) -> str:
+    """The driver's own words; SQLAlchemy's add the statement and a link."""
+    return str(getattr(error, "orig", None) or error).strip()
+
+
 class _Turns:
     """Lets one write at a time; of those that wait, whoever is `urgent` goes first."""
 

@@ -19,7 +19,7 @@ from dbos import DBOS, DBOSClient, DBOSPortableJSONSerializer
 from sqlalchemy import exc as sa_exc
 
 from postil.jobs import acceptance, care, duties, inspection, memory, moving, receptions, runs
-from postil.jobs.database import APPLICATION, create_engine, database_url, lock, use
+from postil.jobs.database import APPLICATION, create_engine, database_url, is_away, lock, said, use
 from postil.jobs.migration import check, migrate
 from postil.jobs.model import (
     Accepted,
@@ -124,14 +124,17 @@ class Jobs:
     def _open(self, *, as_it_is: bool) -> Store:
         if self._sqlite and as_it_is and not Path(str(self._url.database)).exists():
             raise UnusableDatabaseError(f"There is no database at {self._url.database}.")
-        if self._sqlite:
-            Path(str(self._url.database)).parent.mkdir(parents=True, exist_ok=True)
         # DBOS adds a handler of its own, and stops propagation, only where its logger has no handler yet.
         engine_log = logging.getLogger("dbos")
         engine_log.addHandler(logging.NullHandler())
         engine_log.setLevel(logging.WARNING)
         if self._sqlite and self._use_file is None:
-            self._use_file = use(self._url)
+            try:
+                Path(str(self._url.database)).parent.mkdir(parents=True, exist_ok=True)
+                self._use_file = use(self._url)
+            except OSError as error:
+                why = f"Nothing can be written beside {self._url.database}: {error.strerror}."
+                raise UnusableDatabaseError(why) from error
         engine = create_engine(self._url)
         try:
             (check if as_it_is else migrate)(engine)
@@ -297,8 +300,10 @@ class Jobs:
     async def _in_thread(self, function: Callable[[], T]) -> T:
         try:
             return await asyncio.get_running_loop().run_in_executor(self._threads, function)
-        except (sa_exc.OperationalError, sa_exc.InterfaceError, sa_exc.TimeoutError) as error:
-            raise UnavailableError(f"The database doesn't answer ({type(error).__name__}).") from error
+        except sa_exc.SQLAlchemyError as error:
+            if not is_away(error):
+                raise
+            raise UnavailableError(f"The database doesn't answer ({said(error)}).") from error
 
     async def _patiently(self, function: Callable[Concatenate[Store, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Call until the database answers: a run that can't write its end down would be done again."""
