@@ -27,6 +27,8 @@ _PLACEHOLDER = re.compile(r"\{[^}]*\}")
 _DEPENDS = frozenset({"Depends", "Security"})
 _SOURCES = {"Query": "query", "Header": "header", "Cookie": "cookie", "Path": "path", "Body": "body", "Form": "body",
             "File": "body"}  # fmt: skip
+_NO_MODELS = ("typing.", "datetime.", "decimal.", "pydantic.", "uuid.")
+_SINGLE = ("query", "header", "cookie")
 # What FastAPI hands over without asking the client.
 _GIVEN = frozenset(
     {"Request", "Response", "WebSocket", "HTTPConnection", "BackgroundTasks", "SecurityScopes"}
@@ -65,18 +67,23 @@ class Parameter:
 
     `source` is None where the annotation doesn't tell. `asked_by` is the endpoint or the dependency that has it.
     `options` are the calls that say more of it: `Query(…)`, `Field(…)`. `file` is where it stands, and `typed_in`
-    where its type is written.
+    where its type is written. `node` is a field where a model holds several: `Annotated[Filter, Query()]`.
     """
 
     name: str
     source: str | None
     required: bool
-    node: cst.Param
+    node: cst.Param | cst.AnnAssign
     file: SourceFile
     asked_by: str
     type: Form
     typed_in: SourceFile
     options: tuple[cst.Call, ...]
+
+    @property
+    def attribute(self) -> str:
+        """What Python calls it."""
+        return (dotted(self.node.name if isinstance(self.node, cst.Param) else self.node.target)) or self.name
 
     @property
     def written(self) -> str:
@@ -255,6 +262,10 @@ class Interface:
                     source = "query"
                 elif self.models_in(where, annotation):
                     source = "body"
+            several = self._several(where, annotation, source, asked_by)
+            if several is not None:
+                found += several
+                continue
             found.append(
                 Parameter(
                     _wire_name(param, given, source),
@@ -268,6 +279,32 @@ class Interface:
                     tuple(options),
                 )
             )
+
+    def _several(
+        self, where: SourceFile, annotation: cst.BaseExpression | None, source: str | None, asked_by: str
+    ) -> list[Parameter] | None:
+        """The parameters that one of the function stands for; None for one that is itself, none for an unknown class.
+
+        Source: https://fastapi.tiangolo.com/tutorial/query-param-models/
+        """
+        if source not in _SINGLE or not isinstance(annotation, (cst.Name, cst.Attribute)):
+            return None
+        held = self.modules.definition(where, annotation)
+        if held is not None and isinstance(held[1], cst.ClassDef) and self.is_model(held[0], held[1]):
+            return list(self._of_model(held[0], held[1], source, asked_by))
+        kind = where.annotated_type(annotation) or ""
+        is_known = held is not None or "." not in kind or kind.startswith(_NO_MODELS)
+        return None if is_known else []
+
+    def _of_model(self, file: SourceFile, node: cst.ClassDef, source: str, asked_by: str) -> Iterator[Parameter]:
+        for field in self.model(file, node).fields.values():
+            if isinstance(field.node, cst.AnnAssign):
+                plain = source == "header" and field.asked == field.attribute
+                name = field.asked.replace("_", "-") if plain else field.asked
+                options = tuple(field.options)
+                yield Parameter(
+                    name, source, field.required, field.node, field.file, asked_by, field.type, field.file, options
+                )
 
     def _annotation(
         self, file: SourceFile, param: cst.Param
