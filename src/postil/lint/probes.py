@@ -119,11 +119,10 @@ def asked_by_balancer(probe: Probe, beside: Sequence[Probe]) -> bool:
     )
 
 
-def asked_outside(function: cst.FunctionDef, file: SourceFile) -> Iterator[tuple[cst.FunctionDef, cst.Call]]:
-    """What an endpoint and the functions of this file that it calls ask outside the process, with the function."""
+def asked_outside(function: cst.FunctionDef, file: SourceFile) -> Iterator[cst.Call]:
+    """The calls by which an endpoint, or a function of this file that it calls, waits for something outside."""
     for each in file.calls.reached(function):
-        for call in outside_calls(each, file):
-            yield each, call
+        yield from outside_calls(each, file)
 
 
 def outside_dependencies(function: cst.FunctionDef, file: SourceFile) -> Iterator[cst.Param]:

@@ -36,7 +36,7 @@ def check(file: SourceFile) -> Notes:
 
 def _asked(function: cst.FunctionDef, file: SourceFile) -> tuple[str, cst.CSTNode] | None:
     """What an endpoint asks, in words, and where."""
-    for _, call in asked_outside(function, file):
+    for call in asked_outside(function, file):
         return f"waits for `{file.code(call.func)}`", call
     for param in outside_dependencies(function, file):
         return f"needs `{param.name.value}`", param

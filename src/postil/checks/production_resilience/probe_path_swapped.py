@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from posixpath import basename
 
 from postil.lint import ChangeSet, Note, Notes, Secondary, SourceFile, Span, TextChange, lines_of
-from postil.lint.probes import outside_calls, probes
+from postil.lint.probes import asked_outside, probes
 
 _READY = re.compile(r"(?:^|[/_-])(?:ready|readyz|readiness)/?$", re.IGNORECASE)
 _PROBE = re.compile(r"(?:-\s+)?livenessProbe:\s*(?P<rest>.*)$")
@@ -60,9 +60,8 @@ def _waits(path: str, file: SourceFile) -> tuple[Secondary, str] | None:
     for route in file.routes:
         if route.path != path or any(route.function is function for function in named):
             continue
-        for function in file.calls.reached(route.function):
-            for call in outside_calls(function, file):
-                return Secondary(file.at(call), "asked here"), file.code(call.func)
+        for call in asked_outside(route.function, file):
+            return Secondary(file.at(call), "asked here"), file.code(call.func)
     return None
 
 

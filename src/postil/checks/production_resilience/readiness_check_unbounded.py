@@ -44,11 +44,8 @@ def _is_limited(call: cst.Call, file: SourceFile) -> bool:
         if kind.partition(".")[0] in _LIMITED:
             return True
         # A client that isn't asynchronous is limited where it is made, which this file doesn't show.
-        if (
-            not isinstance(owner, cst.Call)
-            and (function := file.enclosing_def(call)) is not None
-            and function.asynchronous is None
-        ):
+        function = file.enclosing_def(call)
+        if not isinstance(owner, cst.Call) and function is not None and function.asynchronous is None:
             return True
     if (file.name_of(call.func) or "").partition(".")[0] in _LIMITED:
         return True
@@ -61,13 +58,10 @@ def _under_limit(node: cst.CSTNode, file: SourceFile) -> bool:
     Or around a coroutine where another function of the file awaits it: `answers(redis.ping())`.
     """
     arg = file.parent(node)
-    awaits = (
-        file.definition_of(call.func)
-        if isinstance(arg, cst.Arg) and isinstance(call := file.parent(arg), cst.Call)
-        else None
-    )
-    if isinstance(awaits, cst.FunctionDef) and awaits.asynchronous is not None:
-        return any(isinstance(inner, cst.Call) and file.name_of(inner.func) in _LIMITS for inner in walk(awaits.body))
+    taken_by = file.parent(arg) if isinstance(arg, cst.Arg) else None
+    awaiting = file.definition_of(taken_by.func) if isinstance(taken_by, cst.Call) else None
+    if isinstance(awaiting, cst.FunctionDef) and awaiting.asynchronous is not None:
+        return any(isinstance(inner, cst.Call) and file.name_of(inner.func) in _LIMITS for inner in walk(awaiting.body))
     for above in file.ancestors(node):
         if isinstance(above, cst.With) and any(
             isinstance(item.item, cst.Call) and file.name_of(item.item.func) in _LIMITS for item in above.items

@@ -90,7 +90,9 @@ def _is_kept(call: cst.Call, function: cst.FunctionDef, file: SourceFile, *, han
             return hands_on
         if isinstance(above, cst.Assign):
             names = [each.target.value for each in above.targets if isinstance(each.target, cst.Name)]
-            own = [each for each in above.targets if not hands_on and _is_of_self(each.target)]
+            # What FastAPI makes for one request keeps it no longer than that.
+            is_made = not hands_on and function.name.value == "__init__"
+            own = [each for each in above.targets if is_made and _is_of_self(each.target)]
             others = len(above.targets) - len(names) - len(own)
             return others > 0 or any(_is_given_away(name, function, hands_on) for name in names)
         if isinstance(above, cst.WithItem):
