@@ -27,7 +27,7 @@ _PLACEHOLDER = re.compile(r"\{[^}]*\}")
 _DEPENDS = frozenset({"Depends", "Security"})
 _SOURCES = {"Query": "query", "Header": "header", "Cookie": "cookie", "Path": "path", "Body": "body", "Form": "body",
             "File": "body"}  # fmt: skip
-_NO_MODELS = ("typing.", "datetime.", "decimal.", "pydantic.", "uuid.")
+_NO_MODELS = ("typing.", "datetime.", "decimal.", "fastapi.", "pydantic.", "uuid.")
 _SINGLE = ("query", "header", "cookie")
 # What FastAPI hands over without asking the client.
 _GIVEN = frozenset(
@@ -262,7 +262,8 @@ class Interface:
                     source = "query"
                 elif self.models_in(where, annotation):
                     source = "body"
-            several = self._several(where, annotation, source, asked_by)
+            in_form = given is not None and _last(given) == "Form"
+            several = self._several(where, annotation, source, asked_by) if source in _SINGLE or in_form else None
             if several is not None:
                 found += several
                 continue
@@ -287,7 +288,7 @@ class Interface:
 
         Source: https://fastapi.tiangolo.com/tutorial/query-param-models/
         """
-        if source not in _SINGLE or not isinstance(annotation, (cst.Name, cst.Attribute)):
+        if not isinstance(annotation, (cst.Name, cst.Attribute)):
             return None
         held = self.modules.definition(where, annotation)
         if held is not None and isinstance(held[1], cst.ClassDef) and self.is_model(held[0], held[1]):
@@ -296,7 +297,7 @@ class Interface:
         is_known = held is not None or "." not in kind or kind.startswith(_NO_MODELS)
         return None if is_known else []
 
-    def _of_model(self, file: SourceFile, node: cst.ClassDef, source: str, asked_by: str) -> Iterator[Parameter]:
+    def _of_model(self, file: SourceFile, node: cst.ClassDef, source: str | None, asked_by: str) -> Iterator[Parameter]:
         for field in self.model(file, node).fields.values():
             if isinstance(field.node, cst.AnnAssign):
                 plain = source == "header" and field.asked == field.attribute
