@@ -85,6 +85,18 @@ class Calls:
                 queue += [(callee, handler) for _, callee in self.callees(current) if not file.is_startup(callee.body)]
         return self._serving.get(id(function))
 
+    def left_by(self, function: cst.FunctionDef) -> cst.FunctionDef | None:
+        """The handler that leaves a function to run after its answer: `background.add_task(mail, order)`; or None."""
+        file = self._file
+        for call in self._calls_of("add_task"):
+            if not call.args or file.definition_of(call.args[0].value) is not function:
+                continue
+            owner = call.func.value if isinstance(call.func, cst.Attribute) else None
+            around = file.enclosing_def(call)
+            if owner is not None and (file.type_of(owner) or "").endswith(".BackgroundTasks") and around is not None:
+                return self.served_by(around)
+        return None
+
     def chains(self, ends: Iterable[cst.CSTNode]) -> Iterator[Chain]:
         """The shortest ways from code on the event loop to nodes in sync functions, one for each pair of functions.
 

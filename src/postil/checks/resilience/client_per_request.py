@@ -49,7 +49,9 @@ def check(call: cst.Call, file: SourceFile) -> Notes:
     function = file.enclosing_def(call)
     if function is None or file.is_startup(call):
         return
-    handler = file.served_by(call) or (function if lending(function, file) is not None else None)
+    handler = file.served_by(call) or file.calls.left_by(function)
+    if handler is None and lending(function, file) is not None:
+        handler = function
     # What a dependency hands to the endpoint, or keeps in an object of its own, goes with the request.
     if _differs(call, handler, file) or _is_kept(call, function, file, hands_on=handler is not function):
         return
