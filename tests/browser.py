@@ -17,6 +17,6 @@ def browser() -> Iterator[Browser]:
     if not CHROMIUM:
         pytest.skip("chromium is missing")
     with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        started = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS, timeout=120_000)
         yield started
         started.close()

@@ -10,6 +10,9 @@ import time
 from pathlib import Path
 from typing import Self
 
+PATIENCE = 180.0
+"""Seconds after which nothing more is waited for. What takes three on an idle machine takes a minute on a busy one."""
+
 
 class Terminal:
     """Runs `postil` with these arguments in a folder, with a terminal of its own for all three streams."""
@@ -38,8 +41,8 @@ class Terminal:
         os.close(self._master)
 
     def until(self, pattern: str) -> str:
-        """What is printed from here to what matches, and that; a minute at most."""
-        end = time.monotonic() + 60
+        """What is printed from here to what matches, and that."""
+        end = time.monotonic() + PATIENCE
         while (found := re.compile(pattern).search(self.said, self._read)) is None:
             assert self._hear(end - time.monotonic()), f"{pattern!r} isn't in {self.said[self._read :]!r}"
         printed = self.said[self._read : found.end()]
@@ -52,9 +55,9 @@ class Terminal:
 
     def ended(self) -> int:
         """Wait for the end; gives the exit code."""
-        while self._hear(60):
+        while self._hear(PATIENCE):
             pass
-        return self._process.wait(60)
+        return self._process.wait(PATIENCE)
 
     def _hear(self, seconds: float) -> bool:
         """Whether there was more to read before the time was over."""

@@ -231,6 +231,16 @@ def test_a_fix_of_a_linked_file_keeps_the_link(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.py", "real.py"]
 
 
+def test_a_file_that_can_not_be_written_is_named_with_the_reason(tmp_path: Path) -> None:
+    """And it is left as it was."""
+    (tmp_path / "a.py").write_text(BAD)
+    (tmp_path / ".a.py.postil").mkdir()
+    done = postil("check", "--fix", "a.py", cwd=tmp_path)
+
+    assert (done.returncode, done.stderr) == (2, "postil: a.py can't be written: Is a directory\n")
+    assert (tmp_path / "a.py").read_text() == BAD
+
+
 def test_an_allow_comment_is_counted_not_shown(tmp_path: Path) -> None:
     """What is silenced still adds up."""
     (tmp_path / "a.py").write_text(BAD.replace("('x')", "('x')  # postil: allow raise-without-from -- told the user"))

@@ -217,6 +217,36 @@ def test_settings_that_mean_nothing_are_refused(tmp_path: Path, settings: str, f
     assert faults_of(write(tmp_path / "acme", {"pack.toml": settings + "\n"})) == fault
 
 
+def test_a_pack_of_an_editor_that_marks_its_files_is_like_any_other(tmp_path: Path) -> None:
+    """Those of Windows write a mark that nobody sees, and end lines in their own way."""
+    pack = tmp_path / "marked"
+    new_pack(pack)
+    for file in [*pack.glob("*.toml"), *pack.glob("*/*.md"), *pack.glob("*/*/*.py")]:
+        text = file.read_text(encoding="utf-8")
+        file.write_text(text, encoding="utf-8-sig", newline="\r\n")
+
+    assert examine([pack]).faults == ()
+
+
+def test_what_is_no_text_and_a_module_that_ends_the_program_are_faults_like_others(tmp_path: Path) -> None:
+    """The service must say what is wrong, instead of ending without a word."""
+    pack = tmp_path / "ended"
+    new_pack(pack)
+    (pack / "house-rules/README.md").write_bytes("# Größe\n\n## House style\n".encode("latin-1"))
+    (pack / "house-rules/other-rule.md").write_bytes(PAGE.encode().replace(b"Why.", b"Wh\xff."))
+    (pack / "house-rules/some-rule.md").write_text(PAGE)
+    (pack / "ended_checks/house_rules/some_rule.py").write_text("import sys\n\nsys.exit(3)\n")
+
+    assert faults_of(pack) == snapshot(
+        [
+            "ended/house-rules/README.md:1: it is no UTF-8; save it as that",
+            "ended/house-rules/other-rule.md:8: it is no UTF-8; save it as that",
+            "ended/ended_checks/house_rules/some_rule.py:3: ended_checks.house_rules.some_rule can't be imported (SystemExit: 3); mend the module",
+            "ended/house-rules: there is no chapter `house-rules`; a chapter is a folder with a README.md",
+        ]
+    )
+
+
 def test_two_packs_of_one_name_are_refused(tmp_path: Path) -> None:
     """A repository chooses by the name."""
     for folder in ("one", "two"):

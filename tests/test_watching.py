@@ -124,7 +124,7 @@ def test_what_is_wrong_at_the_beginning_is_not_waited_for(tmp_path: Path, argume
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
         check=False,
     )
 
@@ -202,7 +202,7 @@ def test_no_change_is_missed(tmp_path: Path, change: Callable[[Path], object]) -
 
     async def story() -> None:
         async with (
-            asyncio.timeout(30),
+            asyncio.timeout(120),
             watched([tmp_path / "app", tmp_path / "nowhere"], [tmp_path / "other.toml"]) as changed,
         ):
             change(tmp_path)
@@ -251,7 +251,7 @@ def test_into_a_pipe_there_is_no_progress(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         env={"FORCE_COLOR": "1", "PATH": "/usr/bin:/bin", "XDG_CACHE_HOME": str(tmp_path)},
-        timeout=60,
+        timeout=240,
         check=False,
     )
 

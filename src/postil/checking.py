@@ -204,7 +204,8 @@ def write(works: Iterable[Work]) -> None:
             try:
                 write_text(path, text)
             except (OSError, UnicodeEncodeError) as error:
-                raise CheckError(f"{shown} can't be written: {error}") from error
+                why = error.strerror if isinstance(error, OSError) else error
+                raise CheckError(f"{shown} can't be written: {why}") from error
 
 
 def _checked(works: Sequence[Work], analyses: Sequence[Analysis]) -> Checked:

@@ -32,6 +32,8 @@ BUILT_IN = next((p for p in (_HERE.parent / "rules", _HERE.parents[2] / "rules")
 FILE = "pack.toml"
 NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 """What packs, chapters and rules may be called."""
+_TEXT = "utf-8-sig"
+"""Editors of Windows begin a file with a byte order mark."""
 _PACK_KEYS = ("name", "title", "version", "checks", "url", "chapters", "rules", "links")
 _WEIGHTS = '"off", "opt-in", "on", "hint", "warning", "error" or a table of options'
 
@@ -111,7 +113,7 @@ class Written:
     @property
     def section_at(self) -> str:
         """Where the page names its section."""
-        lines = self.path.read_text(encoding="utf-8").splitlines()
+        lines = self.path.read_text(encoding=_TEXT).splitlines()
         return f"{self.path}:{next((n for n, line in enumerate(lines, 1) if line.startswith('section:')), 1)}"
 
 
@@ -424,7 +426,7 @@ class _Reader:
     def _settings(self) -> TomlFile | None:
         file = self.path / FILE
         try:
-            text = file.read_text(encoding="utf-8")
+            text = file.read_text(encoding=_TEXT)
             return TomlFile(str(file), text, tomllib.loads(text))
         except FileNotFoundError:
             self.faults.append(
@@ -435,8 +437,16 @@ class _Reader:
             line = found[1] if (found := re.search(r"at line (\d+)", str(error))) else "1"
             self.faults.append(f"{file}:{line}: it is no TOML ({error}); mend the file")
         except (OSError, UnicodeDecodeError) as error:
-            self.faults.append(f"{file}: {error}; mend the file")
+            self.faults.append(_unread(file, error))
         return None
+
+    def _text(self, file: Path) -> str | None:
+        """What a page or a chapter says; None where it can't be read, which is a fault."""
+        try:
+            return file.read_text(encoding=_TEXT)
+        except (OSError, UnicodeDecodeError) as error:
+            self.faults.append(_unread(file, error))
+            return None
 
     def _judge(self, pack: Pack) -> None:
         """Look at the keys and their kinds."""
@@ -482,7 +492,9 @@ class _Reader:
             if not readme.is_file():
                 # Its pages belong to a chapter of an earlier pack.
                 continue
-            text = readme.read_text(encoding="utf-8")
+            text = self._text(readme)
+            if text is None:
+                continue
             title, sections = outline(text)
             if not title:
                 self.faults.append(f"{readme}:1: begin the chapter with its title: `# …`")
@@ -494,7 +506,8 @@ class _Reader:
         for folder in self._folders(pack):
             for path in sorted(page for page in folder.glob("*.md") if page.name != "README.md"):
                 name = path.stem
-                page, faults = parse_page(name, path.read_text(encoding="utf-8"))
+                text = self._text(path)
+                page, faults = parse_page(name, text) if text is not None else (None, [])
                 self.faults.extend(f"{path}:{fault.line}: {fault.message}" for fault in faults)
                 if not NAME.fullmatch(name):
                     self.faults.append(f"{path}:1: name rules in kebab-case, as `bare-except`")
@@ -571,12 +584,20 @@ class _Modules:
             if error.name is not None and f"{dotted}.".startswith(f"{error.name}."):
                 return None
             self._faults.append(_import_fault(error, dotted))
-        except Exception as error:  # noqa: BLE001 - whatever a module of somebody else's does when it is loaded
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever somebody else's module does when it is loaded
             self._faults.append(_import_fault(error, dotted))
         return None
 
 
-def _import_fault(error: Exception, dotted: str) -> str:
+def _unread(file: Path, error: OSError | UnicodeDecodeError) -> str:
+    """The fault of a file that can't be read."""
+    if isinstance(error, OSError):
+        return f"{file}: it can't be read ({error.strerror}); let this user read it"
+    line = error.object.count(b"\n", 0, error.start) + 1
+    return f"{file}:{line}: it is no UTF-8; save it as that"
+
+
+def _import_fault(error: BaseException, dotted: str) -> str:
     """What kept a module from being imported, where that happened in it."""
     if isinstance(error, SyntaxError):
         return f"{error.filename}:{error.lineno}: {error.msg}; mend the module"

@@ -76,7 +76,10 @@ def _counts(findings: Iterable[Finding]) -> str:
 
 def said(problem: Problem) -> str:
     """A problem as one sentence, without its path."""
-    return problem.message if problem.kind == "config" else f"not analysed: {problem.message}"
+    if problem.kind == "config":
+        return problem.message
+    # A check that crashed costs what it would have found, and nothing else.
+    return f"{'in part ' if problem.kind == 'check-crash' else ''}not analysed: {problem.message}"
 
 
 def printable(text: str) -> str:
