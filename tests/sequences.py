@@ -28,8 +28,9 @@ from postil.github.budget import WINDOW
 from postil.jobs import Ended, Intent, Job, Jobs, Standing, create_engine, database_url
 from postil.jobs import schema as tables
 from postil.precision import Precision
-from postil.review.fate import Reception
+from postil.review.fate import Fate, Reception
 from postil.review.figures import Tally
+from postil.review.marker import read_marker
 from postil.review.standing import Step
 from postil.sandbox import Analyst
 from postil.web import hooks
@@ -41,7 +42,6 @@ RULES = {"raise": "raise-without-from", "get": "network-call-without-timeout"}
 """The rule that finds each kind of fault."""
 _LOADED = packs.load()
 GUIDELINE = replace(_LOADED, rules=_LOADED.rules.only(RULES.values()))
-_JUDGED = ("opened", "reopened", "synchronize", "ready_for_review", "edited")
 _PLACE = re.compile(r"`([^`\n]+)` line (\d+)")
 _numbers = itertools.count(1)
 
@@ -73,18 +73,28 @@ class Function:
 
 @dataclass(frozen=True)
 class File:
-    """One Python file: its functions in order, how many lines of comment stand before each, and its layout."""
+    """One Python file: its functions in order, how many lines of comment stand before each, and its layout.
+
+    Under its title, which stays and no other file has, git knows it again whatever its name and its functions become:
+    else they would have moved to another file, and which of them are known there is more than the model can say.
+    """
 
     functions: tuple[Function, ...]
     gap: int = 0
     wide: bool = False
+    title: str = ""
+
+    def __post_init__(self) -> None:
+        """The first function gives it its title."""
+        object.__setattr__(self, "title", self.title or self.functions[0].name)
 
     def text(self) -> str:
         """The file as it is committed."""
         return "\n".join(self._lines()) + "\n"
 
     def _lines(self) -> list[str]:
-        lines = ["import requests", ""]
+        lines = [f"# {self.title}, {number:>{TITLE_WIDTH}}" for number in range(TITLE_LINES)]
+        lines += ["import requests", ""]
         for function in self.functions:
             lines += ["", *[f"# {number} of {self.gap}" for number in range(self.gap)], *function.lines(self.wide)]
         return lines
@@ -116,6 +126,37 @@ class Given:
     may: bool
     answers: int
     sure: bool
+
+
+TITLE_LINES, TITLE_WIDTH = 140, 90
+"""A title of this size is more than half of any file, which is what git asks of one that was renamed."""
+Key = tuple[str, str]
+"""What tells one of our comments from all others: the run that posted it, and the first finding of its hidden line."""
+
+
+@dataclass
+class Told:
+    """One of our comments, said on the commit `head` about functions that are wrong in one way, `first` among them.
+
+    `refused` is how people refused it. `gone` and `ignored` tell whether the pull request was ever without what it is
+    about, and whether that kind of fault was ever ignored.
+    """
+
+    head: str
+    names: set[str]
+    first: str
+    kind: str
+    refused: set[Fate] = field(default_factory=set)
+    gone: bool = False
+    ignored: bool = False
+
+    def may_be(self, *, dropped: bool) -> set[Fate]:
+        """What may have become of it, if the pull request was closed (`dropped`) or not."""
+        may = {Fate.OPEN} | self.refused
+        may |= {Fate.FIXED, Fate.DROPPED} if self.gone else set()
+        may |= {Fate.ALLOWED} if self.ignored else set()
+        # What is deleted has no place any more, so nobody knows what became of its finding.
+        return may | ({Fate.DROPPED} if dropped or Fate.DELETED in self.refused else set())
 
 
 @dataclass
@@ -252,8 +293,9 @@ class World:
         self.refused: dict[str, int] = {}
         self.answered: dict[int, str] = {}
         self.given: list[Given] = []
-        self.unheard = False
         self.asked = False
+        self.told: dict[Key, Told] = {}
+        self._was_closed = False
         self._kinds: dict[str, str] = {}
         self._quiet: int | None = None
         self._seconds = 0.0
@@ -319,6 +361,18 @@ class World:
             await self.tells("reopened")
         await self.rest()
 
+    async def merge(self) -> None:
+        """It is merged, and what became of each comment is known for good."""
+        before = self.fates()
+        if self.pull.state == "open":
+            judged = self._saw_all()
+            self.pull.merge()
+            await self.tells("closed")
+            await self.rest()
+            left = {key: Fate.LEFT if fate is Fate.OPEN else fate for key, fate in before.items()}
+            assert self.fates() == left or not judged, f"{before} became {self.fates()}"
+        assert Fate.OPEN not in self.fates().values()
+
     async def end(self) -> None:
         """Let go of everything."""
         await self._web.aclose()
@@ -341,8 +395,7 @@ class World:
     async def tells(self, action: str, event: str = "pull_request", **about: Any) -> None:
         """GitHub sends a delivery."""
         about = about if "comment" in about or "run" in about else {"pull": self.pull, **about}
-        if event == "pull_request" and action in _JUDGED:
-            self.unheard = False
+        self.notice()
         await self.sends(self.github.delivery(event, action, **about))
 
     async def sends(self, delivery: Delivery) -> None:
@@ -378,7 +431,8 @@ class World:
             await self._posts(delivery)
 
     def lose(self) -> None:
-        """Whatever has no answer by now may never get one."""
+        """It is closed: whatever has no answer by now may never get one."""
+        self._was_closed = True
         for each in self.given:
             each.sure = each.sure and bool(self.answers(each))
 
@@ -429,6 +483,10 @@ class World:
                 return
             # A run that was put off is taken when its time has come, and GitHub's pauses are over by then.
             self._seconds += WINDOW
+            self.notice()
+            with self._engine.begin() as connection:
+                # No comment is so young that GitHub might not show it yet.
+                connection.execute(sa.update(tables.receptions).values(said=tables.receptions.c.said - 3600))
             try:
                 await self.jobs._run(row.key, row.run)
             except Death:
@@ -479,10 +537,32 @@ class World:
         """How often it was said in comments that still exist."""
         return sum(name in names for _, _, names in self.threads())
 
-    def refuse(self, names: set[str]) -> None:
-        """A person has refused to hear of these."""
-        for name in names:
-            self.refused[name] = self.said(name)
+    def refuse(self, first: ReviewComment, names: set[str], fate: Fate) -> None:
+        """A person has refused to hear of these, which a comment is about, in some way."""
+        self.told[key_of(first)].refused.add(fate)
+        if fate is not Fate.DISLIKED:
+            for name in names:
+                self.refused[name] = self.said(name)
+
+    def notice(self) -> None:
+        """Keep in mind which comments there are, and what has become of their causes."""
+        introduced, (ignored, _) = self.introduced(), self.orders()
+        for _, first, names in self.threads():
+            assert first.review is not None
+            commit = first.review.original_commit_id
+            name = self.trees[commit][first.path].at(first.original_line or 0)
+            assert name is not None
+            self.told.setdefault(key_of(first), Told(commit, names, name, self._kinds[name]))
+        for told in self.told.values():
+            told.gone = told.gone or told.names.isdisjoint(introduced)
+            told.ignored = told.ignored or told.kind in ignored
+
+    def fates(self) -> dict[Key, Fate]:
+        """What is written down of our comments."""
+        with self._engine.connect() as connection:
+            rows = connection.execute(sa.select(tables.receptions)).fetchall()
+        assert all(row.rule == RULES[self.told[row.run, row.fingerprint].kind] for row in rows)
+        return {(row.run, row.fingerprint): Fate(row.fate) for row in rows}
 
     def answers(self, given: Given) -> list[str]:
         """What was answered to a command."""
@@ -536,8 +616,7 @@ class World:
             if not unseen and (may_resolve or not answered) and not names & introduced:
                 assert not _is_open(thread, first), f"{names} is gone, and its comment is open"
         for run in pull.check_runs:
-            done = run.status == "completed" or self.unheard
-            assert done, f"the check of {run.head_sha[:7]} is {run.status}: {run.external_id}"
+            assert run.status == "completed", f"the check of {run.head_sha[:7]} is {run.status}: {run.external_id}"
         heads = [run for run in pull.check_runs if run.head_sha == pull.head_sha]
         if not self._unseen():
             assert heads, "the head has no verdict"
@@ -551,6 +630,7 @@ class World:
         ours = [review.body for review in pull.reviews if review.user == self.github.bot]
         assert len(set(ours)) == len(ours), "a review was posted twice"
         self._check_commands(paused=paused)
+        self._check_fates(introduced, heeded, unseen=unseen)
         assert self.github.complaints == []
         with self._engine.connect() as connection:
             dead = connection.execute(sa.select(tables.pulls.c.why).where(tables.pulls.c.state == "dead")).fetchall()
@@ -572,15 +652,64 @@ class World:
         assert not paused or self._quiet in (None, reviews), "a review was posted, though they are paused"
         self._quiet = reviews if paused else None
 
+    def _check_fates(self, introduced: set[str], heeded: set[str], *, unseen: bool) -> None:
+        """What is written down of our comments is what became of them, as far as a run could have seen it."""
+        self.notice()
+        fates = self.fates()
+        for key, fate in fates.items():
+            assert fate in self.told[key].may_be(dropped=self._was_closed), f"{self.told[key]} is {fate}"
+        for _, first, names in [] if unseen else self.threads():
+            told, fate = self.told[key_of(first)], fates.get(key_of(first))
+            if first.body.startswith("**Fixed in"):
+                may_be = {Fate.FIXED}
+            elif first.body.startswith("**No longer"):
+                may_be = {Fate.DROPPED} | told.refused
+            elif names & heeded:
+                may_be = {Fate.OPEN} | told.refused
+            elif names & introduced:
+                may_be = {Fate.ALLOWED} | told.refused
+            elif told.head != self.pull.head_sha:
+                may_be = {Fate.FIXED, Fate.DROPPED} | told.refused
+            else:
+                may_be = told.may_be(dropped=self._was_closed)
+            assert fate in may_be, f"{told} is {fate}"
+
+    def check_refusals(self) -> None:
+        """Once all is settled, each refusal is written down as one."""
+        fates, introduced, (ignored, _) = self.fates(), self.introduced(), self.orders()
+        if not self._saw_all():
+            return
+        there = {key_of(first): first for _, first, _ in self.threads()}
+        for key, told in self.told.items():
+            heeded = {name for name in introduced if self._kinds[name] not in ignored}
+            shown = key in there and not there[key].body.startswith(("**Fixed in", "**No longer"))
+            if shown and told.refused and told.names & heeded:
+                assert fates[key] in told.refused, f"{told} is {fates[key]}"
+            elif key not in there and key in fates:
+                assert fates[key] is not Fate.OPEN, f"{told} was deleted"
+                if told.first in heeded and not told.gone and not told.ignored:
+                    assert fates[key] in told.refused, f"{told} is {fates[key]}"
+
     def _is_answered(self, thread: Thread) -> bool:
         return any(comment.user != self.github.bot for comment in thread.comments)
 
     def _is_closed_by_us(self, name: str) -> bool:
         return any(name in names and thread.resolved_by == self.github.bot for thread, _, names in self.threads())
 
+    def _saw_all(self) -> bool:
+        """Whether the last review, with which all is settled, took place, and so saw what people did before it."""
+        return self.pull.state == "open" and not self.pull.draft and not self.orders()[1]
+
     def _unseen(self) -> bool:
         """Whether nobody asks for the present head to be judged."""
-        return self.pull.state != "open" or self.unheard or (self.pull.draft and not self.asked)
+        return self.pull.state != "open" or (self.pull.draft and not self.asked)
+
+
+def key_of(comment: ReviewComment) -> Key:
+    """By what one of our comments is known."""
+    said = read_marker(comment.body)
+    assert said is not None
+    return said.run, said.fingerprints[0]
 
 
 def _is_open(thread: Thread, first: ReviewComment) -> bool:

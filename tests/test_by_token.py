@@ -149,3 +149,4 @@ def test_a_token_comes_from_a_file_or_the_environment(tmp_path: Path) -> None:
     with pytest.raises(SettingsError) as raised:
         Given.load(api_url="ftp://github.example.com", env={})
     assert [fault.name for fault in raised.value.faults] == ["POSTIL_TOKEN", "POSTIL_GITHUB_API_URL"]
+    assert "--token-file" in str(raised.value)

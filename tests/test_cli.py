@@ -223,8 +223,11 @@ def test_a_fix_of_a_linked_file_keeps_the_link(tmp_path: Path) -> None:
     """Else the next one to edit the original edits something else."""
     (tmp_path / "real.py").write_text(BAD)
     (tmp_path / "a.py").symlink_to("real.py")
+    shown = postil("check", "--diff", ".", cwd=tmp_path)
     done = postil("check", "--fix", "a.py", cwd=tmp_path)
 
+    # git refuses to change a link, or to change a file twice.
+    assert [line for line in shown.stdout.split("\n") if line.startswith("+++")] == ["+++ b/real.py"]
     assert done.returncode == 0, done.stdout
     assert (tmp_path / "a.py").is_symlink()
     assert "from error" in (tmp_path / "real.py").read_text()

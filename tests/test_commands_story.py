@@ -222,6 +222,21 @@ async def test_an_order_outlives_the_database_and_falls_with_its_answer(
     assert verdicts(pull)[-1][1:] == snapshot(("failure", "2 findings: 2 warnings"))
 
 
+@pytest.mark.parametrize("between", [", ", " and `"])
+async def test_of_several_rules_on_a_line_the_second_is_said_to_be_heeded(
+    github: ValidatedGitHub, postil: Postil, between: str
+) -> None:
+    """It would count as the reason, and its findings come as a surprise: an allowance in the code takes several."""
+    pull = await opened(github, postil)
+    await says(github, postil, pull, f"/postil ignore raise-without-from{between}print-in-service` for now")
+
+    assert (
+        answers(pull)[0]
+        .replace("\n", " ")
+        .endswith("A line is about one rule: `print-in-service` is not ignored by this one.")
+    )
+
+
 async def test_what_can_not_be_ignored_is_said_so(github: ValidatedGitHub, postil: Postil) -> None:
     """And nothing is reviewed anew for it."""
     pull = await opened(github, postil)

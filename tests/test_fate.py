@@ -112,6 +112,10 @@ def test_what_could_not_be_found_is_not_taken_for_fixed(judged: Verdict) -> None
         (CLOSED, KNOWN, Fate.FIXED, Fate.FIXED),
         (None, KNOWN, Fate.DELETED, Fate.DELETED),
         (None, replace(KNOWN, fate=Fate.FIXED), Fate.FIXED, Fate.FIXED),
+        (None, replace(KNOWN, fate=Fate.DROPPED), Fate.DROPPED, Fate.DROPPED),
+        (POSTED, replace(KNOWN, fate=Fate.DROPPED), Fate.DROPPED, Fate.DROPPED),
+        (CLOSED, replace(KNOWN, fate=Fate.DROPPED), Fate.DROPPED, Fate.DROPPED),
+        (RESOLVED, replace(KNOWN, fate=Fate.DROPPED), Fate.DROPPED, Fate.DROPPED),
     ],
 )
 def test_the_end_of_a_pull_request_judges_what_is_open(

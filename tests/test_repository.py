@@ -94,6 +94,16 @@ def test_histories_without_a_common_commit_are_told(tmp_path: Path, git: Git) ->
     assert str(error.value) == snapshot("`main` and `other` have no commit in common to compare with")
 
 
+def test_a_name_that_git_can_not_be_asked_for_is_a_problem(tmp_path: Path, git: Git) -> None:
+    """It has a line break in it, and names go to git one on a line; it must not vanish."""
+    (tmp_path / "a.py").write_text(OLD)
+    commit(git)
+    (tmp_path / "b\nc.py").write_text(OLD)
+    commit(git)
+
+    assert [problem.path for problem in local_pull(tmp_path, "HEAD~1..HEAD").problems] == ["b\nc.py"]
+
+
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
 def test_a_configuration_is_read_as_the_app_reads_it(tmp_path: Path, git: Git, encoding: str) -> None:
     """Windows writes byte order marks. What can't be read is said, as nobody would look for it in an encoding."""

@@ -1,4 +1,7 @@
-"""Whatever happens to a pull request, in whatever order: each finding is shown once, and no refusal comes back."""
+"""Whatever happens to a pull request, in whatever order: each finding is shown once, and no refusal comes back.
+
+What is written down of each comment is what became of it.
+"""
 
 import asyncio
 import os
@@ -17,6 +20,7 @@ from postil.demo import faults
 from postil.demo.faults import Fault
 from postil.demo.reviews import delete_comment
 from postil.jobs import Jobs, care
+from postil.review.fate import Fate
 from postil.sandbox import Analyst
 from sequences import RULES, Death, File, Happening, Tree, World, replace
 
@@ -124,7 +128,7 @@ class Push:
 
 @dataclass(frozen=True)
 class Says:
-    """A person does something in the conversation: resolves, deletes or answers a comment, or edits a command."""
+    """A person resolves, deletes, answers or dislikes one of our comments, or edits a command."""
 
     what: str
     pick: int = 0
@@ -137,14 +141,18 @@ class Says:
         there = world.open_threads()
         if not there:
             return
+        world.notice()
         _, first, names = there[self.pick % len(there)]
         match self.what:
             case "resolve":
                 world.pull.resolve(first, by="ada")
-                world.refuse(names)
+                world.refuse(first, names, Fate.RESOLVED)
             case "delete":
                 delete_comment(world.pull, first)
-                world.refuse(names)
+                world.refuse(first, names, Fate.DELETED)
+            case "dislike":
+                world.pull.react(first, "-1", by="eve")
+                world.refuse(first, names, Fate.DISLIKED)
             case "reply":
                 world.pull.reply(first, "But why?", by="ada")
                 world.answered[first.id] = first.body
@@ -270,7 +278,7 @@ ORDERED = [f"/postil {order} {rule}" for rule in RULES.values() for order in ("i
 SELDOM = st.integers(0, 4).map(lambda number: number == 0)
 
 PUSHES = st.builds(Push, st.sampled_from((*PUSHED, "reformat", "revert", "revert")), st.tuples(PICK, PICK), SELDOM)
-SAYINGS = st.builds(Says, st.sampled_from(["resolve", "delete", "reply", "edit"]), PICK)
+SAYINGS = st.builds(Says, st.sampled_from(["resolve", "delete", "reply", "dislike", "edit"]), PICK)
 COMMANDS = st.builds(
     Commands, st.sampled_from((*SAID, *ORDERED)), st.sampled_from(["ada", "ada", "ada", "eve", "renovate[bot]"])
 )
@@ -310,6 +318,8 @@ class Ground:
                         world.check()
                 await world.settle()
                 world.check()
+                world.check_refusals()
+                await world.merge()
             finally:
                 await world.end()
 

@@ -51,11 +51,19 @@ class Tree:
         self.fixed.add(path)
 
     def fixed_files(self) -> Iterator[tuple[Path, str, str]]:
-        """Path, new text, and path as the user typed it, of each file with another text than on disk."""
+        """Path, new text, and path as the user typed it, of each file with another text than on disk.
+
+        A link stands for what it leads to, which is told once, by its own name.
+        """
+        told: set[Path] = set()
         for change in self.changes:
             if change.path in self.fixed:
                 shown = self.shown[change.path]
-                yield Path(shown), change.head or "", shown
+                path = Path(shown)
+                real = path.resolve()
+                if real not in told:
+                    told.add(real)
+                    yield path, change.head or "", os.path.relpath(real) if path.is_symlink() else shown
 
 
 def read_trees(paths: Sequence[Path], *, by_name: bool = True) -> list[Tree]:

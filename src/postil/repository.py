@@ -86,6 +86,9 @@ def local_pull(folder: Path, revisions: str) -> LocalPull:
             after, before = _text(heads, file.path), _text(bases, file.previous_path or file.path)
         except Unreadable as error:
             problems.append(Problem(file.path, error.kind, error.message))
+            continue
+        if after is None and file.status is not FileStatus.REMOVED:
+            problems.append(Problem(file.path, "unreadable", "git gives no text for it under this name"))
         else:
             changes.append(Change(file.path, after, before, file.previous_path))
     changes_config = not {file.path for file in files}.isdisjoint(FILES)

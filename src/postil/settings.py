@@ -55,7 +55,9 @@ class Fault:
     cure: str
 
     def __str__(self) -> str:
-        return f"{self.name} {self.wrong}\n{textwrap.indent(textwrap.fill(self.cure, 96), '    ')}"
+        # An option or an address that is broken in two can't be copied.
+        cure = textwrap.fill(self.cure, 96, break_on_hyphens=False, break_long_words=False)
+        return f"{self.name} {self.wrong}\n{textwrap.indent(cure, '    ')}"
 
 
 class SettingsError(Exception):

@@ -62,7 +62,7 @@ from postil.webhook import RERUN
 log = structlog.get_logger(__name__)
 
 MAY_COMMAND = frozenset({"admin", "write"})
-PRESSED = frozenset(" ".join(each) for each in RERUN)
+BY_BUTTON = frozenset(" ".join(each) for each in RERUN)
 """Why a run is asked for by "Re-run", which is a person's wish though no command."""
 CLOSING = "the way to close threads"
 """The name under which is remembered how an installation's rights let threads be closed."""
@@ -405,7 +405,7 @@ class _Run:
         for ask in self.job.asks:
             if ask.command is None:
                 heard.wanted = True
-                heard.commanded |= ask.why in PRESSED
+                heard.commanded |= ask.why in BY_BUTTON
             elif commands := [each for line in ask.command.said.split("\n") if (each := read_line(line))]:
                 await self._obey(ask.command, commands, pull, agreed, heard)
         return heard

@@ -186,7 +186,7 @@ def _fate(posted: Posted, state: _State, last: Reception | None, *, is_there: bo
         return Fate.FIXED if state == "gone" else Fate.DROPPED
     if state == "allowed" or (state == "unknown" and words.is_ignored(posted.body)):
         return Fate.ALLOWED
-    if state == "unknown" and last is not None and last.fate in (Fate.FIXED, Fate.ALLOWED):
+    if state == "unknown" and last is not None and last.fate in (Fate.FIXED, Fate.ALLOWED, Fate.DROPPED):
         return last.fate
     if posted.down > posted.up:
         return Fate.DISLIKED
@@ -219,7 +219,8 @@ def _missing(last: Reception, verdict: Verdict | None, head: str, end: End | Non
     if last.age < YOUNG:
         return replace(last, fate=_ended(last.fate, end))
     if verdict is None:
-        return replace(last, fate=Fate.DELETED if last.head == head else Fate.DROPPED)
+        was_there = last.head == head and last.fate is not Fate.DROPPED
+        return replace(last, fate=Fate.DELETED if was_there else Fate.DROPPED)
     if last.fingerprint in verdict.allowed:
         return replace(last, fate=Fate.ALLOWED, head=head)
     return replace(last, fate=Fate.DELETED if last.fingerprint in verdict.here else Fate.DROPPED, head=head)

@@ -132,7 +132,16 @@ def _ignore(command: Command, orders: Orders, now: Circumstances) -> Reply:
         f"{quoted(rule)} is ignored in this pull request, {on_whose_word(ignore)}\n\n"
         f"{_follows(orders)} {quoted(f'/postil unignore {rule}')} takes this back."
     )
+    if other := _other_rule(command, now):
+        text += f" A line is about one rule: {quoted(other)} is not ignored by this one."
     return Reply(text, changed, review=True)
+
+
+def _other_rule(command: Command, now: Circumstances) -> str:
+    """A rule that a reason begins with, as where somebody gave several with commas or "and" between; "" for none."""
+    words = [word.strip(",`'\".:;") for word in command.reason.split(" ")[:2]]
+    name = words[-1] if words[0] in {"and", "&", "+"} else words[0]
+    return name if name in now.words or name in now.plan.aliases else ""
 
 
 def _unignore(command: Command, orders: Orders, now: Circumstances) -> Reply:
