@@ -21,8 +21,8 @@ from junitparser import JUnitXml, Skipped
 
 from postil import packs
 from postil.lint.engine import apply_edits
-from postil.lint.finding import Finding, Severity, TextEdit
-from postil.report.checked import Checked
+from postil.lint.finding import Finding, Problem, Severity, TextEdit
+from postil.report.checked import Checked, said
 from postil.report.sarif import MOST, of_check
 from postil.review.model import Introduced
 
@@ -143,6 +143,17 @@ my app/a#1.py:6:9: warning: `subprocess.run` runs `pip install` while the progra
 my app/a#1.py:8:9: warning: `RuntimeError` is raised without `from`, so `error` is not shown as its cause [raise-without-from] (fixable)
 nulls.py: not analysed: it holds null bytes, as UTF-16 and binary files do
 """)
+
+
+def test_a_check_that_crashed_costs_its_file_only_in_part() -> None:
+    """All others looked at it, and whoever reads that it wasn't analysed looks for another fault."""
+    kinds = ("check-crash", "syntax", "config")
+
+    assert [said(Problem("a.py", kind, "why")) for kind in kinds] == [
+        "analysed only in part: why",
+        "not analysed: why",
+        "why",
+    ]
 
 
 def test_statistics_count_by_rule(service: Path) -> None:

@@ -79,7 +79,7 @@ def said(problem: Problem) -> str:
     if problem.kind == "config":
         return problem.message
     # A check that crashed costs what it would have found, and nothing else.
-    return f"{'in part ' if problem.kind == 'check-crash' else ''}not analysed: {problem.message}"
+    return f"{'analysed only in part' if problem.kind == 'check-crash' else 'not analysed'}: {problem.message}"
 
 
 def printable(text: str) -> str:
