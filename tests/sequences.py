@@ -93,7 +93,7 @@ class File:
         return "\n".join(self._lines()) + "\n"
 
     def _lines(self) -> list[str]:
-        lines = [f"# {self.title}, {number:>{TITLE_WIDTH}}" for number in range(TITLE_LINES)]
+        lines = [f"# {f'{self.title}.{number} ' * TITLE_WIDTH}"[:TITLE_WIDTH] for number in range(TITLE_LINES)]
         lines += ["import requests", ""]
         for function in self.functions:
             lines += ["", *[f"# {number} of {self.gap}" for number in range(self.gap)], *function.lines(self.wide)]
@@ -128,8 +128,9 @@ class Given:
     sure: bool
 
 
-TITLE_LINES, TITLE_WIDTH = 140, 90
-"""A title of this size is more than half of any file, which is what git asks of one that was renamed."""
+TITLE_LINES, TITLE_WIDTH = 14, 900
+"""A title of this size is more than half of any file, which is what git asks of one that was renamed. In few lines, as
+the parser takes its time for each."""
 Key = tuple[str, str]
 """What tells one of our comments from all others: the run that posted it, and the first finding of its hidden line."""
 
