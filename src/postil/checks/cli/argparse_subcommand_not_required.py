@@ -41,7 +41,7 @@ def check(call: cst.Call, file: SourceFile) -> Notes:
                 call,
                 f"without a subcommand `{file.code(used)}` does not exist, and the user sees an `AttributeError`",
                 secondary=(Secondary(used, "fails here"),),
-                fix=_required(call, file),
+                fix=_required(call, file, "subcommand" if name == "command" else "command"),
             )
             return
 
@@ -130,10 +130,10 @@ def _is_option(name: str, file: SourceFile) -> bool:
     return False
 
 
-def _required(call: cst.Call, file: SourceFile) -> Fix:
+def _required(call: cst.Call, file: SourceFile, dest: str = "command") -> Fix:
     named = argument(call, "dest") is not None or argument(call, "metavar") is not None
     # Without a name argparse of Python 3.8 can't say what is missing.
-    text = "required=True" if named else 'dest="command", required=True'
+    text = "required=True" if named else f'dest="{dest}", required=True'
     if call.args:
         return Fix((Insert(call.args[-1], f", {text}", after=True),), FixKind.SUGGESTION)
     return Fix.replace(call, f"{file.code(call.func)}({text})", FixKind.SUGGESTION)
