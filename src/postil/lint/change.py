@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 from functools import cached_property
 from posixpath import basename
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from postil.lint.check import Located, Note, Span
 from postil.lint.project import Project, TomlFile, lines_of, toml_file
@@ -16,6 +16,8 @@ PYTHON = (".py", ".pyi")
 """How the names of Python source files end."""
 
 F = TypeVar("F")
+Files: TypeAlias = Callable[..., Iterator[SourceFile]]
+"""Gives the files in which one of the words stands that it is called with, or all of them: `ChangeSet.heads`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,27 +167,34 @@ class ChangeSet:
     def heads(self, *words: str) -> Iterator[SourceFile]:
         """The changed files as they are now; with `words`, only those in which one of them stands."""
         for change in self.files:
-            text = change.head_text
-            if text is None or (words and not any(word in text for word in words)):
-                continue
-            if change.head is not None:
+            if _has(change.head_text, words) and change.head is not None:
                 yield change.head
 
-    def new(self, find: Callable[[Sequence[SourceFile]], Iterable[tuple[SourceFile, Note]]]) -> Iterator[Note]:
+    def bases(self, *words: str) -> Iterator[SourceFile]:
+        """The changed files as they were; with `words`, only those in which one of them stood."""
+        for change in self.files:
+            if _has(change.base_text, words) and change.base is not None:
+                yield change.base
+
+    def new(self, find: Callable[[Files], Iterable[tuple[SourceFile, Note]]]) -> Iterator[Note]:
         """What is found in the files as they are, and was not found in them as they were: by words and code.
 
-        `find` gets all of them at once and gives each note with its file, as a rule asks that needs several files for
+        `find` gets `heads` or `bases`, and gives each note with its file, as a rule asks that needs several files for
         one finding: only what stands in a file alone is compared with its base by the review.
         """
-        found = list(find(list(self.heads())))
-        before = [each.base for each in self.files if each.base is not None] if found and self.compared else []
-        known = Counter(_trace(file, note) for file, note in find(before)) if before else Counter()
+        found = list(find(self.heads))
+        known = Counter(_trace(file, note) for file, note in find(self.bases)) if found else Counter()
         for file, note in found:
             trace = _trace(file, note)
             if known[trace]:
                 known[trace] -= 1
             else:
                 yield note
+
+
+def _has(text: str | None, words: Sequence[str]) -> bool:
+    """Whether there is a text, and one of the words in it if there are some."""
+    return text is not None and (not words or any(word in text for word in words))
 
 
 def _trace(file: SourceFile, note: Note) -> tuple[str, str]:

@@ -1,11 +1,12 @@
 """Finds plain classes that take a whole JSON document as their arguments."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import libcst as cst
 
 from postil.lint import ChangeSet, Note, Notes, Secondary, SourceFile
+from postil.lint.change import Files
 from postil.lint.modules import Modules
 from postil.lint.names import dotted
 from postil.lint.tree import walk
@@ -21,14 +22,13 @@ _OWN = re.compile(r"\bdumps?\(")
 
 
 def check(changes: ChangeSet) -> Notes:
-    if any(word in (each.head_text or "") for each in changes.files for word in _READS):
-        yield from changes.new(_found)
+    yield from changes.new(_found)
 
 
-def _found(files: Sequence[SourceFile]) -> Iterator[tuple[SourceFile, Note]]:
-    modules = Modules(files)
-    for file in files:
-        if not any(word in file.text for word in _READS) or "**" not in file.text or not file.is_service:
+def _found(files: Files) -> Iterator[tuple[SourceFile, Note]]:
+    modules: Modules | None = None
+    for file in files(*_READS):
+        if "**" not in file.text or not file.is_service:
             continue
         for call in file.nodes(cst.Call):
             spread = [arg.value for arg in call.args if arg.star == "**"]
@@ -36,6 +36,7 @@ def _found(files: Sequence[SourceFile]) -> Iterator[tuple[SourceFile, Note]]:
                 continue
             if _is_own(source, file) or file.in_test(call):
                 continue
+            modules = modules or Modules(files())
             own = file.enclosing_class(call) if dotted(call.func) == "cls" else None
             found = (file, own) if own is not None else modules.definition(file, call.func)
             where, owner = found or (file, None)

@@ -1,10 +1,11 @@
 """Finds `CONCURRENTLY` inside of the transaction that Alembic opens."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import libcst as cst
 
 from postil.lint import ChangeSet, Note, Notes, SourceFile
+from postil.lint.change import Files
 from postil.lint.revisions import Revision, Step, revision
 
 MENTIONS = ("concurrently", "CONCURRENTLY")
@@ -12,15 +13,16 @@ MENTIONS = ("concurrently", "CONCURRENTLY")
 
 def check(changes: ChangeSet, *, transactional: bool = True) -> Notes:
     """`transactional`: whether `env.py` leaves it to Alembic to run revisions in a transaction, as is the default."""
-    if transactional and any(word in (each.head_text or "") for each in changes.files for word in MENTIONS):
+    if transactional:
         yield from changes.new(_found)
 
 
-def _found(files: Sequence[SourceFile]) -> Iterator[tuple[SourceFile, Note]]:
-    if any(file.mentions("AUTOCOMMIT") or file.mentions("transactional_ddl") for file in files):
+def _found(files: Files) -> Iterator[tuple[SourceFile, Note]]:
+    concerned = [file for file in files(*MENTIONS) if file.mentions("down_revision")]
+    if not concerned or any(True for _ in files("AUTOCOMMIT", "transactional_ddl")):
         return  # an engine or a connection without transactions is made somewhere
-    for file in files:
-        found = file.fact(revision) if file.mentions("down_revision") and any(map(file.mentions, MENTIONS)) else None
+    for file in concerned:
+        found = file.fact(revision)
         if found is not None:
             yield from ((file, note) for note in _notes(found))
 

@@ -1,11 +1,12 @@
 """Finds constraints that a revision creates without a name."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import libcst as cst
 
 from postil.lint import ChangeSet, Note, Notes, SourceFile, argument
+from postil.lint.change import Files
 from postil.lint.revisions import revision
 
 MENTIONS = ("down_revision",)
@@ -20,15 +21,15 @@ _NAMED_AT = {
 
 
 def check(changes: ChangeSet) -> Notes:
-    if any(word in (each.head_text or "") for each in changes.files for word in _NAMED_AT):
-        yield from changes.new(_found)
+    yield from changes.new(_found)
 
 
-def _found(files: Sequence[SourceFile]) -> Iterator[tuple[SourceFile, Note]]:
-    if any(file.mentions("naming_convention") for file in files):
+def _found(files: Files) -> Iterator[tuple[SourceFile, Note]]:
+    concerned = [file for file in files(*_NAMED_AT) if file.mentions("down_revision")]
+    if not concerned or any(True for _ in files("naming_convention")):
         return
-    for file in files:
-        found = file.fact(revision) if file.mentions("down_revision") and any(map(file.mentions, _NAMED_AT)) else None
+    for file in concerned:
+        found = file.fact(revision)
         if found is None or _CONVENTION.search(file.text):
             continue
         for step in found.steps:
