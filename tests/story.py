@@ -58,7 +58,7 @@ class Postil:
         await self.hears(*deliveries)
         await self.rests()
 
-    async def rests(self, seconds: float = 90) -> None:
+    async def rests(self, seconds: float = 240) -> None:
         """Wait until every pull request is idle (or given up)."""
         end = time.monotonic() + seconds
         while busy := self._busy():

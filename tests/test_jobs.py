@@ -94,7 +94,7 @@ async def working(url: str, work: Work, *, patience: float = 600.0) -> AsyncGene
 
 async def settled(jobs: Jobs) -> dict[str, int]:
     """Wait until nothing is queued or running, and say what there is."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(180):
         while True:
             states = (await jobs.counts()).states
             if not states["queued"] and not states["running"]:

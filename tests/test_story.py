@@ -403,7 +403,7 @@ async def _serving(env: dict[str, str]) -> AsyncGenerator[None]:
 
 async def _answers(url: str) -> None:
     async with httpx.AsyncClient(timeout=5) as client:
-        end = time.monotonic() + 60
+        end = time.monotonic() + 180
         while time.monotonic() < end:
             try:
                 if (await client.get(url)).status_code == 200:

@@ -63,7 +63,7 @@ class Bench:
 
     async def rests(self) -> Counter[str]:
         """Wait until nothing is left to do; how many pull requests are in which state."""
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(180):
             while True:
                 states = Counter((await self.jobs.counts()).states)
                 if not states["queued"] and not states["running"]:
