@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 import sqlalchemy as sa
 from inline_snapshot import snapshot
 from typer.testing import CliRunner
@@ -350,6 +351,22 @@ nobody there:
   broken deliveries: The newest delivery (ping, 2026-03-01T12:00:00Z) was answered with nothing: nobody answers
   there. → Let GitHub reach that address: look at DNS, the certificate, the proxy and the firewall.\
 """)
+
+
+def test_missing_credentials_are_named_though_github_can_not_be_reached(
+    tmp_path: Path, app_key: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever has mended the network would else begin again; and a folder is told by its whole path."""
+    patient = Patient(tmp_path, app_key)
+    patient.env = {}
+    no_way_to_github(patient)
+    patient.around = replace(patient.around, free=lambda _: 2_000_000_000)
+    monkeypatch.chdir(tmp_path)
+    patient.folder.rmdir()
+    found = patient.examine()
+
+    assert [each.about for each in found if each.level is Level.BROKEN] == ["credentials", "github"]
+    assert [each.said for each in found if each.about == "disk"] == [f"2 GB are free at {tmp_path}."]
 
 
 def test_it_speaks_to_programs_too_and_exits_with_1_when_something_is_broken(tmp_path: Path) -> None:
