@@ -23,6 +23,10 @@ def check(call: cst.Call, file: SourceFile) -> Notes:
         return
     if not file.is_service or not speaks_opentelemetry(file):
         return
+    # The route is known when the request was served, and the name may be given then.
+    function = file.enclosing_def(call)
+    if function is not None and file.mentions("update_name") and "update_name(" in file.code(function.body):
+        return
     name = argument(call, "name", 0)
     name = file.value_of(name) if isinstance(name, cst.Name) and file.is_local(name) else name
     for value in _values(name) if name is not None else ():
