@@ -353,10 +353,9 @@ def review(
     """Print what the App would post on a range of commits, or on a pull request. Exits as `check` does."""
     if (revisions is None) == (pr is None):
         _fail("give one of the two: BASE..HEAD, or --pr OWNER/REPO#N")
-    if pr is None:
-        about_pulls = {"--post": post, "--token-file": token_file is not None, "--api-url": api_url is not None}
-        for name in (name for name, given in about_pulls.items() if given):
-            _fail(f"{name} is about a pull request; name it by --pr OWNER/REPO#N")
+    about_pulls = {"--post": post, "--token-file": token_file, "--api-url": api_url}
+    if pr is None and (given := [name for name, value in about_pulls.items() if value]):
+        _fail(f"{given[0]} is about a pull request; name it by --pr OWNER/REPO#N")
     guideline = _guideline(folders)
     if pr is not None:
         posted = _visit(pr, guideline, folders, (token_file, api_url, guide_url), post=post)
