@@ -6,6 +6,7 @@ import pytest
 from postil.lint import SourceFile
 from postil.lint.change import FileChange
 from postil.lint.modules import Modules, importing
+from postil.lint.source import ROOM
 
 FILES = {
     "src/app/schemas/user.py": "class User: ...\nPREFIX = '/users'\n",
@@ -106,3 +107,15 @@ def test_only_what_holds_something_and_its_importers_are_looked_at() -> None:
         "app/store/__init__.py",
         "app/service.py",
     ]
+
+
+@pytest.mark.parametrize(("size", "count"), [(ROOM // 2 - 100, 2), (ROOM // 2 + 100, 0)], ids=["fits", "too large"])
+def test_no_more_files_are_looked_at_than_can_be_held_at_once(size: int, count: int) -> None:
+    """All their syntax trees at once would take more memory than the analysis has."""
+    pad = "#" * size
+    changes = [
+        FileChange("disk.py", None, None, f"async def load(): ...{pad}"),
+        FileChange("service.py", None, None, f"import disk{pad}"),
+    ]
+
+    assert len(importing(changes, lambda text: "async def" in text)) == count

@@ -9,7 +9,7 @@ import libcst as cst
 
 from postil.lint.change import FileChange
 from postil.lint.names import Definition
-from postil.lint.source import SourceFile
+from postil.lint.source import ROOM, SourceFile
 
 T = TypeVar("T")
 
@@ -21,7 +21,8 @@ _HOPS = 5  # a name that is passed on through more packages than this is one tha
 def importing(changes: Sequence[FileChange], holds: Callable[[str], bool]) -> list[FileChange]:
     """The changed files whose text `holds` something and that others import, and these others.
 
-    By their texts alone, so that the rest of a large change need not be parsed.
+    By their texts alone, so that the rest of a large change need not be parsed. None where they are too many to be
+    held at once.
     """
     texts = {change.path: change.head_text for change in changes if change.head_text is not None}
     imported = {path: set(_WORD.findall(" ".join(_IMPORTS.findall(text)))) for path, text in texts.items()}
@@ -31,7 +32,8 @@ def importing(changes: Sequence[FileChange], holds: Callable[[str], bool]) -> li
     importers = {path for path in texts if imported[path] & stems}
     wanted = {word for path in importers for word in imported[path] & stems}
     paths = importers | {path for path in texts if _stem(path) in wanted}
-    return [change for change in changes if change.path in paths]
+    fits = sum(len(texts[path]) for path in paths) <= ROOM
+    return [change for change in changes if change.path in paths] if fits else []
 
 
 def _stem(path: str) -> str:

@@ -670,13 +670,17 @@ def _called(expression: cst.BaseExpression) -> cst.BaseExpression:
     return expression.func if isinstance(expression, cst.Call) else expression
 
 
+ROOM = 1_000_000
+"""Characters of text whose syntax trees are held at a time, which is 100 MB."""
+
+
 class Parsed:
     """Files that were parsed, so that whoever asks next needn't parse them again.
 
-    Holds the last ones, up to `room` characters of text: a syntax tree takes about a hundred bytes for each.
+    Holds the last ones, up to `room` characters of text.
     """
 
-    def __init__(self, room: int = 400_000) -> None:
+    def __init__(self, room: int = ROOM) -> None:
         self._room = room
         self._files: dict[tuple[str, str, int], SourceFile] = {}
 
