@@ -131,6 +131,7 @@ class Connection:
 
     async def _repeated(self, call: Callable[[], Awaitable[T]], *, repeat: bool) -> T:
         try:
+            # postil: allow hand-rolled-retry-loop -- two quick ones, at GitHub's pace; the queue is what tries again
             for attempt in range(2 if repeat else 0):
                 try:
                     return await call()
