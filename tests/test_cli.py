@@ -122,10 +122,11 @@ def test_clean_code_exits_with_0(tmp_path: Path) -> None:
         (("review", "main"), "write BASE..HEAD"),
         (("review", "main..HEAD", "--token-file", "token"), "--token-file is about a pull request"),
         (("review", "main..HEAD", "--guide-url", "wiki"), "POSTIL_GUIDE_URL is no address"),
+        (("review", "--pr", "o/r#1", "--format", "sarif"), "review its commits by BASE..HEAD"),
         (("rules", "raise-without-form"), "did you mean raise-without-from"),
         (("rules", "--repository", "acme/shop"), "give --figures or --restore RULE with it"),
     ],
-    ids=["path", "rule", "configuration", "range", "token", "guide", "page", "repository"],
+    ids=["path", "rule", "configuration", "range", "token", "guide", "format", "page", "repository"],
 )
 def test_what_cannot_run_says_why_and_exits_with_2(tmp_path: Path, arguments: tuple[str, ...], cure: str) -> None:
     """A mistyped name must not read as clean code."""
@@ -322,6 +323,19 @@ def test_review_prints_what_the_app_would_post(tmp_path: Path) -> None:
     assert said["accounting"]["found"] == 1
     assert said["conclusion"] == "failure"
     assert {"beside", "folded", "suppressed", "problems"} <= set(said)
+
+
+@pytest.mark.parametrize("output", ["sarif", "junit"])
+def test_a_review_tells_other_programs_what_is_new(repository: Path, output: str) -> None:
+    """Code scanning shall hear of what a branch brings, in the very form in which it hears of a whole tree."""
+    commit(repository, old=BAD)
+    commit(repository, new=BAD)
+    new = postil("review", "HEAD~1..HEAD", "--format", output, cwd=repository)
+    alone = postil("check", "new.py", "--format", output, cwd=repository)
+
+    assert new.returncode == alone.returncode == 1
+    assert "raise-without-from" in new.stdout
+    assert new.stdout == alone.stdout
 
 
 def commit(folder: Path, **texts: str) -> None:

@@ -221,16 +221,16 @@ def _checked(works: Sequence[Work], analyses: Sequence[Analysis]) -> Checked:
         problems += tree.problems
         problems += [replace(problem, path=tree.shown.get(problem.path, problem.path)) for problem in analysis.problems]
         skipped += [replace(each, path=tree.shown.get(each.path, each.path)) for each in analysis.skipped]
-    return Checked(
-        shown=tuple(sorted(shown, key=_place)),
-        allowed=tuple(sorted(allowed, key=_place)),
-        left_out=sum(len(analysis.left_out) for analysis in analyses),
-        problems=tuple(sorted(problems, key=lambda problem: problem.path)),
-        skipped=tuple(skipped),
+    together = Analysis(
+        introduced=tuple(shown),
+        suppressed=tuple(allowed),
+        problems=tuple(problems),
         files=sum(analysis.files for analysis in analyses),
-        config=", ".join(dict.fromkeys(work.plan.source for work in works)),
-        threshold=min((work.plan.threshold for work in works), key=lambda severity: severity.rank),
+        left_out=tuple(each for analysis in analyses for each in analysis.left_out),
+        skipped=tuple(skipped),
     )
+    config = ", ".join(dict.fromkeys(work.plan.source for work in works))
+    return Checked.of(together, config, min((work.plan.threshold for work in works), key=lambda each: each.rank))
 
 
 def _as_typed(each: Introduced, tree: Tree) -> Introduced:
@@ -239,7 +239,3 @@ def _as_typed(each: Introduced, tree: Tree) -> Introduced:
     related = tuple(replace(place, path=tree.shown.get(place.path, place.path)) for place in finding.related)
     path = tree.shown.get(finding.path, finding.path)
     return replace(each, finding=replace(finding, path=path, related=related))
-
-
-def _place(each: Introduced) -> tuple[str, int, int, str]:
-    return (each.finding.path, each.finding.line, each.finding.column, each.finding.rule)

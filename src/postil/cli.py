@@ -67,6 +67,8 @@ class ReviewFormat(StrEnum):
     TEXT = "text"
     JSON = "json"
     GITHUB = "github"
+    SARIF = "sarif"
+    JUNIT = "junit"
 
 
 class DoctorFormat(StrEnum):
@@ -356,6 +358,8 @@ def review(
     about_pulls = {"--post": post, "--token-file": token_file, "--api-url": api_url}
     if pr is None and (given := [name for name, value in about_pulls.items() if value]):
         _fail(f"{given[0]} is about a pull request; name it by --pr OWNER/REPO#N")
+    if pr is not None and output in (ReviewFormat.SARIF, ReviewFormat.JUNIT):
+        _fail(f"--format {output} is about findings, of which --pr posts a part; review its commits by BASE..HEAD")
     guideline = _guideline(folders)
     if pr is not None:
         posted = _visit(pr, guideline, folders, (token_file, api_url, guide_url), post=post)
@@ -365,16 +369,19 @@ def review(
         try:
             address = given_guide(guide_url)
             pull = local_pull(repo, revisions or "")
-            posted = asyncio.run(_review(pull, guideline, folders, address))
+            posted, found = asyncio.run(_review(pull, guideline, folders, address))
         except (SettingsError, GitError, CheckError, SandboxError) as error:
             _fail(str(error))
     match output:
         case ReviewFormat.JSON:
-            typer.echo(records.of_review(posted))
+            said = records.of_review(posted)
         case ReviewFormat.GITHUB:
-            typer.echo(workflow.of_review(posted))
+            said = workflow.of_review(posted)
         case ReviewFormat.TEXT:
-            typer.echo(review_text(posted))
+            said = review_text(posted)
+        case ReviewFormat.SARIF | ReviewFormat.JUNIT:
+            said = _for_programs(Format(output), found, guideline, show_allowed=False)
+    typer.echo(said)
     raise typer.Exit(FOUND if posted.check.conclusion is Conclusion.FAILURE else CLEAN)
 
 
@@ -413,7 +420,10 @@ def _visit(
     return visited.review
 
 
-async def _review(pull: LocalPull, guideline: packs.Guideline, folders: list[Path] | None, guide_url: str) -> Review:
+async def _review(
+    pull: LocalPull, guideline: packs.Guideline, folders: list[Path] | None, guide_url: str
+) -> tuple[Review, Checked]:
+    """What the App would post on a range of commits, and all that it goes by."""
     chosen, decided = agreed(pull.config.texts, guideline, unread=pull.config.unread)
     async with Analyst(_folders(folders)) as analyst:
         changes, skipped = decided.sifted(pull.changes)
@@ -437,7 +447,7 @@ async def _review(pull: LocalPull, guideline: packs.Guideline, folders: list[Pat
         config=pull.config_at,
         preview=preview,
     )
-    return decided.review(settled, pull.files, occasion)
+    return decided.review(settled, pull.files, occasion), Checked.of(settled, pull.config_at, decided.threshold)
 
 
 @app.command()

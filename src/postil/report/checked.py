@@ -5,10 +5,11 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Self
 
 from postil.lint.finding import Finding, Problem, Severity
 from postil.review.compose import counted, left_out_as
-from postil.review.model import Introduced, Skipped
+from postil.review.model import Analysis, Introduced, Skipped
 
 _NO_TEXT = re.compile("[\ud800-\udfff]")
 """What Python reads for the bytes of a file's name that are no UTF-8."""
@@ -30,6 +31,20 @@ class Checked:
     files: int
     config: str
     threshold: Severity = Severity.WARNING
+
+    @classmethod
+    def of(cls, settled: Analysis, config: str, threshold: Severity) -> Self:
+        """The outcome of one settled analysis, under the paths that it names; `config` says what it went by."""
+        return cls(
+            shown=tuple(sorted(settled.introduced, key=_place)),
+            allowed=tuple(sorted(settled.suppressed, key=_place)),
+            left_out=len(settled.left_out),
+            problems=tuple(sorted(settled.problems, key=lambda problem: problem.path)),
+            skipped=settled.skipped,
+            files=settled.files,
+            config=config,
+            threshold=threshold,
+        )
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -91,3 +106,7 @@ def document(body: object) -> str:
     """`body` as JSON. What is no text in a file's name is escaped, as no encoding has a place for it."""
     text = json.dumps(body, indent=2, ensure_ascii=False)
     return _NO_TEXT.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def _place(each: Introduced) -> tuple[str, int, int, str]:
+    return (each.finding.path, each.finding.line, each.finding.column, each.finding.rule)
