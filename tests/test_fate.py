@@ -116,6 +116,8 @@ def test_what_could_not_be_found_is_not_taken_for_fixed(judged: Verdict) -> None
         (POSTED, replace(KNOWN, fate=Fate.DROPPED), Fate.DROPPED, Fate.DROPPED),
         (CLOSED, replace(KNOWN, fate=Fate.DROPPED), Fate.DROPPED, Fate.DROPPED),
         (RESOLVED, replace(KNOWN, fate=Fate.DROPPED), Fate.DROPPED, Fate.DROPPED),
+        (IGNORED, replace(KNOWN, fate=Fate.DROPPED), Fate.DROPPED, Fate.DROPPED),
+        (IGNORED, replace(KNOWN, fate=Fate.FIXED), Fate.FIXED, Fate.FIXED),
     ],
 )
 def test_the_end_of_a_pull_request_judges_what_is_open(

@@ -184,10 +184,10 @@ def _fate(posted: Posted, state: _State, last: Reception | None, *, is_there: bo
         return Fate.DROPPED if words.is_withdrawn(posted.body) else Fate.FIXED
     if state in ("gone", "withdrawn"):
         return Fate.FIXED if state == "gone" else Fate.DROPPED
-    if state == "allowed" or (state == "unknown" and words.is_ignored(posted.body)):
-        return Fate.ALLOWED
     if state == "unknown" and last is not None and last.fate in (Fate.FIXED, Fate.ALLOWED, Fate.DROPPED):
         return last.fate
+    if state == "allowed" or (state == "unknown" and words.is_ignored(posted.body)):
+        return Fate.ALLOWED
     if posted.down > posted.up:
         return Fate.DISLIKED
     if posted.resolved and is_there:
