@@ -71,7 +71,7 @@ if [ -x "$maker" ] && [ "$(id -u)" = 0 ] && prefix=$(python_prefix); then
   inside() { runtime exec --user "$user" --no-new-privs --cwd /data "postil-ci-$$-$1" "${@:2}"; }
   stop() { kill -"$2" "$(process "$1")"; }
 elif docker info >/dev/null 2>&1; then
-  docker build "${build_args[@]}" -t "$image" . >"$work/build" 2>&1 ||
+  docker build --network host "${build_args[@]}" -t "$image" . >"$work/build" 2>&1 ||
     { cat "$work/build" >&2; fail "it can't be built"; }
   user=$(docker image inspect --format '{{.Config.User}}' "$image")
   start() {

@@ -49,6 +49,7 @@ PAGES = (
 def wrong(page: Page) -> list[str]:
     """What axe-core finds on the page in each look: the look, how bad, the rule, and the first place."""
     found = []
+    page.wait_for_load_state()
     for scheme, viewport in LOOKS:
         page.emulate_media(color_scheme=scheme)
         page.set_viewport_size(viewport)

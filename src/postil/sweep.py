@@ -253,9 +253,9 @@ class Sweep:
             whose = Pull(place.installation, place.id, owner, name, pull.number)
             ask = Ask(whose, "sweep", pull.head, pull.at, outdates=True)
             # Named for what it is about, so that it is the same ask whoever makes it.
-            name = f"sweep {place.id}#{pull.number}@{pull.head}"
-            with self._tracer.delivery(name, event="sweep") as note:
-                answer = await self._ledger.accept(name, ask)
+            delivery = f"sweep {place.id}#{pull.number}@{pull.head}"
+            with self._tracer.delivery(delivery, event="sweep") as note:
+                answer = await self._ledger.accept(delivery, ask)
                 note("result", answer)
             log.info("pull_request_missed", pull=ask.pull.key, result=answer)
             self._swept("pull request")
