@@ -21,9 +21,10 @@ class Terminal:
         self._master, slave = pty.openpty()
         self.said = ""
         self._read = 0
-        # `setsid` makes it the controlling terminal, which turns a Ctrl-C into a signal.
+        # `setsid` makes it the controlling terminal, which turns a Ctrl-C into a signal. Tests that are started in the
+        # background ignore such signals, and pass that on.
         self._process = subprocess.Popen(
-            ["setsid", "--ctty", sys.executable, "-m", "postil.cli", *arguments],
+            ["env", "--default-signal", "setsid", "--ctty", sys.executable, "-m", "postil.cli", *arguments],
             cwd=folder,
             stdin=slave,
             stdout=slave,
