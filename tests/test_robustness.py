@@ -64,9 +64,9 @@ def in_parts(paths: Sequence[Path]) -> list[str]:
 
 def test_no_check_crashes_on_the_standard_library() -> None:
     """It holds each construct of the language, and thirty years of styles."""
-    paths = every(STDLIB, but=("site-packages", "test", "tests", "idlelib", "lib2to3"))
+    paths = every(STDLIB, 2, but=("site-packages", "test", "tests", "idlelib", "lib2to3"))
 
-    assert len(paths) > 400
+    assert len(paths) > 200
     assert in_parts(paths) == []
 
 
@@ -81,9 +81,9 @@ def test_no_check_crashes_on_the_tests_of_python_itself() -> None:
 
 def test_no_check_crashes_on_what_is_installed() -> None:
     """Libraries hold what services do not: generated code, stubs, metaclasses."""
-    paths = every(INSTALLED, 4)
+    paths = every(INSTALLED, 8)
 
-    assert len(paths) > 300
+    assert len(paths) > 150
     assert in_parts(paths) == []
 
 
