@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import libcst as cst
 
 from postil.lint.catalogue.coroutines import COROUTINE_FUNCTIONS, COROUTINE_METHODS
-from postil.lint.names import attribute_assignments, dotted
+from postil.lint.names import attribute_assignments, bare, dotted
 from postil.lint.tree import is_generator
 
 if TYPE_CHECKING:
@@ -56,8 +56,7 @@ KNOWN_NAMES = _METHODS | {name.rpartition(".")[2] for name in COROUTINE_FUNCTION
 def _is_method_for_sure(method: cst.FunctionDef, owner: cst.ClassDef, file: "SourceFile") -> bool:
     name = method.name.value
     # What stands behind a protocol may be anything of the same shape.
-    bases = (base.value.value if isinstance(base.value, cst.Subscript) else base.value for base in owner.bases)
-    if any((dotted(base) or "").endswith("Protocol") for base in bases):
+    if any((dotted(bare(base.value)) or "").endswith("Protocol") for base in owner.bases):
         return False
     if not _only(owner, _KEEP_METHODS, file) or name in attribute_assignments(owner):
         return False

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import libcst as cst
 
 from postil.lint.modules import Modules
-from postil.lint.names import dotted
+from postil.lint.names import bare, dotted
 from postil.lint.normal import LIMITED, Form, type_form
 from postil.lint.source import SourceFile, argument, has_unpacking, string_value
 
@@ -107,15 +107,10 @@ def model_of(file: SourceFile, node: cst.ClassDef, modules: Modules | None = Non
 def is_model(file: SourceFile, node: cst.ClassDef, modules: Modules | None = None) -> bool:
     """Whether a class is a Pydantic model, as far as the files at hand show."""
     return any(
-        (where.name_of(_bare(arg.value)) or "").rpartition(".")[2] in ("BaseModel", "SQLModel")
+        (where.name_of(bare(arg.value)) or "").rpartition(".")[2] in ("BaseModel", "SQLModel")
         for where, owner in lineage(file, node, modules)
         for arg in owner.bases
     )
-
-
-def _bare(base: cst.BaseExpression) -> cst.BaseExpression:
-    """`Page` of `Page[T]`."""
-    return base.value if isinstance(base, cst.Subscript) else base
 
 
 def lineage(
@@ -130,7 +125,7 @@ def lineage(
             continue
         found.append((where, current))
         for arg in current.bases:
-            base = _bare(arg.value)
+            base = bare(arg.value)
             local = where.definition_of(base)
             known = (where, local) if local is not None else modules.definition(where, base) if modules else None
             if known is not None and isinstance(known[1], cst.ClassDef):
@@ -202,8 +197,8 @@ def _field(file: SourceFile, part: cst.CSTNode, owner: str, position: int) -> Fi
         return None
     attribute = part.target.value
     annotation = part.annotation.annotation
-    bare = annotation.value if isinstance(annotation, cst.Subscript) else annotation
-    if attribute.startswith("_") or attribute == "model_config" or file.name_of(bare) in _NOT_FIELDS:
+    is_field = not attribute.startswith("_") and attribute != "model_config"
+    if not is_field or file.name_of(bare(annotation)) in _NOT_FIELDS:
         return None
     options = list(_options(part))
     kind = type_form(file, annotation)

@@ -8,7 +8,7 @@ from typing import TypeVar
 import libcst as cst
 
 from postil.lint.change import FileChange
-from postil.lint.names import Definition
+from postil.lint.names import Definition, bare
 from postil.lint.source import ROOM, SourceFile
 
 T = TypeVar("T")
@@ -89,8 +89,7 @@ class Modules:
         if kind is not None and "." in kind:
             led = self.called(kind, file)
         elif kind is not None and (own := file.class_named(kind)) is not None:
-            bases = [base.value.value if isinstance(base.value, cst.Subscript) else base.value for base in own.bases]
-            led = self.definition(file, bases[0]) if len(bases) == 1 else None
+            led = self.definition(file, bare(own.bases[0].value)) if len(own.bases) == 1 else None
         elif (made := self.value(file, value)) is not None and made[0] is not file:
             kind = made[0].type_of(made[1])
             own = made[0].class_named(kind) if kind is not None else None

@@ -31,6 +31,11 @@ def last_name(expression: cst.CSTNode | None) -> str:
     return expression.value if isinstance(expression, cst.Name) else ""
 
 
+def bare(kind: cst.BaseExpression) -> cst.BaseExpression:
+    """A type without its arguments: `Page` of `Page[T]`."""
+    return kind.value if isinstance(kind, cst.Subscript) else kind
+
+
 @dataclass
 class Bound:
     """The names that one scope binds: all of them, those that are imports, and those that are definitions."""

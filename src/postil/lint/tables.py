@@ -14,7 +14,7 @@ from postil.lint.alembic import assigned
 from postil.lint.change import ChangeSet
 from postil.lint.models import lineage
 from postil.lint.modules import Modules
-from postil.lint.names import dotted
+from postil.lint.names import bare, dotted
 from postil.lint.normal import Form, Forms, type_form
 from postil.lint.source import SourceFile, argument, string_value
 from postil.lint.tree import walk
@@ -221,8 +221,7 @@ def _of_class(file: SourceFile, owner: cst.ClassDef, is_sqlmodel: bool) -> Itera
 
 
 def _is_field(name: str, annotation: cst.BaseExpression) -> bool:
-    bare = annotation.value if isinstance(annotation, cst.Subscript) else annotation
-    return not name.startswith("_") and name != "model_config" and _last_name(bare) != "ClassVar"
+    return not name.startswith("_") and name != "model_config" and _last_name(bare(annotation)) != "ClassVar"
 
 
 def _field(

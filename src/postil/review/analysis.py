@@ -140,9 +140,11 @@ def _leave_out_moved(
     """
     losing = {
         change.path: (change, Gone(change.base, change.head or ""))
-        for change in (changes if any(found.values()) else ())
+        for change in changes
         if change.base is not None and change.base != change.head and change.is_python
     }
+    if not losing or not any(found.values()):
+        return
     concerned = rules.only({finding.rule for findings in found.values() for finding in findings})
     old: dict[str, set[tuple[str, int, str]]] = {}
 
@@ -160,7 +162,7 @@ def _leave_out_moved(
                     return True
         return False
 
-    for change in changes if losing else ():
+    for change in changes:
         if found.get(change.path):
             head = Numbered(change.head or "")
             found[change.path] = [finding for finding in found[change.path] if not is_moved(finding, head)]

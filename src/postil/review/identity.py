@@ -123,15 +123,26 @@ class Numbered:
 
 
 class Gone:
-    """The lines that a file lost, with the code around them: where what another file gained may come from."""
+    """The lines that a file lost, with the code around them: where what another file gained may come from.
+
+    Compared only when somebody asks.
+    """
 
     def __init__(self, base: str, head: str) -> None:
-        self._base = Numbered(base)
-        lost = Counter(self._base.lines) - Counter(Numbered(head).lines)
-        self._places: defaultdict[str, list[int]] = defaultdict(list)
+        self._texts = base, head
+
+    @cached_property
+    def _base(self) -> Numbered:
+        return Numbered(self._texts[0])
+
+    @cached_property
+    def _places(self) -> dict[str, list[int]]:
+        lost = Counter(self._base.lines) - Counter(Numbered(self._texts[1]).lines)
+        places: defaultdict[str, list[int]] = defaultdict(list)
         for index, line in enumerate(self._base.lines):
             if lost[line]:
-                self._places[line].append(index)
+                places[line].append(index)
+        return places
 
     def base_lines(self, head: Numbered, finding: Finding) -> Iterator[int]:
         """The lines of base at which a finding of another file's `head` may have stood, with the same code around."""

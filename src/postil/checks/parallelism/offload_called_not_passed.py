@@ -5,6 +5,7 @@ import libcst as cst
 from postil.lint import Fix, Insert, Note, Notes, Replace, SourceFile
 from postil.lint.blocking import blocks
 from postil.lint.contexts import Handover
+from postil.lint.names import bare
 from postil.lint.tree import is_generator, walk_scope
 
 MENTIONS = ("thread", "Thread", "executor", "Executor", "run_sync", "Process", "sync_to_async", "Pool")
@@ -104,8 +105,7 @@ def _returns_data(function: cst.FunctionDef, file: SourceFile, depth: int) -> bo
     if is_generator(function):
         return True
     if function.returns is not None:
-        annotation = function.returns.annotation
-        base = annotation.value if isinstance(annotation, cst.Subscript) else annotation
+        base = bare(function.returns.annotation)
         return file.name_of(base) in _DATA or (isinstance(base, cst.Name) and base.value == "None")
     return all(_is_data(node.value, file, depth) for node in walk_scope(function.body) if isinstance(node, cst.Return))
 

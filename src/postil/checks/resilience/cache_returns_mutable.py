@@ -4,6 +4,7 @@ import libcst as cst
 
 from postil.lint import Note, Notes, Secondary, SourceFile
 from postil.lint.catalogue.caches import FUNCTOOLS_CACHES
+from postil.lint.names import bare
 from postil.lint.tree import is_generator, walk_scope
 
 MENTIONS = ("functools",)
@@ -81,9 +82,7 @@ def _kind(node: cst.CSTNode, file: SourceFile) -> str | None:
 def _says_read_only(function: cst.FunctionDef, file: SourceFile) -> bool:
     if function.returns is None:
         return False
-    annotation = function.returns.annotation
-    declared = annotation.value if isinstance(annotation, cst.Subscript) else annotation
-    return file.code(declared).rpartition(".")[2] in _READ_ONLY
+    return file.code(bare(function.returns.annotation)).rpartition(".")[2] in _READ_ONLY
 
 
 def _is_only_read(function: cst.FunctionDef, file: SourceFile) -> bool:

@@ -3,6 +3,7 @@
 import libcst as cst
 
 from postil.lint import Note, Notes, SourceFile
+from postil.lint.names import bare
 from postil.lint.tree import walk_scope
 
 MENTIONS = ("enter__",)
@@ -60,7 +61,7 @@ def _may_inherit(name: str, owner: cst.ClassDef, file: SourceFile) -> bool:
     if owner.keywords:
         return True
     for base in owner.bases:
-        value = base.value.value if isinstance(base.value, cst.Subscript) else base.value
+        value = bare(base.value)
         if base.star or file.name_of(value) in _PLAIN:
             if base.star:
                 return True

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import libcst as cst
 
 from postil.lint import Fix, Insert, Note, Notes, Replace, SourceFile
-from postil.lint.names import imported
+from postil.lint.names import bare, imported
 
 MENTIONS = ("Protocol",)
 
@@ -54,7 +54,7 @@ def _is_plain(owner: cst.ClassDef, file: SourceFile) -> bool:
         return False
     protocol = False
     for base in owner.bases:
-        value = base.value.value if isinstance(base.value, cst.Subscript) else base.value
+        value = bare(base.value)
         name = file.name_of(value)
         if name in _PROTOCOLS:
             protocol = True
